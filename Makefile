@@ -1,0 +1,75 @@
+# CLIP Browser. `make up` starts it, `make test` runs all tests; the rest is for its developers.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# pip and uv take wheels from the index alone, whatever a machine's own configuration offers
+export PIP_CONFIG_FILE := /dev/null
+export PIP_FIND_LINKS :=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way
+
+up: $(VENV)/.runtime web/dist/.built
+	@exec $(BIN)/clip-browser up $(ARGS)
+
+test: $(VENV)/.test web/dist/.built lint
+	@$(BIN)/python -m pytest $(TESTS)
+	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
+
+lint: $(VENV)/.test web/node_modules/.installed
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent typecheck
+
+format: $(VENV)/.test
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+screenshots: $(VENV)/.test web/dist/.built
+	@$(BIN)/python -m pytest tests/system/test_way_in_the_browser.py --screenshots test-results/screenshots
+
+tensorboard: $(VENV)/.runtime
+	@$(BIN)/clip-browser tensorboard
+
+minio:
+	@bash .ci/minio.sh
+
+bench-way: $(VENV)/.test web/dist/.built
+	@$(BIN)/python -m bench.way $(ARGS)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "CLIP Browser needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make up PYTHON=python3.12"; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt-get install python3-venv)"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.bootstrap: requirements/bootstrap.txt | $(VENV)/bin/python
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml $(VENV)/.bootstrap
+	@echo "Installing what CLIP Browser needs (some GB with PyTorch; minutes at the first time)"
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/runtime.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.runtime
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/test.txt
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json | $(VENV)/.runtime
+	@echo "Installing the dashboard's packages"
+	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/.built: web/node_modules/.installed web/index.html web/vite.config.ts $(shell find web/src web/public -type f 2>/dev/null)
+	@echo "Building the dashboard"
+	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent build
+	@touch $@
+
+lock:
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml -o requirements/runtime.txt
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml --group test -c requirements/runtime.txt -o requirements/test.txt
+
+clean:
+	@rm -rf $(VENV) web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache
