@@ -1,0 +1,55 @@
+"""Processes that never outlive whoever started them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+import psutil
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent(parent_pid: int | None = None, signum: int = signal.SIGKILL) -> None:
+    """End this process when its parent ends, also when the parent is killed with SIGKILL.
+
+    On Linux the kernel sends `signum`; elsewhere a thread looks at the parent once a second.
+    `parent_pid` closes the race of a parent that died before this call.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signum, 0, 0, 0)
+    else:
+        threading.Thread(target=_watch_parent, args=(os.getppid(), signum), daemon=True).start()
+    if parent_pid is not None and os.getppid() != parent_pid:
+        os.kill(os.getpid(), signum)
+
+
+def _watch_parent(parent_pid: int, signum: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(1.0)
+    os.kill(os.getpid(), signum)
+
+
+def end_group(pid: int, grace_s: float) -> None:
+    """SIGTERM to a process group, SIGKILL to what is left of it after `grace_s` seconds."""
+    members = _group_members(pid)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGTERM)
+    _, alive = psutil.wait_procs(members, timeout=grace_s)
+    if alive or _group_members(pid):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _group_members(group: int) -> list[psutil.Process]:
+    members = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process)
+    return members

@@ -1,0 +1,235 @@
+"""The database's tables. The only truth for state; SQLite (WAL) and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def now() -> datetime:
+    """The current time, in UTC, aware."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time that comes back aware and in UTC, also from SQLite (which stores it without a zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+    }
+
+
+class User(Base):
+    """A person. `password_hash` is None for people who come by link only."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    role: Mapped[str] = mapped_column(String(16), default="member")
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Token(Base):
+    """A bearer secret, stored as its SHA-256. kind: api (named), session (cookie), link (once)."""
+
+    __tablename__ = "tokens"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(80), default="")
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class Dataset(Base):
+    """A set of images. `caption_seq` counts every change of its images or captions."""
+
+    __tablename__ = "datasets"
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    caption_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    index_csv_seq: Mapped[int] = mapped_column(BigInteger, default=-1)
+    defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Image(Base):
+    """An image and the head of its caption's history; revision 0 means not captioned yet."""
+
+    __tablename__ = "images"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    sha256: Mapped[str] = mapped_column(String(64))
+    ext: Mapped[str] = mapped_column(String(8))
+    filename: Mapped[str] = mapped_column(String(512))
+    width: Mapped[int]
+    height: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    phash: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    caption: Mapped[str | None] = mapped_column(Text)
+    revision: Mapped[int] = mapped_column(default=0)
+    captioned_by: Mapped[str | None] = mapped_column(String(80))
+    captioned_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(80))
+    claim_until: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "sha256"),
+        Index("ix_images_dataset_revision", "dataset_id", "revision", "id"),
+    )
+
+    @property
+    def key(self) -> str:
+        """The original's key in the artifact store."""
+        return f"datasets/{self.dataset_id}/images/{self.sha256}.{self.ext}"
+
+    @property
+    def thumb_key(self) -> str:
+        """The thumbnail's key in the artifact store (WebP)."""
+        return f"datasets/{self.dataset_id}/thumbs/{self.sha256}.webp"
+
+
+class CaptionRevision(Base):
+    """One saved caption. `client_id` is unique, so that a message sent twice is saved once."""
+
+    __tablename__ = "caption_revisions"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(80))
+    client_id: Mapped[str] = mapped_column(String(80), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (UniqueConstraint("image_id", "revision"),)
+
+
+class Job(Base):
+    """A piece of work. Who may change what, and when, stands in `common/jobs.py`."""
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    dataset_id: Mapped[str | None] = mapped_column(
+        ForeignKey("datasets.id", ondelete="CASCADE"), index=True
+    )
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
+    checkpoint: Mapped[dict[str, Any] | None]
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    priority: Mapped[int] = mapped_column(default=5)
+    attempt: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    lease_owner: Mapped[str | None] = mapped_column(String(120))
+    lease_until: Mapped[datetime | None]
+    stop_requested: Mapped[str | None] = mapped_column(String(8))
+    after_job_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    task_id: Mapped[str | None] = mapped_column(String(40))
+    notes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    sent_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (Index("ix_jobs_state_queue", "state", "queue", "priority", "created_at"),)
+
+
+class JobMetric(Base):
+    """A point of a job's series (train/loss, val/t2i_r1 ...)."""
+
+    __tablename__ = "job_metrics"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    step: Mapped[int]
+    epoch: Mapped[float | None]
+    value: Mapped[float] = mapped_column(Float)
+    time: Mapped[datetime] = mapped_column(default=now)
+
+
+class JobLog(Base):
+    """A chunk of a job's log. `start` is the offset of its first character in the whole log."""
+
+    __tablename__ = "job_logs"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    start: Mapped[int] = mapped_column(BigInteger)
+    text: Mapped[str] = mapped_column(Text)
+    __table_args__ = (UniqueConstraint("job_id", "start"),)
+
+
+class Model(Base):
+    """A fine-tuned model. Catalogue models are not rows: they stand in `common/catalogue.py`."""
+
+    __tablename__ = "models"
+    id: Mapped[str] = mapped_column(String(160), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    architecture: Mapped[str] = mapped_column(String(80))
+    pretrained: Mapped[str] = mapped_column(String(160), default="")
+    folder: Mapped[str] = mapped_column(String(200))
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    note: Mapped[str] = mapped_column(Text, default="")
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SearchIndex(Base):
+    """The newest index of a dataset by a model; `prefix` is swapped last, so it is always whole."""
+
+    __tablename__ = "indexes"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    model_id: Mapped[str] = mapped_column(String(160))
+    prefix: Mapped[str] = mapped_column(String(300))
+    images: Mapped[int]
+    dim: Mapped[int]
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (UniqueConstraint("dataset_id", "model_id"),)

@@ -1,0 +1,116 @@
+"""All settings, once: `load_settings()` reads the environment, everything else gets the frozen object.
+
+Every field is an environment variable `CLIP_BROWSER_<NAME>`; `.env.example` lists them all.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.errors import InvalidInput
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """The service's settings. Empty URLs mean the embedded stack's own, below `data_dir`."""
+
+    model_config = SettingsConfigDict(env_prefix="CLIP_BROWSER_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="Folder of the embedded stack's data.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis, Valkey or compatible.")
+    store_url: str = Field(
+        "", description="file:///dir or s3://key:secret@host:port/bucket?secure=0; empty: data_dir."
+    )
+    secret_key: str = Field("", description="Signs cookies; at least 16 characters.")
+    admin_password: str = Field("", description="Password of user admin, used at the first start.")
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port the API listens on.")
+    public_url: str = Field("", description="Address people type; empty: http://host:port.")
+    device: str = Field(
+        "auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$", description="auto, cpu or cuda."
+    )
+    cookie_secure: bool = Field(False, description="Send the cookie over HTTPS only.")
+    session_days: int = Field(30, ge=1, le=365, description="Days until a sign-in ends.")
+    max_upload_mib: int = Field(4096, ge=1, description="Largest upload in MiB.")
+    max_image_mib: int = Field(64, ge=1, description="Largest single image file in MiB.")
+    max_image_megapixels: int = Field(100, ge=1, description="Largest image in megapixels.")
+    lease_s: float = Field(
+        30.0, ge=1, description="Seconds a worker owns a job without a heartbeat."
+    )
+    reap_every_s: float = Field(10.0, ge=0.5, description="Seconds between looks for lost jobs.")
+    stop_grace_s: float = Field(20.0, ge=0, description="Seconds a stopped child may use to save.")
+    claim_minutes: float = Field(
+        5.0, gt=0, description="Minutes an image stays claimed by a captioner."
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=20, description="Times a job is tried after lost workers."
+    )
+    llm_model: str = Field("HuggingFaceTB/SmolLM2-1.7B-Instruct", description="Paraphrasing model.")
+    llm_base_url: str = Field("", description="OpenAI-compatible endpoint to use in place of vLLM.")
+    llm_api_key: str = Field("", description="Key for llm_base_url.")
+    tensorboard_url: str = Field("", description="Address of TensorBoard, linked from each run.")
+    api_threads: int = Field(128, ge=8, description="Requests and sockets served at once.")
+    stack: str = Field("external", pattern="^(embedded|external)$", description="Set by `up`.")
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in use."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'clip-browser.db'}"
+
+    @property
+    def store(self) -> str:
+        """The artifact store's URL in use."""
+        return self.store_url or f"file://{self.data_dir.resolve()}"
+
+    @property
+    def address(self) -> str:
+        """The address people open, without a slash at the end."""
+        shown = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return (self.public_url or f"http://{shown}:{self.port}").rstrip("/")
+
+    @property
+    def work_dir(self) -> Path:
+        """Scratch space of this machine's workers: checkpoints, caches."""
+        return self.data_dir.resolve() / "work"
+
+    @property
+    def weights_dir(self) -> Path:
+        """Where pretrained weights may be placed by hand: <model>/<tag>.safetensors or .pt."""
+        return self.data_dir.resolve() / "weights"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, with overrides on top. Raises InvalidInput on a bad value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as bad:
+        first = bad.errors()[0]
+        name = "CLIP_BROWSER_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidInput(
+            f"{name} is {first.get('input')!r}: {first['msg'].lower()}",
+            remedy=f"Set {name} to a fitting value; .env.example lists all settings.",
+        ) from bad
+
+
+def require_secret_key(settings: Settings) -> None:
+    """Raises InvalidInput when the secret that signs cookies is missing or short."""
+    if len(settings.secret_key) < 16:
+        raise InvalidInput(
+            f"CLIP_BROWSER_SECRET_KEY has {len(settings.secret_key)} characters; at least 16 are needed",
+            remedy="Set it to a long random text, the same for every part of the service.",
+        )
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The environment that makes `load_settings()` give the same settings in a child process."""
+    named = {
+        f"CLIP_BROWSER_{name.upper()}": str(value) for name, value in settings.model_dump().items()
+    }
+    return {**os.environ, **named}

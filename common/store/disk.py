@@ -1,0 +1,102 @@
+"""Files on this machine's disk: written whole or not at all, their errors in the project's words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from common.errors import ClipBrowserError, DiskFull, InvalidInput, StoreUnavailable
+from common.store.keys import TEMPORARY_PREFIX
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
+COPY_BYTES = 1024 * 1024
+
+
+def disk_error(error: OSError, path: Path) -> ClipBrowserError:
+    """The project's error for one of the operating system's."""
+    reason = error.strerror or str(error)
+    if error.errno in FULL:
+        return DiskFull(f"'{path}' cannot be written: {reason.lower()}")
+    if error.errno in IN_THE_WAY:
+        return InvalidInput(
+            f"'{path}' cannot be written: a file and a folder would have the same name",
+            remedy="Choose another name, or delete what is there.",
+        )
+    if error.errno in DENIED:
+        return StoreUnavailable(
+            f"'{path}' cannot be used: {reason.lower()}",
+            remedy="Let the service's user read and write this folder, or choose another one.",
+        )
+    return StoreUnavailable(
+        f"'{path}' cannot be used: {reason.lower()}",
+        remedy="Check the disk and that the folder is mounted, then try again.",
+    )
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raises the project's error in place of an OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def write_whole(path: Path, fill: Callable[[BinaryIO], object], attempts: int = 20) -> None:
+    """Let fill write a new file that then takes path's place; on an error it vanishes.
+
+    Makes the folder, and begins again when a concurrent delete takes it away meanwhile. Synced
+    before the rename, and the folder after it: what was put survives a power cut. Raises OSError.
+    """
+    for attempt in range(attempts):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_once(path, fill)
+            return
+        except (FileNotFoundError, FileExistsError):
+            if attempt == attempts - 1:
+                raise
+
+
+def copy_whole(source: BinaryIO, path: Path) -> None:
+    """`write_whole` of a seekable stream's content."""
+
+    def fill(target: BinaryIO) -> None:
+        source.seek(0)
+        shutil.copyfileobj(source, target, COPY_BYTES)
+
+    write_whole(path, fill)
+
+
+def _write_once(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    temporary = path.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
+    try:
+        with open(temporary, "xb") as stream:
+            fill(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return  # deleted since, with the file
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

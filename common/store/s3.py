@@ -1,0 +1,280 @@
+"""Artifacts in a bucket of MinIO or any other S3 server, by plain S3 calls."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from xml.etree.ElementTree import ParseError
+
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException, S3Error
+
+from common.errors import ClipBrowserError, DiskFull, InvalidInput, StoreUnavailable
+from common.store.disk import copy_whole, disk_errors
+from common.store.interface import BINARY, ArtifactStat, ArtifactStore
+from common.store.keys import check_folder, check_key, key_fault
+from common.store.local import absent, open_source
+from common.store.s3_address import S3Address
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+ANSWER_S = 20.0  # a server that is busy with a large part may take that long
+CHECK_S = 3.0
+PART_BYTES = 16 * 1024 * 1024  # three parts are in flight; 10,000 parts are S3's limit
+READ_BYTES = 256 * 1024
+NO_BUCKET = "NoSuchBucket"
+ABSENT = (NO_BUCKET, "NoSuchKey", "NoSuchObject", "ResourceNotFound")
+DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+FULL = (
+    "XMinioStorageFull",
+    "XMinioAdminBucketQuotaExceeded",
+    "QuotaExceeded",
+    "InsufficientStorage",
+)
+IN_THE_WAY = ("XMinioParentIsObject", "XMinioObjectExistsAsDirectory", "ObjectExistsAsDirectory")
+OURS_ALREADY = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+
+
+class S3Store(ArtifactStore):
+    """A bucket, made on first writing. Answers, or fails, within seconds."""
+
+    def __init__(self, address: S3Address) -> None:
+        self.address = address
+        self._connect()
+
+    def put_bytes(self, key: str, data: bytes, content_type: str = BINARY) -> None:
+        """See ArtifactStore."""
+        self._put(check_key(key), lambda: io.BytesIO(data), len(data), content_type)
+
+    def put_file(self, key: str, path: Path, content_type: str = BINARY) -> None:
+        """See ArtifactStore."""
+        check_key(key)
+        with open_source(path) as source:
+            size_bytes = os.fstat(source.fileno()).st_size
+            self._put(key, lambda: _rewound(source), size_bytes, content_type)
+
+    def get_bytes(self, key: str) -> bytes:
+        """See ArtifactStore."""
+        check_key(key)
+        with self._errors(key):
+            response = self._client.get_object(self._bucket, key)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+
+    def open(self, key: str) -> BinaryIO:
+        """See ArtifactStore."""
+        raw = _ObjectStream(self, self.stat(key))
+        return cast(BinaryIO, io.BufferedReader(raw, READ_BYTES))
+
+    def get_file(self, key: str, path: Path) -> None:
+        """See ArtifactStore."""
+        with self.open(key) as source, disk_errors(path):
+            copy_whole(source, path)
+
+    def stat(self, key: str) -> ArtifactStat:
+        """See ArtifactStore."""
+        check_key(key)
+        with self._errors(key):
+            return _stat(self._client.stat_object(self._bucket, key), key)
+
+    def list(self, prefix: str = "") -> Iterator[ArtifactStat]:
+        """See ArtifactStore. Names that are no valid keys are left out."""
+        folder = check_folder(prefix)
+        return self._list(f"{folder}/" if folder else "")
+
+    def delete(self, key: str) -> None:
+        """See ArtifactStore."""
+        check_key(key)
+        with self._errors(key):
+            try:
+                self._client.remove_object(self._bucket, key)
+            except S3Error as error:
+                if error.code not in ABSENT:
+                    raise
+
+    def delete_prefix(self, prefix: str) -> int:
+        """See ArtifactStore."""
+        folder = check_folder(prefix)
+        if not folder:
+            raise InvalidInput("the whole store cannot be deleted; name a folder")
+        keys = [item.key for item in self._list(f"{folder}/")]
+        doomed = [DeleteObject(key) for key in keys]
+        with self._errors(folder):
+            for fault in self._client.remove_objects(self._bucket, doomed):
+                raise StoreUnavailable(f"'{fault.name}' cannot be deleted: {fault.message}")
+        return len(keys)
+
+    def local_path(self, key: str) -> Path | None:
+        """See ArtifactStore."""
+        check_key(key)
+        return None
+
+    def check(self) -> None:
+        """See ArtifactStore."""
+        client = self.address.connect(answer_s=CHECK_S, retries=0)
+        with self._errors(self._bucket):
+            if not client.bucket_exists(self._bucket):
+                self._make_bucket()
+
+    def describe(self) -> str:
+        """See ArtifactStore."""
+        return f"bucket {self._bucket} at {self.address.endpoint}"
+
+    @property
+    def _bucket(self) -> str:
+        return self.address.bucket
+
+    @property
+    def _client(self) -> Minio:
+        """Two processes must not speak over one connection, so a forked one opens its own."""
+        if self._owner_pid != os.getpid():
+            self._connect()
+        return self._connected
+
+    def _connect(self) -> None:
+        self._connected = self.address.connect(answer_s=ANSWER_S, retries=1)
+        self._owner_pid = os.getpid()
+
+    def _put(self, key: str, content: Callable[[], BinaryIO], size: int, content_type: str) -> None:
+        def send() -> None:
+            self._client.put_object(
+                self._bucket, key, content(), size, content_type, part_size=PART_BYTES
+            )
+
+        with self._errors(key):
+            try:
+                send()
+            except S3Error as error:
+                if error.code != NO_BUCKET:
+                    raise
+                self._make_bucket()
+                send()
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.make_bucket(self._bucket)
+        except S3Error as error:
+            if error.code not in OURS_ALREADY:
+                raise
+
+    def _list(self, prefix: str) -> Iterator[ArtifactStat]:
+        with self._errors(prefix):
+            try:
+                for item in self._client.list_objects(self._bucket, prefix or None, recursive=True):
+                    if key_fault(item.object_name or "") is None:
+                        yield _stat(item, item.object_name)
+            except S3Error as error:
+                if error.code != NO_BUCKET:
+                    raise
+
+    def _range(self, key: str, offset: int) -> Any:
+        """The response whose body is the content from offset on; the caller closes it."""
+        with self._errors(key):
+            return self._client.get_object(self._bucket, key, offset=offset)
+
+    @contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        """Raises the project's error in place of the client's."""
+        try:
+            yield
+        except (MinioException, urllib3.exceptions.HTTPError, ParseError) as error:
+            raise _store_error(error, key, self.describe()) from error
+        except ValueError as error:  # the client's own check of the bucket's name
+            raise InvalidInput(f"{self.describe()} does not fit: {error}") from error
+
+
+class _ObjectStream(io.RawIOBase):
+    """An object's content, fetched from where one reads; asks anew after a seek."""
+
+    def __init__(self, store: S3Store, facts: ArtifactStat) -> None:
+        super().__init__()
+        self._store, self._facts = store, facts
+        self._position = 0
+        self._response: Any = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._facts.size_bytes}
+        target = max(0, base[whence] + offset)
+        if target != self._position:
+            self._drop()
+            self._position = target
+        return target
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        if self._position >= self._facts.size_bytes or not len(view):
+            return 0
+        if self._response is None:
+            self._response = self._store._range(self._facts.key, self._position)
+        with self._store._errors(self._facts.key):
+            data = self._response.read(len(view))
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._drop()
+        super().close()
+
+    def _drop(self) -> None:
+        """Close the connection: what is left of the body may be large, reading it off is waste."""
+        if self._response is not None:
+            self._response.close()
+            self._response.release_conn()
+            self._response = None
+
+
+def _rewound(stream: BinaryIO) -> BinaryIO:
+    stream.seek(0)
+    return stream
+
+
+def _stat(item: Any, key: str) -> ArtifactStat:
+    modified_at = item.last_modified or datetime.fromtimestamp(0, UTC)
+    return ArtifactStat(key, int(item.size), modified_at.astimezone(UTC), str(item.etag).strip('"'))
+
+
+def _store_error(error: Exception, key: str, where: str) -> ClipBrowserError:
+    if not isinstance(error, S3Error):
+        return StoreUnavailable(
+            f"the artifact store ({where}) does not answer: {_cause(error)}",
+            remedy="Start the store or check CLIP_BROWSER_STORE_URL, then try again.",
+        )
+    if error.code in ABSENT:
+        return absent(key)
+    if error.code in FULL:
+        return DiskFull(f"the artifact store ({where}) has no space for '{key}'")
+    if error.code in IN_THE_WAY:
+        return InvalidInput(f"'{key}' cannot be stored: it is a folder, or lies below an artifact")
+    if error.code in DENIED:
+        return StoreUnavailable(
+            f"the artifact store ({where}) refuses: {error.message}",
+            remedy="Check key and secret in CLIP_BROWSER_STORE_URL, and what they may do.",
+        )
+    return StoreUnavailable(
+        f"the artifact store ({where}) answers {error.code} for '{key}': {error.message}",
+        remedy="Look at the store's log, then try again.",
+    )
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason: urllib3 wraps it in the story of its retries."""
+    reason = getattr(error, "reason", None)
+    return str(reason if isinstance(reason, Exception) else error)[:300]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from common.errors import InvalidInput
+from common.settings import Settings, as_environment, load_settings, require_secret_key
+
+
+def test_settings_come_from_the_environment_and_overrides_win(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLIP_BROWSER_PORT", "8123")
+    monkeypatch.setenv("CLIP_BROWSER_DEVICE", "cpu")
+    assert load_settings().port == 8123
+    assert load_settings(port=9000).port == 9000
+    assert load_settings().device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "0"), ("PORT", "many"), ("DEVICE", "tpu"), ("LEASE_S", "0"), ("STACK", "half")],
+)
+def test_a_bad_value_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"CLIP_BROWSER_{name}", value)
+    with pytest.raises(InvalidInput) as caught:
+        load_settings()
+    assert f"CLIP_BROWSER_{name}" in caught.value.message
+    assert value in caught.value.message
+    assert ".env.example" in caught.value.remedy
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().port = 1  # type: ignore[misc]
+
+
+def test_a_missing_or_short_secret_is_refused() -> None:
+    for secret in ("", "short"):
+        with pytest.raises(InvalidInput, match="CLIP_BROWSER_SECRET_KEY"):
+            require_secret_key(load_settings(secret_key=secret))
+    require_secret_key(load_settings(secret_key="x" * 16))
+
+
+def test_a_child_process_gets_the_same_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(data_dir=tmp_path, port=8765, lease_s=7.5, cookie_secure=True)
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings
+
+
+def test_empty_urls_mean_the_data_directory(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    assert settings.database == f"sqlite:///{tmp_path}/clip-browser.db"
+    assert settings.store == f"file://{tmp_path}"
+    assert load_settings(host="0.0.0.0", port=81).address == "http://127.0.0.1:81"
+    assert load_settings(public_url="https://clips.example/").address == "https://clips.example"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    missing = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert missing == []
