@@ -1,0 +1,166 @@
+"""A service without API and dashboard: real database, real Redis, real worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from common import jobs
+from common.db import migrate
+from common.schema import Job
+from common.settings import Settings, as_environment, load_settings
+from tests.servers import redis_server
+from workers.services import Services, open_services
+
+Worker = subprocess.Popen[bytes]
+
+
+def wait_until(
+    true: Callable[[], Any], timeout_s: float = 30.0, what: str = "it", every_s: float = 0.05
+) -> Any:
+    """The first true value of `true()`; fails the test after `timeout_s` seconds."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        value = true()
+        if value:
+            return value
+        time.sleep(every_s)
+    raise AssertionError(f"{what} did not happen within {timeout_s} s")
+
+
+class Backstage:
+    """What a test works with: services, and workers it starts and kills."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.parts: Services = open_services(settings)
+        self.marks = folder / "marks"
+        self.pids = folder / "pids"
+        self._workers: list[Worker] = []
+
+    def start_worker(self, queues: str = "cpu,gpu", *options: str) -> Worker:
+        """A worker process that knows the probe jobs too; waits until it takes messages."""
+        name = f"w{len(self._workers)}"
+        log = (self.folder / f"{name}.log").open("ab")
+        worker = subprocess.Popen(
+            [
+                sys.executable, "-m", "celery", "-A", "tests.workers.probe_jobs", "worker",
+                "-Q", queues, "-c", "1", "-P", "prefork", "-n", f"{name}@test",
+                "--without-gossip", "--without-mingle", "-l", "WARNING", *options,
+            ],
+            env=as_environment(self.settings), stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        self._workers.append(worker)
+        key = f"clip-browser:worker:{name}@test"
+        wait_until(
+            lambda: worker.poll() is not None or self.parts.queue.redis.exists(key),
+            60,
+            "the worker's start",
+        )
+        assert worker.poll() is None, (self.folder / f"{name}.log").read_text()[-3000:]
+        return worker
+
+    def start_beat(self) -> Worker:
+        """The clock of the reaper."""
+        beat = subprocess.Popen(
+            [sys.executable, "-m", "workers.start", "beat"], env=as_environment(self.settings)
+        )
+        self._workers.append(beat)
+        return beat
+
+    def stop_workers(self) -> None:
+        """End all that were started."""
+        for worker in self._workers:
+            for process in _family(worker.pid):
+                process.kill()
+            worker.wait(10)
+
+    def make(self, kind: str = "probe", send: bool = True, **params: Any) -> str:
+        """A queued job; its id."""
+        jobs.KINDS.setdefault(kind, "cpu")
+        with self.parts.sessions() as session:
+            job = jobs.create_job(
+                session, kind, dataset_id=None, created_by="anna",
+                params={"marks": str(self.marks), "pids": str(self.pids), **params},
+                after_job_id=params.pop("after", None),
+            )  # fmt: skip
+        if send:
+            self.parts.queue.send_job(job, self.parts.sessions)
+        return job.id
+
+    def job(self, job_id: str) -> Job:
+        """The job as the database has it now."""
+        with self.parts.readers() as session:
+            return jobs.get_job(session, job_id)
+
+    def wait_for(self, job_id: str, *states: str, timeout_s: float = 30.0) -> Job:
+        """The job, once it is in one of these states."""
+        wait_until(
+            lambda: self.job(job_id).state in states, timeout_s, f"{job_id} becoming {states}"
+        )
+        return self.job(job_id)
+
+    def executions(self) -> list[str]:
+        """One line for each time a probe job's body began."""
+        return self.marks.read_text().splitlines() if self.marks.exists() else []
+
+    def children(self) -> list[int]:
+        """Pids of the child processes that have begun."""
+        return [int(pid) for pid in self.pids.read_text().split()] if self.pids.exists() else []
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def kill_hard(pid: int) -> None:
+    """SIGKILL, as the out-of-memory killer would."""
+    os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def open_backstage(folder: Path, database_url: str, **more: Any) -> Iterator[Backstage]:
+    """A backstage with a Redis of its own."""
+    data_dir = folder / "data"
+    data_dir.mkdir()
+    with redis_server(folder) as redis:
+        settings = load_settings(
+            data_dir=data_dir, redis_url=redis.url, database_url=database_url,
+            secret_key="k" * 32, **{"lease_s": 2.0, "reap_every_s": 0.5, **more},
+        )  # fmt: skip
+        migrate(settings.database)
+        stage = Backstage(settings, folder)
+        try:
+            yield stage
+        finally:
+            stage.stop_workers()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Backstage]:
+    """SQLite, a fresh Redis, no worker yet."""
+    with open_backstage(tmp_path, "") as opened:
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backstage]:
+    """The same on SQLite and on PostgreSQL."""
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    with open_backstage(tmp_path, url) as opened:
+        yield opened

@@ -1,0 +1,66 @@
+"""Jobs that exist for tests alone, run by real worker processes: `celery -A tests.workers.probe_jobs`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from common.errors import NoCaptions
+from workers import child_io
+from workers.app import app
+from workers.child import run_child
+from workers.runner import JobContext, job_task
+
+celery_app = app
+
+
+@job_task("probe")
+def probe(ctx: JobContext) -> dict[str, Any]:
+    """Notes each execution in a file, then does what its params say."""
+    with Path(ctx.job.params["marks"]).open("a", encoding="utf-8") as marks:
+        marks.write(f"begin {os.getpid()} {ctx.job.attempt}\n")
+    steps = int(ctx.job.params.get("steps", 3))
+    for step in range(steps):
+        ctx.check_stop()
+        ctx.report(done=step + 1, total=steps, unit="steps", message="probing", depth=step)
+        ctx.metric("probe/depth", step, float(step))
+        ctx.log(f"step {step}")
+        time.sleep(float(ctx.job.params.get("step_s", 0.01)))
+    if ctx.job.params.get("fail"):
+        raise NoCaptions("No index.csv found: there are no captions.")
+    if ctx.job.params.get("crash"):
+        raise ZeroDivisionError("a fault of ours")
+    return {"steps": steps}
+
+
+@job_task("probe_child")
+def probe_child(ctx: JobContext) -> dict[str, Any]:
+    """The same in a child process that counts, saves when stopped and goes on from there."""
+    Path(ctx.job.params["marks"]).open("a").write(f"begin {os.getpid()} {ctx.job.attempt}\n")
+    config = {**ctx.job.params, "counter": str(ctx.work_dir / "counter")}
+    return run_child(ctx, "tests.workers.probe_jobs", config, grace_s=5.0)
+
+
+def count(emitter: child_io.Emitter, config: dict[str, Any]) -> dict[str, Any]:
+    """The child: one step each 50 ms, the count on disk after each."""
+    counter = Path(config["counter"])
+    start = int(counter.read_text()) if counter.exists() else 0
+    Path(config["pids"]).open("a").write(f"{os.getpid()}\n")
+    print("a stray line on stdout")
+    for step in range(start, int(config["steps"])):
+        if child_io.stop_event().is_set() and not config.get("deaf"):
+            raise child_io.Stopped(saved_at=step)
+        counter.write_text(str(step + 1))
+        emitter.progress(done=step + 1, total=int(config["steps"]), unit="steps")
+        time.sleep(0.05)
+    if config.get("exit_code"):
+        sys.stderr.write("out of luck\n")
+        sys.exit(int(config["exit_code"]))
+    return {"began_at": start, "ended_at": int(config["steps"])}
+
+
+if __name__ == "__main__":
+    child_io.main(count)

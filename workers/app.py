@@ -1,0 +1,64 @@
+"""The Celery app of the workers, and what happens when a worker process starts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+
+from common.processes import die_with_parent
+from common.queue import MAINTENANCE, REAP, REFRESH_INDEX_CSV, celery_config
+from common.settings import load_settings
+from workers import shutdown
+from workers.presence import WorkerPresence
+
+INDEX_CSV_EVERY_S = 1.0
+
+
+def create_app() -> Celery:
+    """The app with every room's tasks; importing the task modules loads no torch."""
+    settings = load_settings()
+    made = Celery(
+        "clip_browser",
+        include=["workers.maintenance", "workers.cpu.tasks", "workers.gpu.tasks", "workers.search"],
+    )
+    made.conf.update(celery_config(settings))
+    made.conf.beat_schedule = {
+        "reap": _every(REAP, settings.reap_every_s),
+        "index.csv": _every(REFRESH_INDEX_CSV, INDEX_CSV_EVERY_S),
+    }
+    made.steps["consumer"].add(WorkerPresence)
+    return made
+
+
+def _every(task: str, seconds: float) -> dict[str, Any]:
+    options = {"queue": MAINTENANCE, "expires": max(seconds * 2, 5)}
+    return {"task": task, "schedule": seconds, "options": options}
+
+
+app = create_app()
+
+
+@signals.worker_process_init.connect
+def tie_pool_process(**_: object) -> None:
+    """A pool process ends with its worker, also when that is killed; its training child as well."""
+    die_with_parent(os.getppid())
+
+
+@signals.worker_init.connect
+def forget_old_shutdown(**_: object) -> None:
+    """Another worker may have had this pid."""
+    shutdown.withdraw(load_settings().work_dir)
+
+
+@signals.worker_shutting_down.connect
+def announce_shutdown(**_: object) -> None:
+    """Running jobs save, and go back to the queue."""
+    shutdown.announce(load_settings().work_dir)
+
+
+@signals.worker_shutdown.connect
+def end_shutdown(**_: object) -> None:
+    """The worker has ended."""
+    shutdown.withdraw(load_settings().work_dir)

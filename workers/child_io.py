@@ -1,0 +1,121 @@
+"""The child's side of a job that runs in a process of its own (see `workers/child.py`).
+
+A child is `python -m MODULE CONFIG.json`. It speaks JSON lines on what was its stdout:
+`{"event": "progress" | "metric" | "log" | "note" | "item" | "result" | "error" | "stopped", ...}`.
+Whatever it or a library prints goes to stderr and ends in the job's log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from common.errors import ClipBrowserError, DiskFull
+from common.processes import die_with_parent
+
+Run = Callable[["Emitter", dict[str, Any]], dict[str, Any]]
+ENOSPC = 28
+
+
+class Stopped(Exception):
+    """Raised by a child that was asked to stop, after its checkpoint is written."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__("stopped")
+        self.facts = facts
+
+
+class Emitter:
+    """Writes events to the supervisor, one JSON line each; safe from several threads."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def emit(self, event: str, **facts: Any) -> None:
+        """Send one event; when nobody listens any more the child has no reason to go on."""
+        line = json.dumps({"event": event, **facts}, default=str)
+        with self._lock:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    def progress(
+        self,
+        done: int | None = None,
+        total: int | None = None,
+        unit: str | None = None,
+        message: str | None = None,
+        **metrics: float,
+    ) -> None:
+        """How far it is: `done` of `total` `unit`s."""
+        self.emit("progress", done=done, total=total, unit=unit, message=message, metrics=metrics)
+
+    def metric(self, name: str, step: int, value: float, epoch: float | None = None) -> None:
+        """A point of a series."""
+        self.emit("metric", name=name, step=step, value=float(value), epoch=epoch)
+
+    def log(self, text: str) -> None:
+        """A line of the job's log."""
+        self.emit("log", text=text)
+
+    def note(self, text: str) -> None:
+        """Something the user should know though it is no error (a corrected setting, say)."""
+        self.emit("note", text=text)
+
+    def result(self, **facts: Any) -> None:
+        """The end of a child that succeeded."""
+        self.emit("result", **facts)
+
+    def stopped(self, **facts: Any) -> None:
+        """The end of a child that was stopped and has saved what it had."""
+        self.emit("stopped", **facts)
+
+    def error(self, problem: ClipBrowserError) -> None:
+        """The end of a child that failed."""
+        self.emit("error", **problem.to_dict())
+
+
+_stop = threading.Event()
+
+
+def stop_event() -> threading.Event:
+    """Set once the supervisor has asked this child to stop (SIGTERM)."""
+    return _stop
+
+
+def start() -> Emitter:
+    """Tie this process to its parent, catch SIGTERM, keep stdout for events alone."""
+    parent = os.environ.get("CLIP_BROWSER_PARENT_PID")
+    die_with_parent(int(parent) if parent else None)
+    signal.signal(signal.SIGTERM, lambda *_: _stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return Emitter(stream)
+
+
+def main(run: Run) -> None:
+    """`if __name__ == "__main__": child_io.main(run)`: config in, one closing event out, exit."""
+    emitter = start()
+    config = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    try:
+        emitter.result(**run(emitter, config))
+    except Stopped as stopped:
+        emitter.stopped(**stopped.facts)
+    except ClipBrowserError as problem:
+        emitter.error(problem)
+        sys.exit(1)
+    except OSError as problem:
+        traceback.print_exc()
+        if problem.errno == ENOSPC:
+            emitter.error(DiskFull(f"No space left on the disk while writing {problem.filename}."))
+        sys.exit(1)
+    sys.exit(0)

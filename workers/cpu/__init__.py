@@ -1,0 +1,1 @@
+"""What CPU workers do: ingest, captions, split, synonyms, map."""

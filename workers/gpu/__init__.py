@@ -1,0 +1,1 @@
+"""What GPU workers do, in child processes: training, embedding, paraphrasing."""

@@ -1,0 +1,70 @@
+"""A training in a process of its own: `python -m workers.gpu.train_child CONFIG.json`.
+
+It fails at once when it cannot begin: weights are looked for before torch is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from common.catalogue import SMALL_MODEL, find_model
+from common.errors import ClipBrowserError, InvalidInput, NotFound, TrainingFailedToStart
+from common.train_plan import resolve_pretrained, source_of
+from workers import child_io
+from workers.child_io import Emitter
+from workers.gpu.train_config import TrainConfig
+from workers.weights import obtain_weights
+
+# Any of these silently switches open_clip to distributed mode (open_clip_train/distributed.py).
+_DISTRIBUTED = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "PMI_SIZE")
+
+
+def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
+    """Train as the configuration says; the result of the train job.
+
+    Raises TrainingFailedToStart, TrainingDiverged, GpuOutOfMemory, child_io.Stopped.
+    """
+    began = time.monotonic()
+    for name in [*_DISTRIBUTED, *(each for each in os.environ if each.startswith("SLURM_"))]:
+        os.environ.pop(name, None)
+    try:
+        config = TrainConfig.model_validate(raw)
+        weights = _find_start(config, emitter)
+        emitter.progress(0, 1, "steps", "loading torch")
+        from workers.gpu import train_run
+
+        ready = train_run.prepare(emitter, config, weights)
+    except (InvalidInput, NotFound) as problem:
+        raise as_start_failure(problem) from problem
+    return train_run.train(emitter, config, ready, began)
+
+
+def as_start_failure(problem: ClipBrowserError) -> TrainingFailedToStart:
+    """The same words under the code that the user's guide names."""
+    return TrainingFailedToStart(problem.message, remedy=problem.remedy)
+
+
+def _find_start(config: TrainConfig, emitter: Emitter) -> Path | None:
+    """The file of the pretrained weights; None to begin from scratch or from a model of one's own."""
+    params = config.params
+    if not config.train:
+        raise InvalidInput(
+            "There are no training images.", remedy="Split the captions into training and validation."
+        )
+    if config.base:
+        return None
+    pretrained = resolve_pretrained(params.model, params.pretrained)
+    if find_model(params.model) is None:
+        raise InvalidInput(
+            f"There is no model {params.model!r}.", remedy=f"Choose ViT-B-32 or {SMALL_MODEL}."
+        )
+    if source_of(params.model, pretrained) == "scratch":
+        return None
+    return obtain_weights(params.model, pretrained, config.weights_dir, emitter.log)
+
+
+if __name__ == "__main__":
+    child_io.main(run)
