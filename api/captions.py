@@ -1,0 +1,124 @@
+"""Captions: who captions which image, saving, the history, importing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select
+
+from api.answers import ImageOut, JobAnswer, Problem, QueuedCaption, RevisionList, SavedCaption
+from api.claims import claim_next, claim_one, release
+from api.dataset_facts import find_dataset, require_dataset
+from api.identity import user
+from api.images import find_image, read_image
+from api.parts import parts
+from api.schemas import ClaimQuery, DatasetPath, ImagePath, NewCaption, Upload
+from api.shapes import PREFIX, image_shape, iso, revision_shape
+from api.submission import submit
+from api.uploads import store_uploads
+from common.captions import normalise_caption
+from common.errors import InvalidInput, error_from_dict
+from common.queue import CAPTIONS, SAVE_CAPTION
+from common.schema import CaptionRevision, Image
+
+captions = APIBlueprint("captions", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
+MAX_WAIT_S = 30.0
+
+
+@captions.post("/datasets/<dataset_id>/claim", responses={200: ImageOut, 204: None, 404: Problem})
+def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
+    """Lease me the next uncaptioned image; 204 when none is left."""
+    minutes = parts().settings.claim_minutes
+    with parts().sessions() as session:
+        find_dataset(session, path.dataset_id)
+        image = claim_next(session, path.dataset_id, user().name, minutes, query.after)
+    return ("", 204) if image is None else (_leased(image), 200)
+
+
+@captions.post(
+    "/images/<int:image_id>/claim", responses={200: ImageOut, 404: Problem, 409: Problem}
+)
+def claim_this(path: ImagePath) -> dict[str, Any]:
+    """Lease me this image, or renew my lease."""
+    with parts().sessions() as session:
+        minutes = parts().settings.claim_minutes
+        return _leased(claim_one(session, path.image_id, user().name, minutes))
+
+
+@captions.post("/images/<int:image_id>/release", responses={204: None})
+def release_this(path: ImagePath) -> tuple[str, int]:
+    """Give my claim back."""
+    with parts().sessions() as session:
+        release(session, path.image_id, user().name)
+    return "", 204
+
+
+@captions.put(
+    "/images/<int:image_id>/caption",
+    responses={200: SavedCaption, 202: QueuedCaption, 400: Problem, 404: Problem, 409: Problem},
+)
+def put_caption(path: ImagePath, body: NewCaption) -> tuple[dict[str, Any], int]:
+    """Save a caption: queued, or written when the header `Prefer: wait=N` (seconds) is there."""
+    text = normalise_caption(body.text)
+    read_image(path.image_id)
+    wait_s = wait_preference(request.headers.get("Prefer", ""))
+    save = {
+        **body.model_dump(),
+        "text": text,
+        "image_id": path.image_id,
+        "author": user().name,
+        "reply": wait_s > 0,
+    }
+    parts().queue.send(SAVE_CAPTION, [save], CAPTIONS)
+    answer = parts().replies.wait(f"caption:{body.client_id}", wait_s) if wait_s else None
+    if answer is None:
+        return {"client_id": body.client_id, "state": "queued"}, 202
+    if "error" in answer:
+        raise error_from_dict(answer["error"])
+    return {key: answer[key] for key in SavedCaption.model_fields}, 200
+
+
+@captions.get("/images/<int:image_id>/captions", responses={200: RevisionList, 404: Problem})
+def list_revisions(path: ImagePath) -> dict[str, Any]:
+    """The captions this image has had, newest first."""
+    with parts().readers() as session:
+        find_image(session, path.image_id)
+        found = session.scalars(
+            select(CaptionRevision)
+            .where(CaptionRevision.image_id == path.image_id)
+            .order_by(CaptionRevision.revision.desc())
+        )
+        return {"items": [revision_shape(row) for row in found], "next_cursor": None}
+
+
+@captions.post(
+    "/datasets/<dataset_id>/captions", responses={202: JobAnswer, 400: Problem, 413: Problem}
+)
+def upload_captions(path: DatasetPath, raw: Upload) -> tuple[dict[str, Any], int]:
+    """Import captions: multipart `file`, a CSV, JSON lines or a zip of .txt files."""
+    require_dataset(parts(), path.dataset_id)
+    uploads = store_uploads(parts(), raw, "file")
+    if len(uploads) > 1:
+        parts().store.delete_prefix(uploads[0]["key"].rsplit("/", 2)[0])
+        raise InvalidInput(
+            f"{len(uploads)} caption files were sent.", remedy="Send one, or put them into a zip."
+        )
+    job = submit(
+        parts(), "import_captions", {"upload": uploads[0]},
+        dataset_id=path.dataset_id, created_by=user().name,
+    )  # fmt: skip
+    return {"job": job}, 202
+
+
+def wait_preference(header: str) -> float:
+    """Seconds of `Prefer: wait=N` (RFC 7240), at most 30; 0 when it is not asked for."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", header)
+    return min(float(found[1]), MAX_WAIT_S) if found else 0.0
+
+
+def _leased(image: Image) -> dict[str, Any]:
+    return {**image_shape(image), "lease_expires_at": iso(image.claim_until)}

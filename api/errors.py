@@ -1,0 +1,141 @@
+"""Every error leaves as `{code, message, remedy, details?}`, never as HTML and never as a traceback."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from pydantic import ValidationError
+from sqlalchemy.exc import DataError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from common.errors import (
+    ClipBrowserError,
+    Internal,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+
+class MethodNotAllowed(ClipBrowserError):
+    """Raised when an address does not take this method."""
+
+    code, status = "method_not_allowed", 405
+    default_remedy = "Look at /openapi.json for the methods of this address."
+
+
+class UnsupportedMedia(ClipBrowserError):
+    """Raised when the body's content type is not the one this address takes."""
+
+    code, status = "unsupported_media_type", 415
+
+
+class TooManyRequests(ClipBrowserError):
+    """Raised when somebody tries too often."""
+
+    code, status = "too_many_requests", 429
+    default_remedy = "Wait a minute, then try again."
+
+
+def answer(problem: ClipBrowserError) -> Response:
+    """The response of an error; a caption conflict also has `current` at the top."""
+    shape = problem.to_dict()
+    if problem.code == "caption_conflict" and problem.details:
+        shape["current"] = problem.details.get("current")
+    response = jsonify(shape)
+    response.status_code = problem.status
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def register_errors(app: Flask) -> None:
+    """Make every exception of a view one of ours."""
+    app.register_error_handler(ClipBrowserError, answer)
+    app.register_error_handler(ValidationError, lambda bad: answer(invalid(bad)))
+    app.register_error_handler(HTTPException, lambda problem: answer(_translated(problem)))
+    app.register_error_handler(DataError, _unfit)
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def refuse_invalid(bad: ValidationError) -> None:
+    """flask-openapi3's callback for what does not fit the schema. Raises the error to send."""
+    if request.method in ("POST", "PUT", "PATCH") and not request.is_json and request.get_data():
+        raise UnsupportedMedia(
+            f"The body's content type is {request.mimetype or 'missing'}.",
+            remedy="Send JSON with the header 'Content-Type: application/json'.",
+        )
+    raise invalid(bad)
+
+
+def invalid(bad: ValidationError, within: str = "") -> InvalidInput:
+    """InvalidInput that names the first field at fault, its value and what is asked for.
+
+    within: the name of the object the fields belong to, such as 'params'.
+    """
+    faults = [_fault(dict(error), within) for error in bad.errors(include_url=False)]
+    first = faults[0]
+    return InvalidInput(
+        f"{first['field']}: {first['reason']}"
+        + (f", got {first['value']}" if first["value"] else ""),
+        remedy=f"Correct {first['field']}; /openapi.json describes what is taken.",
+        details={"fields": faults},
+    )
+
+
+def _fault(error: dict[str, Any], within: str) -> dict[str, str]:
+    loc = [str(part) for part in error["loc"] if not str(part).startswith("function-")]
+    field = ".".join(([within] if within else []) + loc) or "body"
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    value = "" if error["type"] == "missing" else ascii(error["input"])
+    if field == "body" and error["input"] is None:
+        reason, value = "a JSON object is needed", ""
+    if error["type"] == "extra_forbidden":
+        reason = "there is no such field"
+    return {"field": field, "reason": reason, "value": value[:120]}
+
+
+def _translated(problem: HTTPException) -> ClipBrowserError:
+    status = problem.code or 500
+    if status == 404:
+        return NotFound(f"There is nothing at {request.path[:200]}.", remedy="Check the address.")
+    if status == 405:
+        return MethodNotAllowed(f"{request.path[:200]} does not take {request.method}.")
+    if status == 413:
+        return TooLarge("The request is too large.", remedy="Send less in one request.")
+    if status == 415:
+        return UnsupportedMedia(str(problem.description), remedy="Send JSON.")
+    if status < 500:
+        return InvalidInput(str(problem.description), remedy="Check the request.")
+    return Internal(str(problem.description))
+
+
+def _unfit(problem: DataError) -> Response:
+    log.info("the database refused a value", exc_info=problem)
+    return answer(
+        InvalidInput(
+            "A value does not fit: it is too long, too large or has a NUL character.",
+            remedy="Check the values of the request.",
+        )
+    )
+
+
+def _database_away(problem: OperationalError) -> Response:
+    log.error("%s %s", request.method, request.path, exc_info=problem)
+    return answer(
+        Unavailable(
+            "The database does not answer.",
+            remedy="Nothing is lost: try again in a moment; /readyz says what is missing.",
+        )
+    )
+
+
+def _unexpected(problem: Exception) -> Response:
+    log.error("%s %s", request.method, request.path, exc_info=problem)
+    return answer(Internal("Something went wrong on the server."))

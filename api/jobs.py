@@ -1,0 +1,155 @@
+"""Jobs: start, look, stop, resume, retry."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select, update
+
+from api.answers import JobList, JobOut, Problem
+from api.dataset_facts import find_dataset
+from api.identity import user
+from api.params import complete_params
+from api.parts import Parts, parts
+from api.schemas import DatasetPath, JobPath, JobQuery, LogQuery, NewJob, Priority, Stop
+from api.shapes import PREFIX, job_shape
+from api.submission import announce, dispatch, shown, submit
+from common import jobs as machine
+from common.errors import Conflict, QueueUnavailable
+from common.schema import Job
+
+jobs = APIBlueprint("jobs", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="jobs")])
+
+
+@jobs.post(
+    "/datasets/<dataset_id>/jobs",
+    responses={202: JobOut, 400: Problem, 404: Problem, 409: Problem},
+)
+def start_job(path: DatasetPath, body: NewJob) -> tuple[dict[str, Any], int]:
+    """Queue a job: split, augment, train, index or map. With after_job_id it waits for that one."""
+    with parts().readers() as session:
+        dataset = find_dataset(session, path.dataset_id)
+        params = complete_params(session, dataset, body.kind, body.params, body.after_job_id)
+    job = submit(
+        parts(),
+        body.kind,
+        params,
+        dataset_id=path.dataset_id,
+        created_by=user().name,
+        after_job_id=body.after_job_id,
+        priority=body.priority,
+    )
+    return job, 202
+
+
+@jobs.get("/jobs", responses={200: JobList})
+def list_jobs(query: JobQuery) -> dict[str, Any]:
+    """Jobs, newest first."""
+    start = int(query.cursor or 0)
+    with parts().readers() as session:
+        wanted = _filtered(query).order_by(Job.created_at.desc(), Job.id).offset(start)
+        found = session.scalars(wanted.limit(query.limit + 1)).all()
+        items = [job_shape(session, job) for job in found[: query.limit]]
+    more = len(found) > query.limit
+    return {"items": items, "next_cursor": str(start + query.limit) if more else None}
+
+
+@jobs.get("/jobs/<job_id>", responses={200: JobOut, 404: Problem})
+def get_job(path: JobPath) -> dict[str, Any]:
+    """One job."""
+    return shown(parts(), path.job_id)
+
+
+@jobs.post("/jobs/<job_id>/stop", responses={202: JobOut, 404: Problem, 409: Problem})
+def stop_job(path: JobPath, body: Stop) -> tuple[dict[str, Any], int]:
+    """Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`)."""
+    with parts().sessions() as session:
+        machine.get_job(session, path.job_id)
+        job = machine.request_stop(session, path.job_id, body.mode)
+    _revoke(parts(), job.task_id)
+    announce(parts(), job)
+    return shown(parts(), path.job_id), 202
+
+
+@jobs.post("/jobs/<job_id>/resume", responses={202: JobOut, 404: Problem, 409: Problem})
+def resume_job(path: JobPath) -> tuple[dict[str, Any], int]:
+    """Go on with a stopped or failed job from its checkpoint."""
+    with parts().sessions() as session:
+        job = machine.get_job(session, path.job_id)
+        if job.kind not in machine.RESUMABLE:
+            raise Conflict(
+                f"A job of kind {job.kind} cannot be resumed.",
+                remedy="Retry it: it is done in one go.",
+            )
+        job = machine.requeue(session, path.job_id, fresh=False)
+    return dispatch(parts(), job), 202
+
+
+@jobs.post("/jobs/<job_id>/retry", responses={202: JobOut, 404: Problem, 409: Problem})
+def retry_job(path: JobPath) -> tuple[dict[str, Any], int]:
+    """Do a stopped or failed job again from the start."""
+    with parts().sessions() as session:
+        machine.get_job(session, path.job_id)
+        job = machine.requeue(session, path.job_id, fresh=True)
+    return dispatch(parts(), job), 202
+
+
+@jobs.patch("/jobs/<job_id>", responses={202: JobOut, 404: Problem, 409: Problem})
+def set_priority(path: JobPath, body: Priority) -> tuple[dict[str, Any], int]:
+    """Move a queued job: 0 goes first, 9 last."""
+    with parts().sessions() as session:
+        moved = session.execute(
+            update(Job)
+            .where(Job.id == path.job_id, Job.state == "queued")
+            .values(priority=body.priority, seq=Job.seq + 1)
+            .returning(Job.id),
+            execution_options={"synchronize_session": False},
+        ).first()
+        job = machine.get_job(session, path.job_id)
+    if moved is None:
+        raise Conflict(
+            f"Job {job.id} is {job.state}.", remedy="Only a queued job has a place in the queue."
+        )
+    return dispatch(parts(), job), 202
+
+
+@jobs.get("/jobs/<job_id>/log", responses={404: Problem})
+def get_log(path: JobPath, query: LogQuery) -> Response:
+    """The log from character `offset` on; `X-Next-Offset` says where to go on."""
+    with parts().readers() as session:
+        machine.get_job(session, path.job_id)
+        text, after = machine.read_log(session, path.job_id, query.offset)
+    headers = {"X-Next-Offset": str(after), "Cache-Control": "no-store"}
+    return Response(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@jobs.get("/jobs/<job_id>/metrics", responses={404: Problem})
+def get_metrics(path: JobPath) -> dict[str, Any]:
+    """The series of a job: `{name: [{step, epoch, value, time}]}`."""
+    with parts().readers() as session:
+        machine.get_job(session, path.job_id)
+        return machine.read_metrics(session, path.job_id)
+
+
+def _filtered(query: JobQuery) -> Any:
+    wanted = select(Job)
+    if query.state == "active":
+        wanted = wanted.where(Job.state.in_(machine.ACTIVE))
+    elif query.state:
+        wanted = wanted.where(Job.state == query.state)
+    if query.kind:
+        wanted = wanted.where(Job.kind == query.kind)
+    if query.dataset_id:
+        wanted = wanted.where(Job.dataset_id == query.dataset_id)
+    return wanted
+
+
+def _revoke(made: Parts, task_id: str | None) -> None:
+    """Only saves a worker the look at the database, which says that the job is stopped."""
+    if task_id:
+        with contextlib.suppress(QueueUnavailable):
+            made.queue.revoke(task_id)

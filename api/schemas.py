@@ -1,0 +1,255 @@
+"""What requests may hold. Unknown fields, wrong types and values out of range are `invalid_input`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from flask_openapi3.models import RawModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+MAX_ID = 2**63 - 1
+
+
+def _one_line(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    if not text.isprintable():
+        raise ValueError("it has a control character")
+    return text.strip()
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("it has a NUL character")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)]
+UserName = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
+Key = Annotated[str, Field(min_length=1, max_length=160), AfterValidator(_no_nul)]
+Text = Annotated[str, AfterValidator(_no_nul)]
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Field(ge=1, le=200)]
+
+
+class Request(BaseModel):
+    """Base of bodies, queries and paths: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Body(Request):
+    """Base of JSON bodies: a number is not taken for a text, nor a text for a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class OptionalBody(Body):
+    """Base of bodies that may be left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_is_empty(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+
+class Upload(RawModel):
+    """A multipart body, read piece by piece."""
+
+    mimetypes = ["multipart/form-data"]  # noqa: RUF012 - as flask-openapi3 declares it
+
+
+# -- paths
+
+
+class DatasetPath(Request):
+    """A dataset by its id."""
+
+    dataset_id: Key
+
+
+class DatasetFilePath(DatasetPath):
+    """A file of a dataset."""
+
+    name: Key
+
+
+class ImagePath(Request):
+    """An image by its id."""
+
+    image_id: Id
+
+
+class JobPath(Request):
+    """A job by its id."""
+
+    job_id: Key
+
+
+class ModelPath(Request):
+    """A model by its id, such as `ViT-B-32/openai` or a fine-tuned model's folder name."""
+
+    model_id: Key
+
+
+class TokenPath(Request):
+    """A token by its id."""
+
+    token_id: Id
+
+
+# -- signing in
+
+
+class Login(Body):
+    """A user name and its password."""
+
+    username: Annotated[str, Field(max_length=80), AfterValidator(_no_nul)]
+    password: str = Field(max_length=1000)
+
+
+class LinkToken(Body):
+    """The token of a one-time sign-in link."""
+
+    token: str = Field(max_length=200)
+
+
+class NewToken(Body):
+    """A name for a token, such as the script that will use it."""
+
+    name: UserName
+
+
+class NewUser(Body):
+    """A person to let in."""
+
+    name: UserName
+    role: Literal["admin", "member"] = "member"
+
+
+# -- datasets, images, captions
+
+
+class NewDataset(Body):
+    """A dataset's name; its id is made from it."""
+
+    name: Name
+
+
+class SampleDataset(OptionalBody):
+    """An optional name for the sample dataset."""
+
+    name: Name = "Sample shapes"
+
+
+class ImageQuery(Request):
+    """Which images: by status, by a text in caption or file name, or by their ids."""
+
+    status: Literal["captioned", "uncaptioned"] | None = None
+    q: Annotated[Text, Field(max_length=200)] | None = None
+    ids: str | None = Field(None, max_length=5000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$")
+    cursor: str | None = Field(None, pattern=r"^[0-9]{1,18}$")
+    limit: Limit = 50
+
+
+class ClaimQuery(Request):
+    """after: the image that was just left; the next one after it is served."""
+
+    after: Id | None = None
+
+
+class NewCaption(Body):
+    """A caption, the revision it was typed over, and an id by which it is saved only once."""
+
+    text: str
+    base_revision: int = Field(ge=0, le=2**31 - 1)
+    client_id: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
+
+
+# -- jobs
+
+
+class NewJob(Body):
+    """A job for a dataset. params: see the schemas of each kind."""
+
+    kind: Literal["split", "augment", "train", "index", "map"]
+    params: dict[str, Any] = Field(default_factory=dict)
+    after_job_id: Key | None = None
+    priority: int = Field(5, ge=0, le=9)
+
+
+class JobQuery(Request):
+    """Which jobs; newest first. state `active`: queued, running or stopping."""
+
+    state: (
+        Literal["active", "queued", "running", "stopping", "succeeded", "failed", "stopped"] | None
+    ) = None
+    kind: Key | None = None
+    dataset_id: Key | None = None
+    cursor: str | None = Field(None, pattern=r"^[0-9]{1,18}$")
+    limit: Limit = 100
+
+
+class Stop(OptionalBody):
+    """save: write a checkpoint first; kill: end at once."""
+
+    mode: Literal["save", "kill"] = "save"
+
+
+class Priority(Body):
+    """0 goes first, 9 last."""
+
+    priority: int = Field(ge=0, le=9)
+
+
+class LogQuery(Request):
+    """offset: characters already read."""
+
+    offset: int = Field(0, ge=0, le=MAX_ID)
+
+
+# -- models, search
+
+
+class ModelChange(Body):
+    """A new name or note; what is left out stays."""
+
+    name: Name | None = None
+    note: Annotated[Text, Field(max_length=10_000)] | None = None
+
+
+class ForceQuery(Request):
+    """force: also when something still uses it."""
+
+    force: bool = False
+
+
+class ModelQuery(Request):
+    """A model's id."""
+
+    model: Key | None = None
+
+
+class SearchQuery(ModelQuery):
+    """What to look for, with which model (left out: the one indexed last), and how many hits."""
+
+    q: Annotated[Text, Field(max_length=2000)] | None = None
+    like: Id | None = None
+    k: int = Field(20, ge=1, le=1000)
+
+
+class ImageSearchQuery(ModelQuery):
+    """With which model, and how many hits."""
+
+    k: int = Field(20, ge=1, le=1000)
+
+
+class TrainPlanQuery(Request):
+    """The fields of the training form; what is left out is the default."""
+
+    model: Key | None = None
+    pretrained: str | None = Field(None, max_length=160)
+    epochs: int | None = Field(None, ge=1, le=1000)
+    batch_size: str | None = Field(None, pattern=r"^(auto|[0-9]{1,6})$")
+    lr: str | None = Field(None, max_length=24)
+    warmup: str | None = Field(None, pattern=r"^(auto|[0-9]{1,9})$")

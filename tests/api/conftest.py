@@ -1,0 +1,225 @@
+"""The real app on real Redis, on SQLite and PostgreSQL, with a local store. No workers unless asked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.parts import EXTENSION, Parts
+from common.auth import ensure_admin, issue_token, make_user
+from common.db import migrate, open_engine, reader_factory, session_factory
+from common.events import Events
+from common.queue import Queue
+from common.replies import Replies
+from common.schema import CaptionRevision, Dataset, Image, Job, now
+from common.settings import Settings, as_environment, load_settings
+from common.store import open_store
+
+PASSWORD = "correct horse battery"
+
+
+class Service:
+    """An app with what a test needs to fill its database and to call it."""
+
+    def __init__(self, settings: Settings, web_folder: Path) -> None:
+        migrate(settings.database)
+        self.settings = settings
+        self.engine = open_engine(settings.database)
+        self.app = create_app(
+            settings,
+            open_store(settings.store),
+            Queue(settings),
+            session_factory(self.engine),
+            reader_factory(self.engine),
+            Events(settings),
+            Replies(settings),
+            web_folder,
+        )
+        self.app.validate_response = True
+        self.parts: Parts = self.app.extensions[EXTENSION]
+        with self.parts.sessions() as session:
+            self.admin_token = issue_token(session, ensure_admin(session, settings), "api")[1]
+
+    def person(self, name: str) -> Caller:
+        """A new member, signed in by a token."""
+        with self.parts.sessions() as session:
+            return Caller(
+                self.app.test_client(),
+                issue_token(session, make_user(session, name, "member"), "api")[1],
+            )
+
+    def add_images(self, dataset_id: str, count: int, captioned: int = 0) -> list[int]:
+        """Image rows with small files in the store; the first `captioned` ones with a caption."""
+        ids = []
+        for number in range(count):
+            data = f"{dataset_id} {number}".encode()
+            image = Image(
+                dataset_id=dataset_id, sha256=hashlib.sha256(data).hexdigest(), ext="png",
+                filename=f"picture {number:03}.png", width=64, height=48, size_bytes=len(data),
+                phash=f"{number:016x}", created_at=now(), revision=0,
+            )  # fmt: skip
+            if number < captioned:
+                image.caption, image.revision = f"caption {number}", 1
+                image.captioned_by, image.captioned_at = "ada", now()
+            with self.parts.sessions() as session:
+                session.add(image)
+                session.flush()
+                ids.append(image.id)
+                if image.revision:
+                    session.add(
+                        CaptionRevision(
+                            image_id=image.id, revision=1, text=image.caption, author="ada",
+                            client_id=f"fixture-{image.id}",
+                        )
+                    )  # fmt: skip
+                session.execute(
+                    update(Dataset)
+                    .where(Dataset.id == dataset_id)
+                    .values(caption_seq=Dataset.caption_seq + 1)
+                )
+            self.parts.store.put_bytes(image.key, data)
+            self.parts.store.put_bytes(image.thumb_key, b"thumb of " + data)
+        return ids
+
+    def finished(
+        self, dataset_id: str, kind: str, result: dict[str, Any], state: str = "succeeded"
+    ) -> str:
+        """A job that has ended."""
+        with self.parts.sessions() as session:
+            job = Job(
+                id=os.urandom(6).hex(), kind=kind, queue="cpu", state=state, dataset_id=dataset_id,
+                params={}, result=result, progress={}, created_by="ada", created_at=now(),
+                started_at=now(), finished_at=now(), notes=[],
+            )  # fmt: skip
+            session.add(job)
+        return job.id
+
+
+class Caller:
+    """Calls the API as one person."""
+
+    def __init__(self, client: FlaskClient, token: str) -> None:
+        self.client, self.token = client, token
+
+    def __call__(self, method: str, path: str, expect: int = 200, **options: Any) -> Any:
+        """The JSON (or text) of an answer with the expected status."""
+        response = self.raw(method, path, **options)
+        assert response.status_code == expect, (
+            response.status_code,
+            response.get_data(as_text=True),
+        )
+        return response.get_json() if response.is_json else response.get_data()
+
+    def raw(self, method: str, path: str, **options: Any) -> TestResponse:
+        """The whole answer."""
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        full = path if path.startswith("/api/") or path in _ROOT else f"/api/v1{path}"
+        return self.client.open(full, method=method, headers=headers, **options)
+
+    def dataset(self, name: str = "Cats") -> str:
+        """A new dataset's id."""
+        return str(self("POST", "/datasets", 201, json={"name": name})["id"])
+
+
+_ROOT = ("/healthz", "/readyz", "/metrics", "/openapi.json")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, redis_url: str) -> Settings:
+    """Settings on SQLite."""
+    return load_settings(
+        data_dir=tmp_path / "data",
+        database_url=f"sqlite:///{tmp_path / 'test.db'}",
+        redis_url=redis_url,
+        secret_key="a secret of the tests",
+        admin_password=PASSWORD,
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def service(settings: Settings, tmp_path: Path) -> Iterator[Service]:
+    """The app on SQLite."""
+    yield from _service(settings, tmp_path)
+
+
+@pytest.fixture
+def any_service(settings: Settings, database_url: str, tmp_path: Path) -> Iterator[Service]:
+    """The app, once on SQLite and once on PostgreSQL."""
+    yield from _service(settings.model_copy(update={"database_url": database_url}), tmp_path)
+
+
+def _service(settings: Settings, folder: Path) -> Iterator[Service]:
+    web = folder / "dist"
+    (web / "assets").mkdir(parents=True)
+    (web / "index.html").write_text("<!doctype html><title>dashboard</title>")
+    (web / "assets" / "app-1a2b.js").write_text("export {}")
+    made = Service(settings, web)
+    made.parts.queue.redis.flushdb()
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def call(service: Service) -> Caller:
+    """The administrator, on SQLite."""
+    return Caller(service.app.test_client(), service.admin_token)
+
+
+@pytest.fixture
+def call_any(any_service: Service) -> Caller:
+    """The administrator, on each database."""
+    return Caller(any_service.app.test_client(), any_service.admin_token)
+
+
+@pytest.fixture
+def start_worker(service: Service) -> Iterator[Callable[[str], None]]:
+    """Starts a real worker process for some queues and waits until it takes messages."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(queues: str) -> None:
+        name = f"api-test-{len(started)}@here"
+        command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", queues]
+        command += ["-P", "threads", "-c", "2", "-n", name, "--without-gossip", "--without-mingle"]
+        started.append(
+            subprocess.Popen(
+                command, env=as_environment(service.settings), stderr=subprocess.DEVNULL
+            )
+        )
+        wait_until(lambda: any(w["name"] == name for w in service.parts.transient.workers()), 60)
+
+    yield start
+    for worker in started:
+        worker.terminate()
+        worker.wait(20)
+
+
+def wait_until(true: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+    """The first true value of `true()`."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        value = true()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {timeout_s} s")
