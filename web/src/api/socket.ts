@@ -1,0 +1,89 @@
+/** The one Socket.IO connection: rooms, snapshots, re-subscription after a reconnect. */
+import { signal } from "@preact/signals";
+import { io, type Socket } from "socket.io-client";
+import type { CaptionEvent, Job, JobEvent, Presence } from "./types";
+
+export type Connection = "connecting" | "online" | "offline";
+
+interface FromServer {
+  job: (event: JobEvent) => void;
+  caption: (event: CaptionEvent) => void;
+  caption_conflict: (event: { client_id: string; current?: unknown }) => void;
+  dataset: (event: { dataset_id: string }) => void;
+  presence: (event: Presence) => void;
+}
+type Snapshots = { snapshots?: Record<string, Job | JobEvent | Record<string, unknown> | null> };
+interface ToServer {
+  subscribe: (what: { rooms: string[] }, ack: (answer: Snapshots | null) => void) => void;
+  unsubscribe: (what: { rooms: string[] }) => void;
+  presence: (what: { dataset_id: string | null; image_id: number | null }) => void;
+}
+
+export const connection = signal<Connection>("connecting");
+
+let socket: Socket<FromServer, ToServer> | null = null;
+const rooms = new Map<string, number>();
+let takeSnapshot: (room: string, snapshot: unknown) => void = () => undefined;
+const onConnected = new Set<() => void>();
+
+function subscribe(names: string[]): void {
+  if (names.length === 0 || !socket?.connected) return;
+  socket.emit("subscribe", { rooms: names }, (answer) => {
+    for (const [room, snapshot] of Object.entries(answer?.snapshots ?? {})) takeSnapshot(room, snapshot);
+  });
+}
+
+/** Enters a room until the returned function is called. Rooms are counted: the last one out leaves. */
+export function enterRoom(room: string): () => void {
+  const before = rooms.get(room) ?? 0;
+  rooms.set(room, before + 1);
+  if (before === 0) subscribe([room]);
+  return () => {
+    const left = (rooms.get(room) ?? 1) - 1;
+    if (left > 0) rooms.set(room, left);
+    else {
+      rooms.delete(room);
+      if (socket?.connected) socket.emit("unsubscribe", { rooms: [room] });
+    }
+  };
+}
+
+/** Says which image of which dataset is open here; nothing is sent while there is no connection. */
+export function tellPresence(datasetId: string | null, imageId: number | null): void {
+  if (socket?.connected) socket.emit("presence", { dataset_id: datasetId, image_id: imageId });
+}
+
+/** Calls `listener` at each connection, also the first one. */
+export function whenConnected(listener: () => void): void {
+  onConnected.add(listener);
+}
+
+export interface Handlers extends FromServer {
+  snapshot: (room: string, snapshot: unknown) => void;
+}
+
+/** Connects, once. */
+export function connect(handlers: Handlers): void {
+  if (socket) return;
+  takeSnapshot = handlers.snapshot;
+  socket = io({ path: "/socket.io", reconnectionDelayMax: 5000 });
+  socket.on("connect", () => {
+    subscribe([...rooms.keys()]);
+    connection.value = "online";
+    onConnected.forEach((tell) => tell());
+  });
+  socket.on("disconnect", () => (connection.value = "offline"));
+  socket.on("connect_error", () => (connection.value = "offline"));
+  socket.on("job", handlers.job);
+  socket.on("caption", handlers.caption);
+  socket.on("caption_conflict", handlers.caption_conflict);
+  socket.on("dataset", handlers.dataset);
+  socket.on("presence", handlers.presence);
+}
+
+/** Ends the connection: somebody signs out. */
+export function disconnect(): void {
+  socket?.disconnect();
+  socket = null;
+  connection.value = "connecting";
+}

@@ -1,0 +1,269 @@
+/** What the API sends: one type for each noun. Times are ISO-8601 in UTC. */
+
+export interface Problem {
+  code: string;
+  message: string;
+  remedy: string;
+  details?: unknown;
+}
+
+export interface User {
+  name: string;
+  role: "admin" | "member";
+  created_at?: string;
+}
+
+export type StepKey = "images" | "captioned" | "split" | "augment" | "train" | "index" | "search";
+export type StepState = "empty" | "ready" | "running" | "done" | "stale" | "failed";
+
+export interface Step {
+  key: StepKey;
+  state: StepState;
+  figure: string;
+  reason: string;
+  job_id: string | null;
+}
+
+export interface Dataset {
+  id: string;
+  name: string;
+  created_at: string;
+  created_by: string | null;
+  counts: {
+    images: number;
+    captioned: number;
+    train?: number;
+    val?: number;
+    train_rows?: number;
+  };
+  cover?: string[];
+  steps?: Step[];
+}
+
+export interface ImageItem {
+  id: number;
+  dataset_id: string;
+  filename: string;
+  width: number;
+  height: number;
+  caption: string | null;
+  revision: number;
+  captioned_by: string | null;
+  claimed_by?: string | null;
+  lease_expires_at?: string | null;
+  url: string;
+  thumb_url: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
+
+export type JobKind =
+  | "sample"
+  | "ingest"
+  | "import_captions"
+  | "split"
+  | "augment"
+  | "train"
+  | "index"
+  | "map";
+
+export type JobState = "queued" | "running" | "stopping" | "succeeded" | "failed" | "stopped";
+
+export interface Progress {
+  done: number | null;
+  total: number | null;
+  unit: string | null;
+  message: string | null;
+  metrics: Record<string, number>;
+  eta_s: number | null;
+}
+
+export interface Job {
+  id: string;
+  kind: JobKind | string;
+  state: JobState;
+  seq: number;
+  progress: Progress;
+  params: Record<string, unknown>;
+  result: Record<string, unknown> | null;
+  error: Problem | null;
+  notes: string[];
+  queue: string;
+  queue_position: number | null;
+  eta_s: number | null;
+  priority: number;
+  attempt: number;
+  dataset_id: string | null;
+  created_by: string | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  stop_requested: string | null;
+  after_job_id: string | null;
+  resumable: boolean;
+}
+
+/** The progress record of a `job` event or a snapshot: flat. */
+export interface JobEvent {
+  job_id: string;
+  kind: string;
+  dataset_id: string | null;
+  state: JobState;
+  seq: number;
+  done?: number | null;
+  total?: number | null;
+  unit?: string | null;
+  message?: string | null;
+  metrics?: Record<string, number>;
+  eta_s?: number | null;
+  error?: Problem | null;
+}
+
+export interface CaptionEvent {
+  image_id: number;
+  revision: number;
+  text: string;
+  by: string;
+  client_id: string;
+}
+
+export interface CaptionVersion {
+  revision: number;
+  text: string;
+  by: string;
+}
+
+export interface Presence {
+  dataset_id: string;
+  users: { name: string; image_id: number | null }[];
+}
+
+export interface MetricPoint {
+  step: number;
+  epoch: number | null;
+  value: number;
+  time?: string;
+}
+export type Metrics = Record<string, MetricPoint[]>;
+
+export interface Model {
+  id: string;
+  name: string;
+  kind: "catalogue" | "finetuned";
+  architecture: string;
+  pretrained: string[] | string | null;
+  parameters: number | null;
+  image_size: number | null;
+  embed_dim: number | null;
+  weights: "cached" | "not here" | "own" | "none" | string;
+  recommended: boolean;
+  description: string | null;
+  dataset_id: string | null;
+  job_id: string | null;
+  metrics: { recall_before?: Recall | null; recall_after?: Recall | null } | null;
+  params: Record<string, unknown> | null;
+  created_at: string | null;
+  note: string | null;
+  folder: string | null;
+  indexes: string[];
+}
+
+/** Recall at 1, 5 and 10 as fractions: `t2i_r1`, `i2t_r10` and so on. */
+export type Recall = Record<string, number>;
+
+export interface Planned {
+  value: number | string;
+  auto: boolean;
+  why: string;
+}
+
+export interface TrainPlan {
+  settings: Record<string, Planned | string | number>;
+  rows: number;
+  images: number;
+  val_images: number;
+  steps: number;
+  steps_per_epoch: number;
+  estimated_s: number | null;
+  memory_gb: number | null;
+  device: string;
+  lr_curve: [number, number][];
+  warnings: string[];
+  defaults: Record<string, number | string>;
+  defaults_why: string;
+}
+
+export interface IndexInfo {
+  model_id: string;
+  model_name: string;
+  images: number;
+  dim: number;
+  created_at: string;
+  stale: boolean;
+  job_id: string | null;
+}
+
+export interface Hit {
+  image_id: number;
+  score: number;
+  caption: string | null;
+  filename: string;
+  width: number;
+  height: number;
+  thumb_url: string;
+  url: string;
+}
+
+export interface SearchAnswer {
+  hits: Hit[];
+  model: string;
+  index: string | Record<string, unknown>;
+  took_ms: number;
+}
+
+export interface DatasetMap {
+  points: [number, number, number, number][];
+  clusters: { id: number; label: string; size: number }[];
+}
+
+export interface Worker {
+  name: string;
+  host: string;
+  pid: number | null;
+  queues: string[];
+  state: "online" | "offline";
+  active: { job_id: string; kind: string }[];
+  concurrency: number | null;
+  started_at: string | null;
+}
+
+export interface System {
+  version: string;
+  versions: Record<string, string>;
+  device: string;
+  stack: string;
+  workers: Worker[];
+  queues: { name: string; depth: number; running: number; workers: number }[];
+  gpus: {
+    index: number;
+    name: string;
+    memory_gb: number;
+    used_gb: number | null;
+    utilisation: number | null;
+  }[];
+  store: { kind: string; ok: boolean; detail?: string };
+  database: { kind: string; ok: boolean };
+  redis: { ok: boolean; server?: string; detail?: string };
+  disk: { free_gb: number; total_gb: number };
+  tensorboard: { url: string | null };
+}
+
+export interface ApiToken {
+  id: string | number;
+  name: string;
+  created_at: string;
+  token?: string;
+}

@@ -1,0 +1,121 @@
+import { Play, RotateCcw, Square, X } from "lucide-preact";
+import { resumeJob, retryJob, startJob, stopJob } from "../api/calls";
+import { asApiError } from "../api/http";
+import type { Job } from "../api/types";
+import { Button } from "../design/button";
+import { Progress } from "../design/progress";
+import { ErrorState } from "../design/states";
+import { toast } from "../design/toast";
+import { acceptJob, useJob } from "../state/jobs";
+import { useAction } from "../state/resource";
+import { fractionDone, isActive, jobWord, progressText, timeLeft } from "../text/words";
+import "./job-parts.css";
+
+/** How far a job is: bar, words, time left. */
+export function JobProgress({ job }: { job: Job }) {
+  const value = job.state === "queued" ? 0 : fractionDone(job);
+  const isEnded = !isActive(job.state);
+  return (
+    <div class="job-progress">
+      <Progress value={isEnded ? (value ?? 1) : value} label="Progress" tone={jobWord(job.state).tone} />
+      <div class="num">
+        <span class="clip">{progressText(job)}</span>
+        <span>{timeLeft(job)}</span>
+      </div>
+    </div>
+  );
+}
+
+/** A call about a job, its answer taken over, its failure shown as a toast. */
+function useJobCall(call: () => Promise<Job>) {
+  return useAction(async () => {
+    try {
+      acceptJob(await call());
+    } catch (thrown) {
+      const { message, remedy } = asApiError(thrown);
+      toast({ tone: "failed", text: `${message} ${remedy}` });
+    }
+  });
+}
+
+function StopButtons({ job, small }: { job: Job; small: boolean }) {
+  const save = useJobCall(() => stopJob(job.id, "save"));
+  const kill = useJobCall(() => stopJob(job.id, "kill"));
+  const isTraining = job.kind === "train" && job.state !== "queued";
+  if (!isTraining) return <Button small={small} icon={X} busy={save.busy} disabled={job.state === "stopping"} onClick={save.run}>Stop</Button>;
+  return (
+    <>
+      <Button small={small} icon={Square} busy={save.busy} disabled={job.state === "stopping"} onClick={save.run}>
+        Stop and keep checkpoint
+      </Button>
+      <Button small={small} kind="danger" busy={kill.busy} disabled={job.stop_requested === "kill"} onClick={kill.run}>
+        Stop now
+      </Button>
+    </>
+  );
+}
+
+/** What can be done about a job in its state: stop, resume, retry. */
+export function JobButtons({ job, small = false }: { job: Job; small?: boolean }) {
+  const resume = useJobCall(() => resumeJob(job.id));
+  const retry = useJobCall(() => retryJob(job.id));
+  if (isActive(job.state)) return <StopButtons job={job} small={small} />;
+  if (job.state === "succeeded") return null;
+  return (
+    <>
+      {job.resumable && <Button small={small} kind="primary" icon={Play} busy={resume.busy} onClick={resume.run}>Resume</Button>}
+      <Button small={small} icon={RotateCcw} busy={retry.busy} onClick={retry.run}>Retry</Button>
+    </>
+  );
+}
+
+/** Starts the same job again with other params: what an error's remedy does. */
+function startAgain(job: Job, change: Record<string, unknown>): Promise<Job> {
+  return startJob(job.dataset_id ?? "", job.kind, { ...job.params, ...change });
+}
+
+interface JobErrorProps {
+  job: Job;
+  /** Told the job that a remedy started in place of this one. */
+  onStarted?: (job: Job) => void;
+}
+
+/** A failed job's message, with its remedy as a button. */
+export function JobError({ job, onStarted }: JobErrorProps) {
+  const take = (started: Job) => {
+    acceptJob(started);
+    onStarted?.(started);
+  };
+  const again = useAction((change: Record<string, unknown>) => startAgain(job, change).then(take));
+  const retry = useAction(() => retryJob(job.id).then(take));
+  const half = Math.max(1, Math.floor(Number(job.params.batch_size ?? 32) / 2));
+  if (!job.error) return null;
+  return (
+    <div class="stack small">
+      <ErrorState
+        problem={job.error}
+        datasetId={job.dataset_id}
+        onRetry={retry.run}
+        acts={{
+          synonyms: () => again.run({ method: "synonyms", llm_model: undefined }),
+          "smaller-batch": () => again.run({ batch_size: half }),
+        }}
+      />
+      {(again.error ?? retry.error) && <ErrorState problem={(again.error ?? retry.error)!} datasetId={job.dataset_id} />}
+    </div>
+  );
+}
+
+/** A job followed where it was started: its progress, then its error; nothing once it succeeded. */
+export function JobWatch({ id, onStarted }: { id: string; onStarted?: (job: Job) => void }) {
+  const job = useJob(id);
+  if (!job) return null;
+  if (job.state === "failed") return <JobError job={job} {...(onStarted ? { onStarted } : {})} />;
+  if (job.state === "succeeded") return null;
+  return (
+    <div class="stack small">
+      <JobProgress job={job} />
+      <div class="row"><JobButtons job={job} small /></div>
+    </div>
+  );
+}

@@ -1,0 +1,98 @@
+import type { Dataset, Job, Step, StepKey } from "../../api/types";
+import { Button } from "../../design/button";
+import { StateBadge } from "../../design/state-badge";
+import { datasetPath, runPath } from "../../routes";
+import { activeJobs } from "../../state/jobs";
+import { count, percent } from "../../text/format";
+import { fractionDone, progressText, STEP_TITLES, stepWord } from "../../text/words";
+import "./steps.css";
+
+const ORDER: StepKey[] = ["images", "captioned", "split", "augment", "train", "index", "search"];
+
+const KIND_STEPS: Record<string, StepKey> = {
+  sample: "images",
+  ingest: "images",
+  import_captions: "captioned",
+  split: "split",
+  augment: "augment",
+  train: "train",
+  index: "index",
+};
+
+/** The steps as far as the counts alone tell, for an answer without steps. */
+function stepsOf(dataset: Dataset): Step[] {
+  if (dataset.steps && dataset.steps.length > 0) return dataset.steps;
+  const { images, captioned } = dataset.counts;
+  const blank = (key: StepKey): Step => ({ key, state: "empty", figure: "", reason: "", job_id: null });
+  return ORDER.map((key) => {
+    if (key === "images") return { ...blank(key), state: images > 0 ? "done" : "ready", figure: count(images) };
+    if (key !== "captioned") return blank(key);
+    return { ...blank(key), state: images === 0 ? "empty" : captioned === images ? "done" : "ready", figure: `${count(captioned)} of ${count(images)}` };
+  });
+}
+
+interface StepAction {
+  verb: string;
+  href: string;
+}
+
+function actionOf(step: Step, dataset: string): StepAction {
+  if (step.job_id && (step.state === "running" || step.state === "failed") && step.key === "train") {
+    return { verb: step.state === "running" ? "Watch" : "See why", href: runPath(step.job_id) };
+  }
+  const isDone = step.state === "done";
+  switch (step.key) {
+    case "images":
+      return { verb: "Add images", href: "#add" };
+    case "captioned":
+      return { verb: isDone ? "Review captions" : "Caption images", href: datasetPath(dataset, "caption") };
+    case "split":
+      return { verb: step.state === "stale" ? "Split again" : "Split captions", href: datasetPath(dataset, "prepare") };
+    case "augment":
+      return { verb: step.state === "stale" ? "Augment again" : "Augment", href: `${datasetPath(dataset, "prepare")}#augment` };
+    case "train":
+      return { verb: isDone || step.state === "stale" ? "Train again" : "Train", href: datasetPath(dataset, "train") };
+    case "index":
+      return { verb: "Build index", href: datasetPath(dataset, "search") };
+    case "search":
+      return { verb: "Search", href: datasetPath(dataset, "search") };
+  }
+}
+
+/** The step as it is this moment: a job that runs tells more than the last fetch. */
+function live(step: Step, job: Job | undefined): Step {
+  if (!job) return step;
+  const fraction = fractionDone(job);
+  const figure = job.kind === "train" || fraction === null ? progressText(job) : percent(fraction);
+  return { ...step, state: "running", figure: figure || step.figure, job_id: job.id };
+}
+
+function StepCell({ step, dataset, isNext }: { step: Step; dataset: string; isNext: boolean }) {
+  const { verb, href } = actionOf(step, dataset);
+  const figure = step.figure || "-";
+  return (
+    <li class={`step ${step.state}${isNext ? " next" : ""}`} aria-current={isNext ? "step" : undefined}>
+      <h3>{STEP_TITLES[step.key]}</h3>
+      <StateBadge state={stepWord(step.state)} />
+      <p class={figure.length > 14 ? "figure long" : "figure"}>{figure}</p>
+      <p class="reason">{step.reason}</p>
+      <div class="act">
+        <Button small kind={isNext ? "primary" : "secondary"} href={href}>{verb}</Button>
+      </div>
+    </li>
+  );
+}
+
+/** The line of steps: state, one figure and one next action each. */
+export function Steps({ dataset }: { dataset: Dataset }) {
+  const running = new Map(
+    activeJobs.value.filter((job) => job.dataset_id === dataset.id).map((job) => [KIND_STEPS[job.kind], job] as const),
+  );
+  const steps = stepsOf(dataset).map((step) => live(step, running.get(step.key)));
+  const next = steps.find((step) => step.state === "ready" || step.state === "stale" || step.state === "failed");
+  return (
+    <ol class="steps" aria-label="Steps">
+      {steps.map((step) => <StepCell key={step.key} step={step} dataset={dataset.id} isNext={step === next} />)}
+    </ol>
+  );
+}

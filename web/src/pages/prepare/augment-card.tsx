@@ -1,0 +1,109 @@
+import { WandSparkles } from "lucide-preact";
+import { useState } from "preact/hooks";
+import { startJob } from "../../api/calls";
+import type { Dataset, Job } from "../../api/types";
+import { Button } from "../../design/button";
+import { Card } from "../../design/card";
+import { type Choice, Choices, TextField } from "../../design/field";
+import { ErrorState, Notice } from "../../design/states";
+import { When } from "../../design/when";
+import { JobError, JobWatch } from "../../jobs/job-parts";
+import { acceptJob } from "../../state/jobs";
+import { useAction } from "../../state/resource";
+import { count, countOf } from "../../text/format";
+import { isActive } from "../../text/words";
+import { useLastJob } from "./last-job";
+import { Numbers } from "./numbers";
+import { seedProblem, wholeProblem } from "./params";
+
+type Method = "synonyms" | "llm";
+
+const METHODS: Choice<Method>[] = [
+  { value: "synonyms", title: "Synonyms", text: "Swaps words by the synonym map. Takes seconds." },
+  { value: "llm", title: "Language model", text: "Writes paraphrases with a local model on the GPU queue." },
+];
+
+interface AugmentResult {
+  captions?: number;
+  variants?: number;
+  rows?: number;
+  short?: unknown[] | number;
+}
+
+function AugmentReport({ job }: { job: Job }) {
+  const { captions, variants, rows, short = [] } = (job.result ?? {}) as AugmentResult;
+  const few = Array.isArray(short) ? short.length : short;
+  return (
+    <div class="stack small">
+      <Numbers of={[["captions", captions], ["variants", variants], ["rows in train.csv", rows]]} />
+      <p class="muted">
+        Done <When at={job.finished_at} /> with {job.params.method === "llm" ? "the language model" : "synonyms"}.
+        {few > 0 && ` ${countOf(few, "caption")} had fewer variants than asked for.`}
+      </p>
+    </div>
+  );
+}
+
+function AugmentForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean }) {
+  const [method, setMethod] = useState<Method>("synonyms");
+  const [perCaption, setPerCaption] = useState("3");
+  const [seed, setSeed] = useState("0");
+  const problems = { perCaption: wholeProblem(perCaption, 1, 20), seed: seedProblem(seed) };
+  const action = useAction(async (using: Method) => {
+    const params = { method: using, per_caption: Number(perCaption), seed: Number(seed) };
+    acceptJob(await startJob(datasetId, "augment", params));
+  });
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!problems.perCaption && !problems.seed) action.run(method);
+      }}
+    >
+      <Choices legend="Method" value={method} choices={METHODS} onChange={setMethod} />
+      <div class="form-grid">
+        <TextField label="Variants per caption" numeric value={perCaption} onInput={setPerCaption} error={problems.perCaption} hint="3 makes four rows of each caption." />
+        <TextField label="Augmentation seed" numeric value={seed} onInput={setSeed} error={problems.seed} hint="The same seed writes the same rows." />
+      </div>
+      {action.error && (
+        <ErrorState
+          problem={action.error}
+          datasetId={datasetId}
+          onRetry={() => action.run(method)}
+          acts={{
+            synonyms: () => {
+              setMethod("synonyms");
+              action.run("synonyms");
+            },
+          }}
+        />
+      )}
+      <div class="form-foot">
+        <Button kind="primary" type="submit" icon={WandSparkles} busy={action.busy} disabled={isBusy}>Run augmentation</Button>
+      </div>
+    </form>
+  );
+}
+
+/** More ways to say the captions to train on. */
+export function AugmentCard({ dataset }: { dataset: Dataset }) {
+  const { job } = useLastJob(dataset.id, "augment");
+  const step = dataset.steps?.find((one) => one.key === "augment");
+  const isBusy = job !== undefined && isActive(job.state);
+  const rows = dataset.counts.train_rows;
+  return (
+    <Card id="augment" title="Augment" text="More ways to say the same: only captions to train on are varied.">
+      <div class="stack">
+        {step?.state === "stale" && <Notice>{step.reason}</Notice>}
+        <AugmentForm datasetId={dataset.id} isBusy={isBusy} />
+        <div aria-live="polite">
+          {isBusy && <JobWatch id={job.id} />}
+          {job?.state === "succeeded" && <AugmentReport job={job} />}
+          {job?.state === "failed" && <JobError job={job} />}
+          {!job && rows !== undefined && rows > 0 && <p class="muted">{count(rows)} rows to train on now.</p>}
+        </div>
+      </div>
+    </Card>
+  );
+}

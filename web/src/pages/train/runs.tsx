@@ -1,0 +1,61 @@
+import { useState } from "preact/hooks";
+import type { Job } from "../../api/types";
+import { listJobs } from "../../api/calls";
+import { Button } from "../../design/button";
+import { Card } from "../../design/card";
+import { Loaded } from "../../design/states";
+import { StateBadge } from "../../design/state-badge";
+import { Table } from "../../design/table";
+import { When } from "../../design/when";
+import { runPath } from "../../routes";
+import { datasetVersion } from "../../state/datasets";
+import { activeJobs, jobById } from "../../state/jobs";
+import { useResource } from "../../state/resource";
+import { jobWord, progressText } from "../../text/words";
+import { recallText } from "../run/recall";
+
+function RunRow({ job, isChosen, onChoose }: { job: Job; isChosen: boolean; onChoose: (on: boolean) => void }) {
+  const live = jobById(job.id) ?? job;
+  const name = typeof live.params.name === "string" && live.params.name ? live.params.name : String(live.params.model ?? live.id);
+  return (
+    <tr>
+      <td>
+        <input type="checkbox" aria-label={`Compare ${name}`} checked={isChosen} onChange={(event) => onChoose(event.currentTarget.checked)} />
+      </td>
+      <th scope="row"><a href={runPath(job.id)}>{name}</a></th>
+      <td><StateBadge state={jobWord(live.state)} /></td>
+      <td class="num">{progressText(live) || "-"}</td>
+      <td class="num">{recallText(live) || "-"}</td>
+      <td><When at={job.created_at} /></td>
+    </tr>
+  );
+}
+
+/** The trainings of this dataset, newest first; some of them side by side. */
+export function Runs({ datasetId }: { datasetId: string }) {
+  const [chosen, setChosen] = useState<string[]>([]);
+  const runs = useResource((stop) => listJobs({ dataset_id: datasetId, kind: "train", limit: 50 }, stop), [datasetId], `${datasetVersion(datasetId)} ${activeJobs.value.length}`);
+  const choose = (id: string, on: boolean) => setChosen((old) => (on ? [...old, id] : old.filter((one) => one !== id)));
+  const isReady = chosen.length >= 2;
+  return (
+    <Card
+      title="Runs"
+      beside={isReady && <Button small href={`/compare?runs=${chosen.map(encodeURIComponent).join(",")}`}>Compare {chosen.length} runs</Button>}
+    >
+      <Loaded of={runs} datasetId={datasetId}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p class="muted">No run yet. Each training appears here, with its recall before and after.</p>
+          ) : (
+            <Table
+              name="Runs"
+              columns={[{ title: "Compare", isUnseen: true }, { title: "Run" }, { title: "State" }, { title: "Progress" }, { title: "Recall@1" }, { title: "Started" }]}
+            >
+              {items.map((job) => <RunRow key={job.id} job={job} isChosen={chosen.includes(job.id)} onChoose={(on) => choose(job.id, on)} />)}
+            </Table>
+          )
+        }
+      </Loaded>
+    </Card>
+  );
+}

@@ -1,0 +1,41 @@
+import type { ComponentChildren } from "preact";
+import { route } from "../router";
+import { Rail } from "./rail";
+import { TopBar } from "./top-bar";
+import "./shell.css";
+
+/** Rail, top bar and the page between. */
+export function Shell({ children }: { children: ComponentChildren }) {
+  const isCaptioning = route.value.page === "caption";
+  return (
+    <div class="shell">
+      <a class="skip" href="#page">
+        Skip to the page
+      </a>
+      <Rail />
+      <div class="main">
+        <TopBar />
+        {isCaptioning ? children : <main id="page" class="page" tabIndex={-1}>{children}</main>}
+      </div>
+    </div>
+  );
+}
+
+interface PageHeadProps {
+  title: string;
+  text?: ComponentChildren;
+  children?: ComponentChildren;
+}
+
+/** The page's name, one sentence, and its actions. */
+export function PageHead({ title, text, children }: PageHeadProps) {
+  return (
+    <div class="page-head">
+      <div>
+        <h1>{title}</h1>
+        {text && <p>{text}</p>}
+      </div>
+      {children && <div class="row">{children}</div>}
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+/** All jobs this page knows of, kept current by events and, when those fail, by asking. */
+import { computed, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { getJob, listJobs } from "../api/calls";
+import { isFullJob, mergeEvent, mergeRecord } from "../api/sequence";
+import { connection, enterRoom } from "../api/socket";
+import type { Job, JobEvent } from "../api/types";
+import { announce, toast } from "../design/toast";
+import { runPath } from "../routes";
+import { endingText, isActive } from "../text/words";
+import { touchDataset } from "./datasets";
+
+const jobs = signal<ReadonlyMap<string, Job>>(new Map());
+const watched = new Map<string, number>();
+const asked = new Set<string>();
+
+const POLL_OFFLINE_MS = 3000;
+const POLL_ONLINE_MS = 15_000;
+
+/** What waits, runs or stops, oldest first. */
+export const activeJobs = computed(() =>
+  [...jobs.value.values()]
+    .filter((job) => isActive(job.state))
+    .sort((a, b) => a.created_at.localeCompare(b.created_at)),
+);
+
+export const jobById = (id: string): Job | undefined => jobs.value.get(id);
+
+function tellEnd(job: Job): void {
+  const text = endingText(job);
+  announce(text);
+  toast({ tone: job.state === "succeeded" ? "done" : job.state === "failed" ? "failed" : "waiting", text, href: runPath(job.id) });
+  if (job.dataset_id) touchDataset(job.dataset_id);
+}
+
+function put(job: Job): void {
+  const before = jobs.value.get(job.id);
+  if (before === job) return;
+  jobs.value = new Map(jobs.value).set(job.id, job);
+  if (before && isActive(before.state) && !isActive(job.state)) tellEnd(job);
+}
+
+/** Takes a full record, of REST or a snapshot. Returns what is known now. */
+export function acceptJob(record: Job): Job {
+  const job = mergeRecord(jobs.value.get(record.id), record);
+  put(job);
+  return job;
+}
+
+/** Takes an event. An end, and a job nobody knew, are fetched whole. */
+export function acceptEvent(event: JobEvent): void {
+  const known = jobs.value.get(event.job_id);
+  const next = mergeEvent(known, event);
+  if (next && next !== known) put(next);
+  const changedState = next?.state !== known?.state;
+  if (!known || (changedState && !isActive(event.state))) void fetchJob(event.job_id);
+}
+
+/** Takes whatever a room's snapshot is. */
+export function acceptSnapshot(snapshot: unknown): void {
+  if (typeof snapshot !== "object" || snapshot === null) return;
+  const record = snapshot as Job | JobEvent;
+  if (isFullJob(record)) acceptJob(record);
+  else if ("job_id" in record) acceptEvent(record);
+}
+
+async function fetchJob(id: string): Promise<void> {
+  if (asked.has(id)) return;
+  asked.add(id);
+  try {
+    acceptJob(await getJob(id));
+  } catch {
+    /* the next poll asks again */
+  } finally {
+    asked.delete(id);
+  }
+}
+
+/** Asks for what is active, and for what was active or is watched and not among it. */
+export async function refreshJobs(): Promise<void> {
+  const { items } = await listJobs({ state: "active", limit: 100 });
+  items.forEach(acceptJob);
+  const fresh = new Set(items.map((job) => job.id));
+  const missing = [...activeJobs.value.map((job) => job.id), ...watched.keys()].filter((id) => !fresh.has(id));
+  const open = new Set(missing.filter((id) => isActive(jobs.value.get(id)?.state ?? "queued")));
+  await Promise.all([...open].map(fetchJob));
+}
+
+/** Keeps the jobs current: every 3 s without a socket, every 15 s with one. */
+export function startPolling(): void {
+  let last_ms = 0;
+  window.setInterval(() => {
+    const every = connection.value === "online" ? POLL_ONLINE_MS : POLL_OFFLINE_MS;
+    if (document.hidden || Date.now() - last_ms < every) return;
+    last_ms = Date.now();
+    void refreshJobs().catch(() => undefined);
+  }, 1000);
+}
+
+/** A job that stays current while the component is there. */
+export function useJob(id: string | null | undefined): Job | undefined {
+  useEffect(() => {
+    if (!id) return undefined;
+    watched.set(id, (watched.get(id) ?? 0) + 1);
+    const leave = enterRoom(`job:${id}`);
+    void fetchJob(id);
+    return () => {
+      leave();
+      const left = (watched.get(id) ?? 1) - 1;
+      if (left > 0) watched.set(id, left);
+      else watched.delete(id);
+    };
+  }, [id]);
+  return id ? jobs.value.get(id) : undefined;
+}

@@ -1,0 +1,34 @@
+/** Who else is here, and where I am. */
+import { computed, effect, signal } from "@preact/signals";
+import { connection, enterRoom, tellPresence } from "../api/socket";
+import type { Presence } from "../api/types";
+import { route } from "../router";
+import { datasetOf } from "../routes";
+
+const HEARTBEAT_MS = 20_000;
+const here = signal<ReadonlyMap<string, Presence["users"]>>(new Map());
+
+export function onPresence(event: Presence): void {
+  here.value = new Map(here.value).set(event.dataset_id, event.users);
+}
+
+/** The people in a dataset, each once. */
+export function peopleIn(datasetId: string): Presence["users"] {
+  const seen = new Map((here.value.get(datasetId) ?? []).map((user) => [user.name, user]));
+  return [...seen.values()];
+}
+
+function tell(): void {
+  const now = route.value;
+  tellPresence(datasetOf(now), now.page === "caption" ? now.image : null);
+}
+
+/** Tells the server where I am: at each change of place, each connection, and every 20 s. */
+export function startPresence(): void {
+  const dataset = computed(() => datasetOf(route.value));
+  effect(() => (dataset.value === null ? undefined : enterRoom(`dataset:${dataset.value}`)));
+  effect(() => {
+    if (connection.value === "online") tell();
+  });
+  window.setInterval(() => document.hidden || tell(), HEARTBEAT_MS);
+}

@@ -1,0 +1,73 @@
+/** Who is signed in; starts and ends what lives as long as that. */
+import { signal } from "@preact/signals";
+import { getMe, listDatasets, logout } from "../api/calls";
+import { asApiError, onSignedOut } from "../api/http";
+import { connect, disconnect, whenConnected } from "../api/socket";
+import type { User } from "../api/types";
+import { go } from "../router";
+import { learnName } from "./names";
+import { touchDataset } from "./datasets";
+import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "./jobs";
+import { onPresence, startPresence } from "./presence";
+import { onCaptionEvent, onConflictEvent, retryNow, startSaving } from "./saving";
+
+export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out" } | { state: "unreachable" };
+
+export const session = signal<Session>({ state: "asking" });
+let isStarted = false;
+
+function start(): void {
+  connect({
+    job: acceptEvent,
+    caption: onCaptionEvent,
+    caption_conflict: onConflictEvent,
+    dataset: (event) => touchDataset(event.dataset_id),
+    presence: onPresence,
+    snapshot: (_room, snapshot) => acceptSnapshot(snapshot),
+  });
+  void refreshJobs().catch(() => undefined);
+  void listDatasets().then(({ items }) => items.forEach((one) => learnName(one.id, one.name))).catch(() => undefined);
+  if (isStarted) return retryNow();
+  isStarted = true;
+  whenConnected(() => {
+    void refreshJobs().catch(() => undefined);
+    retryNow();
+  });
+  startPolling();
+  startPresence();
+  startSaving();
+}
+
+export function signedIn(user: User): void {
+  session.value = { state: "in", user };
+  start();
+}
+
+function signedOut(): void {
+  if (session.value.state === "out") return;
+  session.value = { state: "out" };
+  disconnect();
+  const next = location.pathname + location.search;
+  if (location.pathname !== "/signin") go(next === "/" ? "/signin" : `/signin?next=${encodeURIComponent(next)}`, { replace: true });
+}
+
+/** Asks who is signed in. */
+export async function askSession(): Promise<void> {
+  session.value = { state: "asking" };
+  try {
+    signedIn((await getMe()).user);
+  } catch (thrown) {
+    if (asApiError(thrown).status === 401) signedOut();
+    else session.value = { state: "unreachable" };
+  }
+}
+
+export async function signOut(): Promise<void> {
+  await logout().catch(() => undefined);
+  signedOut();
+}
+
+export const isAdmin = (): boolean => session.value.state === "in" && session.value.user.role === "admin";
+export const myName = (): string => (session.value.state === "in" ? session.value.user.name : "");
+
+onSignedOut(signedOut);

@@ -1,0 +1,104 @@
+/** The dashboard's words for states, kinds of jobs and metrics. Pure. */
+import type { Job, JobState, StepKey, StepState } from "../api/types";
+import { count, duration } from "./format";
+
+/** The four state colours, and one for what has not begun. */
+export type Tone = "idle" | "waiting" | "running" | "done" | "failed";
+
+export interface StateWord {
+  tone: Tone;
+  word: string;
+}
+
+const JOB_WORDS: Record<JobState, StateWord> = {
+  queued: { tone: "waiting", word: "Waiting" },
+  running: { tone: "running", word: "Running" },
+  stopping: { tone: "running", word: "Stopping" },
+  succeeded: { tone: "done", word: "Done" },
+  failed: { tone: "failed", word: "Failed" },
+  stopped: { tone: "waiting", word: "Stopped" },
+};
+
+const STEP_WORDS: Record<StepState, StateWord> = {
+  empty: { tone: "idle", word: "Not yet" },
+  ready: { tone: "waiting", word: "Ready" },
+  running: { tone: "running", word: "Running" },
+  done: { tone: "done", word: "Done" },
+  stale: { tone: "waiting", word: "Out of date" },
+  failed: { tone: "failed", word: "Failed" },
+};
+
+export const jobWord = (state: JobState): StateWord => JOB_WORDS[state] ?? { tone: "idle", word: state };
+export const stepWord = (state: StepState): StateWord => STEP_WORDS[state] ?? { tone: "idle", word: state };
+
+const KINDS: Record<string, string> = {
+  sample: "Draw sample dataset",
+  ingest: "Add images",
+  import_captions: "Import captions",
+  split: "Split captions",
+  augment: "Augment captions",
+  train: "Train",
+  index: "Build index",
+  map: "Build map",
+};
+
+export const kindWord = (kind: string): string => KINDS[kind] ?? kind.replaceAll("_", " ");
+
+export const STEP_TITLES: Record<StepKey, string> = {
+  images: "Images",
+  captioned: "Captioned",
+  split: "Split",
+  augment: "Augmented",
+  train: "Trained",
+  index: "Indexed",
+  search: "Search",
+};
+
+/** What a job is called in lists: its own name, or its kind and model. */
+export function jobTitle(job: Pick<Job, "kind" | "params">): string {
+  const { name, model } = job.params ?? {};
+  if (typeof name === "string" && name !== "" && job.kind === "train") return name;
+  const base = kindWord(job.kind);
+  const shown = typeof model === "string" && model !== "" && job.kind !== "augment";
+  return shown ? `${base} · ${model}` : base;
+}
+
+export const isActive = (state: JobState): boolean =>
+  state === "queued" || state === "running" || state === "stopping";
+
+/** Done part of a job in 0..1; null while it is unknown. */
+export function fractionDone(job: Pick<Job, "progress" | "state">): number | null {
+  if (job.state === "succeeded") return 1;
+  const { done, total } = job.progress;
+  return done === null || total === null || total <= 0 ? null : Math.min(1, done / total);
+}
+
+const UNITS: Record<string, string> = { epoch: "Epoch", step: "Step", steps: "Step", epochs: "Epoch" };
+
+/** "Epoch 4 of 10", "812 of 1,240 images", or the job's own message. */
+export function progressText(job: Pick<Job, "progress" | "state" | "queue_position">): string {
+  if (job.state === "queued") {
+    return job.queue_position ? `Place ${count(job.queue_position)} in the queue` : "In the queue";
+  }
+  const { done, total, unit, message } = job.progress;
+  if (done === null || total === null) return message ?? "";
+  const lead = UNITS[unit ?? ""];
+  return lead ? `${lead} ${count(done)} of ${count(total)}` : `${count(done)} of ${count(total)} ${unit ?? ""}`.trim();
+}
+
+/** "3 min left", or nothing when nobody knows. */
+export function timeLeft(job: Pick<Job, "progress" | "eta_s" | "state">): string {
+  const eta_s = job.progress.eta_s ?? job.eta_s;
+  return isActive(job.state) && eta_s !== null && eta_s !== undefined && eta_s >= 1 ? `${duration(eta_s)} left` : "";
+}
+
+/** How a job ended, in one sentence, for the live region. */
+export function endingText(job: Pick<Job, "kind" | "params" | "state" | "error" | "progress">): string {
+  const title = jobTitle(job);
+  if (job.state === "succeeded") return `${title}: done.`;
+  if (job.state === "stopped") {
+    const at = progressText({ ...job, state: "stopped", queue_position: null });
+    return `${title}: stopped${at ? ` at ${at.charAt(0).toLowerCase()}${at.slice(1)}` : ""}.`;
+  }
+  return `${title}: failed. ${job.error?.message ?? ""}`.trim();
+}
