@@ -1,0 +1,1 @@
+"""Measurements of the running service; the figures stand in docs/benchmarks.md."""

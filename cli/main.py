@@ -1,0 +1,228 @@
+"""`clip-browser`: starts the service (`up` and its parts), and is its client in the terminal.
+
+The words of every subcommand stand here; what they do stands in `cli/commands.py`. Only what the
+given subcommand needs is imported, so that a search starts at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cli.params import Misuse
+from common.errors import ClipBrowserError
+
+Parsers = Any  # argparse's subparsers action has no public type
+JOBS = {
+    "split": "divide the captioned images into training and validation",
+    "augment": "add variants of the training captions",
+    "train": "fine-tune a CLIP model on the training captions",
+    "index": "embed every image with a model, for search",
+    "map": "lay out all images in the plane, like ones together",
+}
+SERVICE = frozenset(["up", "api", "worker", "beat", "migrate", "tensorboard"])  # see cli/stack.py
+SIGINT_CODE = 130
+PARAMS_HELP = (
+    "Parameters of the job follow as --name value, for example --epochs 3 --lr 1e-5; "
+    "the API's document at /openapi.json names them all."
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code: 0 done, 1 failed (the remedy is on stderr), 2 misused."""
+    given = list(sys.argv[1:] if words is None else words)
+    parser = build_parser(given)
+    arguments, rest = parser.parse_known_args(given)
+    if rest and arguments.command not in JOBS:
+        parser.error(f"unknown: {' '.join(rest)}")
+    arguments.rest = rest
+    try:
+        return _run(arguments)
+    except ClipBrowserError as problem:
+        return _explain(problem.message, problem.remedy, code=1)
+    except Misuse as problem:
+        return _explain(problem.message, problem.remedy, code=2)
+    except KeyboardInterrupt:
+        return SIGINT_CODE
+    except BrokenPipeError:  # `clip-browser jobs | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _explain(message: str, remedy: str, code: int) -> int:
+    from cli.terminal import show_error
+
+    show_error(message, remedy)
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if "client" not in arguments:
+        code: int = arguments.run(arguments)
+        return code
+    from cli.client import Client
+    from cli.credentials import find_access
+    from cli.terminal import open_terminal
+
+    module, function = arguments.client.split(":")
+    run = getattr(importlib.import_module(module), function)
+    access = find_access(
+        getattr(arguments, "url", None),
+        getattr(arguments, "token", None),
+        getattr(arguments, "data_dir", None),
+    )
+    with Client(access) as client:
+        done: int = run(open_terminal(client, getattr(arguments, "json", False)), arguments)
+    return done
+
+
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser. The parts of the service add their own words, unless a client's command is given."""
+    parser = argparse.ArgumentParser(
+        prog="clip-browser",
+        allow_abbrev=False,
+        description="Caption images as a team, fine-tune a CLIP model on them, search them with it.",
+        epilog="The service: 'clip-browser up'. Its client: everything else, with --url and --token "
+        "or CLIP_BROWSER_URL and CLIP_BROWSER_TOKEN where it does not run on this machine.",
+    )
+    shared = _shared_options()
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    client = _ClientParsers(parsers, shared)
+    _add_data_commands(client)
+    _add_job_commands(client)
+    _add_search_commands(client)
+    _add_account_commands(client)
+    if not client.names.intersection(words) or SERVICE.intersection(words):
+        from cli.stack import add_parsers
+
+        add_parsers(parsers)
+    for option in ("--url", "--token"):
+        parser.add_argument(option, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    return parser
+
+
+def _shared_options() -> argparse.ArgumentParser:
+    """What every command of the client takes. Nothing has a default, so that both places count."""
+    shared = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    group = shared.add_argument_group("which service")
+    absent = argparse.SUPPRESS
+    group.add_argument("--url", default=absent, help="its address (CLIP_BROWSER_URL)")
+    group.add_argument("--token", default=absent, help="an API token (CLIP_BROWSER_TOKEN)")
+    group.add_argument(
+        "--data-dir", type=Path, default=absent, metavar="DIR",
+        help="data folder of a service on this machine, to find address and token (default ./data)",
+    )  # fmt: skip
+    shared.add_argument("--json", action="store_true", default=absent, help="print JSON")
+    return shared
+
+
+class _ClientParsers:
+    """Adds the subcommands that talk to a running service."""
+
+    def __init__(self, parsers: Parsers, shared: argparse.ArgumentParser) -> None:
+        self._parsers, self._shared = parsers, shared
+        self.names: set[str] = set()
+
+    def add(self, name: str, client: str, text: str, epilog: str = "") -> argparse.ArgumentParser:
+        """A subcommand; client names its function as `module:function`."""
+        self.names.add(name)
+        made: argparse.ArgumentParser = self._parsers.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=epilog,
+            parents=[self._shared], allow_abbrev=False,
+        )  # fmt: skip
+        made.set_defaults(client=client)
+        return made
+
+
+def _add_data_commands(client: _ClientParsers) -> None:
+    imports = client.add(
+        "import", "cli.imports:import_images", "upload images, and captions with them",
+        "A folder is uploaded with its subfolders. The dataset is made if it is not there.",
+    )  # fmt: skip
+    imports.add_argument("source", nargs="?", type=Path, metavar="DIR|ZIP")
+    imports.add_argument("--dataset", metavar="NAME", help="name or id")
+    imports.add_argument(
+        "--captions", type=Path, metavar="FILE",
+        help="CSV or JSON lines, a zip of .txt files, or a folder with .txt files",
+    )  # fmt: skip
+    imports.add_argument(
+        "--sample", action="store_true", help="let the service draw its sample set"
+    )
+    client.add("datasets", "cli.commands:list_datasets", "list the datasets")
+    export = client.add(
+        "export", "cli.commands:export", "download a dataset for open_clip's own trainer"
+    )
+    export.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
+    export.add_argument("out", type=Path, metavar="OUT.zip")
+
+
+def _add_job_commands(client: _ClientParsers) -> None:
+    for name, text in JOBS.items():
+        job = client.add(name, "cli.commands:run_job", text, PARAMS_HELP)
+        job.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
+        job.add_argument("--follow", action="store_true", help="show the progress until the end")
+        job.add_argument("--after", metavar="JOB", help="start when this job has succeeded")
+    jobs = client.add("jobs", "cli.commands:list_jobs", "list jobs, newest first")
+    jobs.add_argument("--watch", action="store_true", help="keep the list current until Ctrl-C")
+    jobs.add_argument("--state", help="active, queued, running, succeeded, failed, stopped")
+    jobs.add_argument("--kind", help="one kind of job")
+    jobs.add_argument("--dataset", metavar="NAME", help="name or id")
+    jobs.add_argument("--limit", type=int, default=20, help="how many (default 20)")
+    stop = client.add("stop", "cli.commands:stop", "stop jobs")
+    stop.add_argument("job", nargs="+", metavar="JOB")
+    stop.add_argument(
+        "--mode", choices=("save", "kill"), default="save",
+        help="save: write a checkpoint first (default); kill: end at once",
+    )  # fmt: skip
+    for name, text in (
+        ("resume", "go on with a stopped or failed job from its checkpoint"),
+        ("retry", "start a stopped or failed job over"),
+    ):
+        again = client.add(name, "cli.commands:again", text)
+        again.add_argument("job", metavar="JOB")
+        again.add_argument("--follow", action="store_true", help="show the progress until the end")
+    log = client.add("log", "cli.commands:show_log", "show a job's log")
+    log.add_argument("job", metavar="JOB")
+    log.add_argument("--follow", action="store_true", help="go on until the job has ended")
+
+
+def _add_search_commands(client: _ClientParsers) -> None:
+    client.add("models", "cli.commands:list_models", "list the models")
+    search = client.add("search", "cli.commands:search", "search a dataset's images")
+    search.add_argument("text", nargs="?", help="what the image shows")
+    search.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
+    search.add_argument("--model", metavar="M", help="a model's id (default: the one indexed last)")
+    search.add_argument("-k", type=int, default=10, help="how many images (default 10)")
+    search.add_argument("--like", type=int, metavar="IMAGE_ID", help="images like this one")
+    search.add_argument("--image", type=Path, metavar="FILE", help="images like this file")
+
+
+def _add_account_commands(client: _ClientParsers) -> None:
+    login = client.add("login", "cli.commands:login", "sign in, and keep the token for later")
+    login.add_argument(
+        "link", nargs="?", help="a one-time sign-in link (default: ask for a password)"
+    )
+    login.add_argument("--user", default="admin", help="user name (default admin)")
+    client.add("system", "cli.commands:show_system", "show workers and queues")
+    token = client.add("token", "", "make, list and revoke API tokens")
+    actions = token.add_subparsers(dest="action", metavar="ACTION", required=True)
+    tokens = _ClientParsers(actions, _shared_options())
+    tokens.add(
+        "create", "cli.commands:create_token", "make a token and print it once"
+    ).add_argument("name", metavar="NAME")
+    tokens.add("list", "cli.commands:list_tokens", "list your tokens")
+    tokens.add("revoke", "cli.commands:revoke_token", "make a token invalid").add_argument(
+        "id", type=int, metavar="ID"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
