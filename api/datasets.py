@@ -22,6 +22,7 @@ from api.shapes import PREFIX
 from api.slugs import slug_of
 from api.submission import submit
 from common import jobs
+from common.catalogue import SMALL_MODEL
 from common.errors import Conflict, QueueUnavailable
 from common.schema import Dataset, Job
 
@@ -29,6 +30,8 @@ datasets = APIBlueprint(
     "datasets", __name__, url_prefix=f"{PREFIX}/datasets", abp_tags=[Tag(name="datasets")]
 )
 MAX_SAME_NAME = 1000
+# Shapes are learned from scratch in a minute or two on any machine; photographs are not.
+SAMPLE_DEFAULTS = {"train": {"model": SMALL_MODEL, "pretrained": ""}}
 
 
 @datasets.get("", responses={200: DatasetList})
@@ -54,6 +57,7 @@ def make_sample(body: SampleDataset) -> tuple[dict[str, Any], int]:
     """A dataset that the service draws itself, with captions."""
     with parts().sessions() as session:
         dataset = _insert(session, body.name, user().name)
+        dataset.defaults = SAMPLE_DEFAULTS
     job = submit(parts(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
     with parts().readers() as session:
         return {"dataset": dataset_shape(session, dataset), "job": job}, 202

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from pydantic import ValidationError
 from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from common.errors import (
@@ -61,6 +62,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, lambda problem: answer(_translated(problem)))
     app.register_error_handler(DataError, _unfit)
     app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -126,7 +128,7 @@ def _unfit(problem: DataError) -> Response:
     )
 
 
-def _database_away(problem: OperationalError) -> Response:
+def _database_away(problem: OperationalError | PoolTimeout) -> Response:
     log.error("%s %s", request.method, request.path, exc_info=problem)
     return answer(
         Unavailable(

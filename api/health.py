@@ -22,6 +22,7 @@ from common.queue import QUEUES
 from common.schema import Job
 
 health = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")])
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 METRICS = "clip_browser_metrics"
 
 
@@ -134,9 +135,10 @@ def watch_requests(app: Flask, made: Parts) -> None:
     @app.after_request
     def _end(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "other"
-        count.labels(route, request.method, response.status_code).inc()
+        method = request.method if request.method in METHODS else "other"
+        count.labels(route, method, response.status_code).inc()
         if "began" in g:
-            took.labels(route, request.method).observe(time.perf_counter() - g.began)
+            took.labels(route, method).observe(time.perf_counter() - g.began)
         return response
 
 

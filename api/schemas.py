@@ -148,7 +148,7 @@ class ImageQuery(Request):
     status: Literal["captioned", "uncaptioned"] | None = None
     q: Annotated[Text, Field(max_length=200)] | None = None
     ids: str | None = Field(None, max_length=5000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$")
-    cursor: str | None = Field(None, pattern=r"^[0-9]{1,18}$")
+    cursor: str | None = Field(None, pattern=r"^[0-9]{0,18}$")
     limit: Limit = 50
 
 
@@ -186,7 +186,7 @@ class JobQuery(Request):
     ) = None
     kind: Key | None = None
     dataset_id: Key | None = None
-    cursor: str | None = Field(None, pattern=r"^[0-9]{1,18}$")
+    cursor: str | None = Field(None, pattern=r"^[0-9]{0,18}$")
     limit: Limit = 100
 
 

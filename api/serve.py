@@ -19,7 +19,24 @@ GRACE_S = 3
 def serve(settings: Settings) -> None:
     """Listen on `settings.host:settings.port` until SIGTERM. Raises InvalidInput without a secret."""
     require_secret_key(settings)
+    if settings.stack == "external":  # `clip-browser up` has done it before it starts the parts
+        prepare(settings)
     Server(settings).run()
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database to the newest schema and make the admin; print a link without a password."""
+    from common.auth import ensure_admin, make_sign_in_link
+    from common.db import migrate, open_engine, session_factory
+
+    migrate(settings.database)
+    engine = open_engine(settings.database)
+    with session_factory(engine)() as session:
+        admin = ensure_admin(session, settings)
+        if admin.password_hash is None:
+            link = make_sign_in_link(session, settings, admin)
+            print(f"Sign in once, within a day: {link}", flush=True)
+    engine.dispose()  # gunicorn forks: its worker opens connections of its own
 
 
 class Server(BaseApplication):  # type: ignore[misc]

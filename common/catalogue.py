@@ -234,7 +234,7 @@ def is_reference(text: str) -> bool:
     return True
 
 
-def _hub_cache() -> Path:
+def hub_cache() -> Path:
     """Where huggingface_hub keeps downloads (its documented environment variables)."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
@@ -242,7 +242,7 @@ def _hub_cache() -> Path:
 
 def _candidates(known: CatalogueModel, tag: PretrainedTag, weights_dir: Path) -> list[Path]:
     placed = [weights_dir / known.name / f"{tag.tag}{suffix}" for suffix in SUFFIXES]
-    repo = _hub_cache() / f"models--{tag.hub_repo.replace('/', '--')}" / "snapshots"
+    repo = hub_cache() / f"models--{tag.hub_repo.replace('/', '--')}" / "snapshots"
     hub = [path for name in HUB_FILES for path in sorted(repo.glob(f"*/{name}"))]
     by_address = [Path("~/.cache/clip").expanduser() / tag.file] if tag.file else []
     return placed + hub + by_address

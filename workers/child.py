@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -166,7 +167,7 @@ def _recorded(work_dir: Path, pid: int) -> Any:
     """Note the child's identity on disk while it lives, for `sweep_orphans`."""
     folder = work_dir / "children"
     folder.mkdir(parents=True, exist_ok=True)
-    record = folder / f"{pid}.json"
+    record = folder / f"{pid}@{socket.gethostname()}.json"
     identity = {
         "pid": pid,
         "born": _born(pid),
@@ -189,9 +190,9 @@ def _born(pid: int) -> float | None:
 
 
 def sweep_orphans(work_dir: Path) -> int:
-    """End children whose worker is gone; how many there were. Called when a worker starts."""
+    """End children of this host whose worker is gone; how many. Called when a worker starts."""
     swept = 0
-    for record in (work_dir / "children").glob("*.json"):
+    for record in (work_dir / "children").glob(f"*@{socket.gethostname()}.json"):
         try:
             known = json.loads(record.read_text("utf-8"))
         except (OSError, ValueError):

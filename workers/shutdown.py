@@ -1,17 +1,18 @@
 """A worker that is asked to end tells its pool processes, so that running jobs are handed back.
 
-The word is a file named after the worker's pid: it reaches pool processes that were forked long
-before, and a thread pool alike.
+The word is a file named after the worker's host and pid: it reaches pool processes that were forked
+long before, and a thread pool alike. Containers that share a work directory have equal pids.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 
 def _flag(work_dir: Path, pid: int) -> Path:
-    return work_dir / f"worker-{pid}.stopping"
+    return work_dir / f"worker-{socket.gethostname()}-{pid}.stopping"
 
 
 def announce(work_dir: Path) -> None:

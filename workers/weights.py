@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -29,7 +29,7 @@ def obtain_weights(
         return here
     repo = get_tag(model, tag).hub_repo
     remedy = placement_remedy(model, tag, weights_dir)
-    file = _reachable_file(repo)
+    file = reachable_file(repo, HUB_FILES)
     if file is None:
         raise NotFound(
             f"The weights {model}/{tag} are not on this machine and cannot be downloaded: "
@@ -40,20 +40,20 @@ def obtain_weights(
     return _download(repo, file, remedy)
 
 
-def _reachable_file(repo: str) -> str | None:
-    """The name of the weights file that the hub offers; None when it cannot be reached."""
+def reachable_file(repo: str, names: Sequence[str]) -> str | None:
+    """The first of these files that the hub offers; None when the hub cannot be reached."""
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
         return None
     found: list[str] = []
-    probe = threading.Thread(target=_probe, args=(repo, found), daemon=True)
+    probe = threading.Thread(target=_probe, args=(repo, names, found), daemon=True)
     probe.start()
     probe.join(PROBE_LIMIT_S)
     return found[0] if found else None
 
 
-def _probe(repo: str, found: list[str]) -> None:
+def _probe(repo: str, names: Sequence[str], found: list[str]) -> None:
     host = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    for name in HUB_FILES:
+    for name in names:
         try:
             answer = httpx.head(f"{host}/{repo}/resolve/main/{name}", timeout=PROBE_TIMEOUT_S)
         except (httpx.HTTPError, httpx.InvalidURL):

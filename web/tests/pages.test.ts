@@ -4,7 +4,7 @@ import { aligned, pointsOver, thinned, valueAt } from "../src/charts/series";
 import { commandOf } from "../src/pages/caption/keyboard";
 import { oneLine } from "../src/pages/caption/typed";
 import { paramRows } from "../src/pages/compare/params-table";
-import { anchors, fitted } from "../src/pages/map/points";
+import { anchors, fitted, fittingLabels } from "../src/pages/map/points";
 import { fractionProblem, optionalWholeProblem, positiveProblem, seedProblem } from "../src/pages/prepare/params";
 import { linesOf, toneOf } from "../src/pages/run/log-lines";
 import { recallText } from "../src/pages/run/recall";
@@ -168,6 +168,12 @@ describe("map and uploads", () => {
 
   test("a label stands at the point nearest to its cluster's middle", () => {
     expect(anchors([[0, 0, 4, 1], [1, 0, 4, 2], [2, 0, 4, 3], [9, 9, 5, 4]])).toEqual(new Map([[4, 1], [5, 3]]));
+  });
+
+  test("of labels that overlap the larger cluster's stays", () => {
+    const clusters = [{ id: 1, label: "small", size: 3 }, { id: 2, label: "large", size: 30 }, { id: 3, label: "far", size: 1 }];
+    const places = new Map<number, [number, number]>([[1, [100, 100]], [2, [110, 105]], [3, [400, 100]]]);
+    expect(fittingLabels(clusters, places)).toEqual(new Set([2, 3]));
   });
 
   test("many files go in parts, a large one alone", () => {

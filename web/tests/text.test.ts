@@ -65,9 +65,28 @@ describe("jobs in words", () => {
   const job = (change: Partial<Job>): Job =>
     ({ kind: "train", state: "running", params: {}, error: null, eta_s: null, queue_position: null, progress: { done: 4, total: 10, unit: "epoch", message: null, metrics: {}, eta_s: 180 }, ...change }) as Job;
 
-  test("a training tells its epoch, other jobs count their units", () => {
+  test("jobs count their units", () => {
     const images = { done: 812, total: 1240, unit: "images", message: null, metrics: {}, eta_s: null };
-    expect([progressText(job({})), progressText(job({ progress: images }))]).toEqual(["Epoch 4 of 10", "812 of 1,240 images"]);
+    expect(progressText(job({ kind: "ingest", progress: images }))).toBe("812 of 1,240 images");
+  });
+
+  test("steps of a training are told as the epoch under way, after its end as the epochs done", () => {
+    const at = (done: number) => ({ done, total: 50, unit: "steps", message: "training", metrics: {}, eta_s: null });
+    const params = { epochs: 10 };
+    const texts = [at(20), at(49)].map((progress) => progressText(job({ params, progress })));
+    expect(texts).toEqual(["Epoch 5 of 10", "Epoch 10 of 10"]);
+    expect(progressText(job({ params, progress: at(20), state: "stopped" }))).toBe("Epoch 4 of 10");
+  });
+
+  test("before its first step a job says what it does", () => {
+    const progress = { done: 0, total: 1, unit: "steps", message: "loading torch", metrics: {}, eta_s: null };
+    expect(progressText(job({ params: { epochs: 10 }, progress }))).toBe("loading torch");
+    expect(progressText(job({ kind: "split", progress: { ...progress, done: null } }))).toBe("loading torch");
+  });
+
+  test("after its end a job no longer says what it does", () => {
+    const progress = { done: null, total: null, unit: null, message: "looking for near-duplicates", metrics: {}, eta_s: null };
+    expect(progressText(job({ kind: "split", state: "succeeded", progress }))).toBe("");
   });
 
   test("a job that waits tells its place", () => {
@@ -79,7 +98,7 @@ describe("jobs in words", () => {
   });
 
   test("stopped is never told as done", () => {
-    expect(endingText(job({ state: "stopped" }))).toBe("Train: stopped at epoch 4 of 10.");
+    expect(endingText(job({ state: "stopped", params: { epochs: 10 } }))).toBe("Train: stopped at epoch 4 of 10.");
     expect(fractionDone(job({ state: "stopped" }))).toBe(0.4);
   });
 

@@ -52,8 +52,12 @@ class Checkpoints:
             try:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             except Exception as problem:  # torch raises many kinds for a truncated file
-                first_line = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-                self._log(f"Checkpoint {path.name} cannot be read ({first_line}); trying the one before.")
+                first_line = (
+                    str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+                )
+                self._log(
+                    f"Checkpoint {path.name} cannot be read ({first_line}); trying the one before."
+                )
                 path.unlink()
                 continue
             if state.get("format") == FORMAT and state.get("fingerprint") == self._fingerprint:

@@ -24,9 +24,7 @@ class MetricWriter:
 
     def __init__(self, emitter: Emitter, runs_dir: Path, resumed_at: int | None) -> None:
         self._emitter = emitter
-        self._files = SummaryWriter(
-            str(runs_dir), purge_step=resumed_at, flush_secs=5
-        )
+        self._files = SummaryWriter(str(runs_dir), purge_step=resumed_at, flush_secs=5)
         self.step = resumed_at or 0
         self.epoch = 0.0
         self.last: dict[str, float] = {}

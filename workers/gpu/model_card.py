@@ -36,7 +36,9 @@ def _summary(training: dict[str, Any]) -> str:
         f"{training['data']['images']:,} images with {training['data']['rows']:,} captions by CLIP Browser."
     )
     if training["metrics"]["best_epoch"] == 0:
-        text += " No epoch was better than the untuned model, so these are the weights it began with."
+        text += (
+            " No epoch was better than the untuned model, so these are the weights it began with."
+        )
     return text
 
 

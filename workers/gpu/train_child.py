@@ -52,7 +52,8 @@ def _find_start(config: TrainConfig, emitter: Emitter) -> Path | None:
     params = config.params
     if not config.train:
         raise InvalidInput(
-            "There are no training images.", remedy="Split the captions into training and validation."
+            "There are no training images.",
+            remedy="Split the captions into training and validation.",
         )
     if config.base:
         return None

@@ -47,7 +47,6 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] | None = None
     trained_s: float = 0.0
-    samples: int = 0
 
     @property
     def best_epoch(self) -> int:
@@ -68,7 +67,7 @@ class Reports:
 def seed_everything(seed: int) -> None:
     """As open_clip_train.main.random_seed."""
     torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - the global generator is what open_clip seeds
+    np.random.seed(seed)
     random.seed(seed)
 
 
@@ -182,7 +181,8 @@ class Trainer:
             )
             self._reports.writer.add_validation(figures, self.step, epoch)
             self._reports.log(
-                f"Epoch {epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+                f"Epoch {epoch}: "
+                + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
             )
         record = {"epoch": epoch, "step": self.step, **figures}
         self.state.history.append(record)
@@ -195,7 +195,9 @@ class Trainer:
         stale = self.state.epoch - self.state.best_epoch
         if not self._patience or self._validation is None or stale < self._patience:
             return False
-        self._reports.log(f"Stopped early: no better epoch than {self.state.best_epoch} since then.")
+        self._reports.log(
+            f"Stopped early: no better epoch than {self.state.best_epoch} since then."
+        )
         return True
 
     def _train_epoch(self) -> None:
@@ -217,7 +219,6 @@ class Trainer:
         )
         self._count_time()
         self._reports.writer.flush()
-        self.state.samples += (self._batches.num_batches - self._first_batch) * self.args.batch_size
         self.state.epoch, self.state.batches_done = self.state.epoch + 1, 0
 
     def _begin_step(self, step: int) -> None:
@@ -258,7 +259,9 @@ class Trainer:
             self._checkpoints.save(self.step, self._snapshot())
             self._reports.log(f"Checkpoint at step {self.step} of {self.steps} ({why}).")
         except (OSError, RuntimeError) as problem:  # torch wraps what the file raises
-            self._reports.log(f"Error: the checkpoint at step {self.step} was not written: {problem}")
+            self._reports.log(
+                f"Error: the checkpoint at step {self.step} was not written: {problem}"
+            )
         took_s = time.monotonic() - began
         self._saved_at = self._clock = time.monotonic()
         if self._every_s:

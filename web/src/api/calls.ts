@@ -81,8 +81,11 @@ export const putCaption = (imageId: number, save: CaptionSave) =>
     headers: { Prefer: "wait=10" },
   });
 
-export const getTrainPlan = (id: string, values: Record<string, string | number | undefined>, signal?: Signal) =>
-  request<TrainPlan>("GET", `/datasets/${part(id)}/train-plan${query(values)}`, withSignal(signal));
+/** The plan of a training. An empty `pretrained` is sent: it means from scratch. */
+export function getTrainPlan(id: string, values: Record<string, string | undefined>, signal?: Signal): Promise<TrainPlan> {
+  const given = Object.entries(values).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return request("GET", `/datasets/${part(id)}/train-plan?${new URLSearchParams(given).toString()}`, withSignal(signal));
+}
 export const startJob = (id: string, kind: string, params: Record<string, unknown>, after?: string) =>
   request<Job>("POST", `/datasets/${part(id)}/jobs`, {
     json: { kind, params, ...(after ? { after_job_id: after } : {}) },
@@ -118,7 +121,9 @@ export async function getLog(id: string, offset: number, signal?: Signal): Promi
 export const listModels = (signal?: Signal) => request<Page<Model>>("GET", "/models", withSignal(signal));
 export const patchModel = (id: string, change: { name?: string; note?: string }) =>
   request<Model>("PATCH", `/models/${part(id)}`, { json: change });
-export const deleteModel = (id: string) => request<null>("DELETE", `/models/${part(id)}`);
+/** Deletes a model; `withIndexes` also where a dataset is searched with it. */
+export const deleteModel = (id: string, withIndexes: boolean) =>
+  request<null>("DELETE", `/models/${part(id)}${withIndexes ? "?force=1" : ""}`);
 export const modelDownload = (id: string) => `/api/v1/models/${part(id)}/download`;
 
 export const listIndexes = (id: string, signal?: Signal) =>

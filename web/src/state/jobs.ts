@@ -56,11 +56,12 @@ export function acceptEvent(event: JobEvent): void {
   if (!known || (changedState && !isActive(event.state))) void fetchJob(event.job_id);
 }
 
-/** Takes whatever a room's snapshot is. */
+/** Takes the snapshot of a job, or of the room of all active ones. */
 export function acceptSnapshot(snapshot: unknown): void {
   if (typeof snapshot !== "object" || snapshot === null) return;
-  const record = snapshot as Job | JobEvent;
-  if (isFullJob(record)) acceptJob(record);
+  const record = snapshot as Job | JobEvent | { items: Job[] };
+  if ("items" in record) record.items.forEach(acceptJob);
+  else if (isFullJob(record)) acceptJob(record);
   else if ("job_id" in record) acceptEvent(record);
 }
 

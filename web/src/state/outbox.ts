@@ -61,10 +61,10 @@ export function dropEntry(storage: KeyValueStorage, clientId: string): void {
   storage.removeItem(ENTRY + clientId);
 }
 
-/** What is being typed for an image, and the revision it started from. */
+/** What is being typed for an image, and the revision it started from: null while that is not known. */
 export interface Draft {
   text: string;
-  base_revision: number;
+  base_revision: number | null;
 }
 
 export function storeDraft(storage: KeyValueStorage, imageId: number, draft: Draft): void {

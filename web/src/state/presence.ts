@@ -12,6 +12,12 @@ export function onPresence(event: Presence): void {
   here.value = new Map(here.value).set(event.dataset_id, event.users);
 }
 
+/** The snapshot of a dataset's room tells who is in it. */
+export function onDatasetSnapshot(room: string, snapshot: unknown): void {
+  const users = (snapshot as { users?: Presence["users"] } | null)?.users;
+  if (users) onPresence({ dataset_id: room.slice("dataset:".length), users });
+}
+
 /** The people in a dataset, each once. */
 export function peopleIn(datasetId: string): Presence["users"] {
   const seen = new Map((here.value.get(datasetId) ?? []).map((user) => [user.name, user]));

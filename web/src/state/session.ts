@@ -8,7 +8,7 @@ import { go } from "../router";
 import { learnName } from "./names";
 import { touchDataset } from "./datasets";
 import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "./jobs";
-import { onPresence, startPresence } from "./presence";
+import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 import { onCaptionEvent, onConflictEvent, retryNow, startSaving } from "./saving";
 
 export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out" } | { state: "unreachable" };
@@ -23,7 +23,7 @@ function start(): void {
     caption_conflict: onConflictEvent,
     dataset: (event) => touchDataset(event.dataset_id),
     presence: onPresence,
-    snapshot: (_room, snapshot) => acceptSnapshot(snapshot),
+    snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),
   });
   void refreshJobs().catch(() => undefined);
   void listDatasets().then(({ items }) => items.forEach((one) => learnName(one.id, one.name))).catch(() => undefined);

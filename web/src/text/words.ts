@@ -73,17 +73,27 @@ export function fractionDone(job: Pick<Job, "progress" | "state">): number | nul
   return done === null || total === null || total <= 0 ? null : Math.min(1, done / total);
 }
 
-const UNITS: Record<string, string> = { epoch: "Epoch", step: "Step", steps: "Step", epochs: "Epoch" };
+type Worded = Pick<Job, "kind" | "params" | "progress" | "state" | "queue_position">;
 
-/** "Epoch 4 of 10", "812 of 1,240 images", or the job's own message. */
-export function progressText(job: Pick<Job, "progress" | "state" | "queue_position">): string {
+/** "Epoch 4 of 10" of a training that counts steps: the epoch under way, or after its end those done. */
+function epochText({ params, progress: { done, total }, state }: Worded): string | null {
+  const epochs = Number(params.epochs);
+  if (!Number.isInteger(epochs) || epochs < 1 || done === null || total === null || total < epochs) return null;
+  const ended = Math.floor((done * epochs) / total);
+  return `Epoch ${count(isActive(state) ? Math.min(epochs, ended + 1) : ended)} of ${count(epochs)}`;
+}
+
+/** "Epoch 4 of 10", "812 of 1,240 images", or what an active job says itself. */
+export function progressText(job: Worded): string {
   if (job.state === "queued") {
     return job.queue_position ? `Place ${count(job.queue_position)} in the queue` : "In the queue";
   }
   const { done, total, unit, message } = job.progress;
-  if (done === null || total === null) return message ?? "";
-  const lead = UNITS[unit ?? ""];
-  return lead ? `${lead} ${count(done)} of ${count(total)}` : `${count(done)} of ${count(total)} ${unit ?? ""}`.trim();
+  const said = isActive(job.state) ? (message ?? "") : "";
+  const hasBegun = done !== null && done > 0;
+  if (job.kind === "train" && (hasBegun || said === "")) return epochText(job) ?? said;
+  if (done === null || total === null || unit === "steps") return said;
+  return hasBegun || said === "" ? `${count(done)} of ${count(total)} ${unit ?? ""}`.trim() : said;
 }
 
 /** "3 min left", or nothing when nobody knows. */
@@ -93,11 +103,11 @@ export function timeLeft(job: Pick<Job, "progress" | "eta_s" | "state">): string
 }
 
 /** How a job ended, in one sentence, for the live region. */
-export function endingText(job: Pick<Job, "kind" | "params" | "state" | "error" | "progress">): string {
+export function endingText(job: Worded & Pick<Job, "error">): string {
   const title = jobTitle(job);
   if (job.state === "succeeded") return `${title}: done.`;
   if (job.state === "stopped") {
-    const at = progressText({ ...job, state: "stopped", queue_position: null });
+    const at = progressText(job);
     return `${title}: stopped${at ? ` at ${at.charAt(0).toLowerCase()}${at.slice(1)}` : ""}.`;
   }
   return `${title}: failed. ${job.error?.message ?? ""}`.trim();

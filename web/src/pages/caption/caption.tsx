@@ -8,6 +8,7 @@ import { captionPath, datasetPath } from "../../routes";
 import { learnName } from "../../state/names";
 import { useDataset } from "../../state/datasets";
 import { asApiError, type ApiError } from "../../api/http";
+import { conflicts } from "../../state/saving";
 import { useTitle } from "../../state/title";
 import { claimFresh, useNeighbours, useOpenImage, useUpcoming } from "./claims";
 import { Conflicts } from "./conflicts";
@@ -15,7 +16,7 @@ import { KeySheet } from "./key-sheet";
 import { type Command, useCommands } from "./keyboard";
 import { Picture } from "./picture";
 import { Strip } from "./strip";
-import { useTyped } from "./typed";
+import { type Typed, useTyped } from "./typed";
 import { WritingLine } from "./writing-line";
 import "./caption.css";
 
@@ -66,6 +67,25 @@ function useMoveOn(id: string, image: number) {
   return () => setWanted(image);
 }
 
+/** Saves and goes on; a save asked for before the image was there is done when it comes. */
+function useSaving(typed: Typed, image: number, item: ImageItem | undefined, moveOn: () => void): () => void {
+  const [asked, setAsked] = useState<number | null>(null);
+  const save = () => {
+    const outcome = typed.save();
+    setAsked(outcome === "later" ? image : null);
+    if (outcome === "saved") moveOn();
+  };
+  useEffect(() => {
+    if (item && asked === item.id) save();
+  }, [item?.id]);
+  return save;
+}
+
+/** A click beside text and controls leaves the focus in the box. */
+function keepFocus(event: MouseEvent): void {
+  if (!(event.target as Element).closest("a, button, p, textarea, dialog")) event.preventDefault();
+}
+
 function neighbourOf(items: ImageItem[], image: number, step: 1 | -1): ImageItem | undefined {
   const at = items.findIndex((item) => item.id === image);
   return at < 0 ? undefined : items[at + step];
@@ -82,22 +102,24 @@ function Captioning({ id, image }: { id: string; image: number }) {
     const to = neighbourOf(neighbours, image, by);
     if (to) go(captionPath(id, to.id));
   };
+  const save = useSaving(typed, image, item, moveOn);
   const commands: Record<Command, () => void> = {
-    save: () => typed.save() && moveOn(),
+    save,
     leave: () => go(datasetPath(id)),
     next: () => step(1),
     previous: () => step(-1),
     help: () => setHelping(true),
   };
   useCommands(box, typed.text === "", (command) => commands[command]());
+  const open = conflicts.value.length;
   useEffect(() => {
     box.current?.focus();
-  }, [image]);
+  }, [image, open]);
   return (
-    <main id="page" class="captioning" tabIndex={-1}>
-      <div class="stage" onMouseDown={(event) => (event.target as Element).closest("a, button, p") || event.preventDefault()}>
+    <main id="page" class="captioning" tabIndex={-1} onMouseDown={keepFocus}>
+      <div class="stage">
         {error ? <ErrorState problem={error} datasetId={id} onRetry={() => go(datasetPath(id, "caption"))} /> : <Picture item={item} key={image} />}
-        {held && <div class="held"><Notice>{held}</Notice></div>}
+        {held && <div class="held"><Notice>{held} Page Down goes to the next one.</Notice></div>}
         <Conflicts datasetId={id} />
       </div>
       <div class="writing">

@@ -12,8 +12,8 @@ export interface Typed {
   state: TypedState;
   filename: string;
   type: (text: string) => void;
-  /** Puts the text into the outbox; false when there is nothing to save. */
-  save: () => boolean;
+  /** Puts the text into the outbox; "later" while the image itself is not there yet. */
+  save: () => "saved" | "empty" | "later";
 }
 
 function stateOf(image: number, text: string, kept: string): TypedState {
@@ -33,7 +33,8 @@ export function useTyped(datasetId: string, image: number, item: ImageItem | und
   const value = draft.image === image ? draft.value : loadDraft(localStorage, image);
   const kept = knownCaption(image) ?? item?.caption ?? "";
   const text = value?.text ?? kept;
-  const base = value?.base_revision ?? Math.max(knownRevision(image) ?? 0, item?.revision ?? 0);
+  const current = item && Math.max(knownRevision(image) ?? 0, item.revision);
+  const base = value?.base_revision ?? current ?? null;
   const forget = () => {
     dropDraft(localStorage, image);
     setDraft({ image, value: null });
@@ -50,13 +51,14 @@ export function useTyped(datasetId: string, image: number, item: ImageItem | und
     },
     save: () => {
       const line = oneLine(text);
-      if (line === "" || !item) {
+      if (line === "") {
         announce("Type a caption first, or press Page Down for the next image.");
-        return false;
+        return "empty";
       }
+      if (base === null) return "later";
       if (line !== kept) saveCaption({ imageId: image, datasetId, text: line, baseRevision: base });
       forget();
-      return true;
+      return "saved";
     },
   };
 }

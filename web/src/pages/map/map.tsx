@@ -19,7 +19,7 @@ import { useTitle } from "../../state/title";
 import { count, countOf } from "../../text/format";
 import { useLastJob } from "../prepare/last-job";
 import { useModelChoice } from "../search/use-search";
-import { clusterColour } from "./points";
+import { clusterColour, fittingLabels } from "./points";
 import { drawScatter, type Scatter } from "./scatter";
 import "./map.css";
 
@@ -68,6 +68,7 @@ function MapView({ datasetId, map }: { datasetId: string; map: DatasetMap }) {
     setZoomed(id);
     scatter.current?.zoomTo(id);
   };
+  const shown = fittingLabels(map.clusters, labels);
   const hoveredImage = hovered ? map.points[hovered.index]?.[3] : undefined;
   return (
     <div class="map-area">
@@ -75,7 +76,7 @@ function MapView({ datasetId, map }: { datasetId: string; map: DatasetMap }) {
         <canvas ref={canvas} />
         {map.clusters.map((cluster) => {
           const at = labels.get(cluster.id);
-          return at && <span class="map-label" key={cluster.id} style={{ translate: `calc(${at[0]}px - 50%) calc(${at[1]}px - 50%)` }}>{cluster.label}</span>;
+          return at && shown.has(cluster.id) && <span class="map-label" key={cluster.id} style={{ translate: `calc(${at[0]}px - 50%) calc(${at[1]}px - 50%)` }}>{cluster.label}</span>;
         })}
         {hovered && hoveredImage !== undefined && <Thumb image={hoveredImage} at={hovered.at} />}
       </div>

@@ -33,6 +33,21 @@ export function anchors(points: readonly MapPoint[]): Map<number, number> {
   return new Map([...best].map(([cluster, { index }]) => [cluster, index]));
 }
 
+const LABEL_HEIGHT_PX = 20;
+const LETTER_PX = 7;
+
+/** The labels that fit beside each other, larger clusters first. places: px, by cluster. */
+export function fittingLabels(clusters: DatasetMap["clusters"], places: ReadonlyMap<number, [number, number]>): Set<number> {
+  const kept: { id: number; x: number; y: number; half: number }[] = [];
+  for (const { id, label } of [...clusters].sort((a, b) => b.size - a.size)) {
+    const at = places.get(id);
+    const half = (label.length * LETTER_PX) / 2 + 7;
+    const isFree = at && kept.every((other) => Math.abs(other.y - at[1]) > LABEL_HEIGHT_PX || Math.abs(other.x - at[0]) > other.half + half);
+    if (at && isFree) kept.push({ id, x: at[0], y: at[1], half });
+  }
+  return new Set(kept.map((label) => label.id));
+}
+
 /** A hue for each cluster: neighbours in the list are far apart on the wheel. */
 export function clusterColour(id: number): string {
   if (id < 0) return "oklch(0.62 0.01 270)";

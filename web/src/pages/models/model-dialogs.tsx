@@ -35,7 +35,7 @@ export function DeleteModel({ model, onClose, onChanged }: DialogProps) {
       text={model.indexes.length > 0 ? `Its folder and its indexes of ${model.indexes.join(", ")} are deleted.` : "Its folder is deleted. The run's log and curves stay."}
       verb="Delete model"
       onClose={onClose}
-      act={() => deleteModel(model.id).then(onChanged)}
+      act={() => deleteModel(model.id, model.indexes.length > 0).then(onChanged)}
     />
   );
 }

@@ -19,7 +19,6 @@ const TABS: { value: Shown; label: string }[] = [
   { value: "uncaptioned", label: "To do" },
 ];
 const PAGE = 60;
-const ROW_PX = 96;
 
 function Thumb({ item }: { item: ImageItem }) {
   const ratio = item.width / item.height || 1;
@@ -29,7 +28,7 @@ function Thumb({ item }: { item: ImageItem }) {
     <a
       href={captionPath(item.dataset_id, item.id)}
       title={name}
-      style={{ flex: `${ratio} 1 ${ratio * ROW_PX}px`, maxWidth: `${ratio * ROW_PX * 1.5}px`, aspectRatio: String(ratio) }}
+      style={{ "--ratio": ratio }}
     >
       <img src={item.thumb_url} alt={name} loading="lazy" />
       <Icon class={item.caption ? "dot done" : "dot"} aria-hidden />

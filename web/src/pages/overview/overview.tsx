@@ -124,8 +124,8 @@ export function OverviewPage({ id }: { id: string }) {
                 {data.counts.images === 0 && <AddImages datasetId={id} />}
               </div>
               <div class="stack">
-                <Running datasetId={id} />
                 {data.counts.images > 0 && <AddImages datasetId={id} />}
+                <Running datasetId={id} />
                 <ImportCaptions datasetId={id} />
                 <Files dataset={data} />
               </div>

@@ -70,14 +70,15 @@ function live(step: Step, job: Job | undefined): Step {
 function StepCell({ step, dataset, isNext }: { step: Step; dataset: string; isNext: boolean }) {
   const { verb, href } = actionOf(step, dataset);
   const figure = step.figure || "-";
+  const canAct = isNext || step.state !== "empty";
   return (
-    <li class={`step ${step.state}${isNext ? " next" : ""}`} aria-current={isNext ? "step" : undefined}>
+    <li class={isNext ? "step next" : "step"} data-state={step.state} aria-current={isNext ? "step" : undefined}>
       <h3>{STEP_TITLES[step.key]}</h3>
       <StateBadge state={stepWord(step.state)} />
       <p class={figure.length > 14 ? "figure long" : "figure"}>{figure}</p>
       <p class="reason">{step.reason}</p>
       <div class="act">
-        <Button small kind={isNext ? "primary" : "secondary"} href={href}>{verb}</Button>
+        {canAct && <Button small kind={isNext ? "primary" : "secondary"} href={href}>{verb}</Button>}
       </div>
     </li>
   );
@@ -89,7 +90,8 @@ export function Steps({ dataset }: { dataset: Dataset }) {
     activeJobs.value.filter((job) => job.dataset_id === dataset.id).map((job) => [KIND_STEPS[job.kind], job] as const),
   );
   const steps = stepsOf(dataset).map((step) => live(step, running.get(step.key)));
-  const next = steps.find((step) => step.state === "ready" || step.state === "stale" || step.state === "failed");
+  const isDue = ({ state }: Step) => state === "ready" || state === "stale" || state === "failed";
+  const next = steps.find(isDue) ?? steps.find((step) => step.state === "empty");
   return (
     <ol class="steps" aria-label="Steps">
       {steps.map((step) => <StepCell key={step.key} step={step} dataset={dataset.id} isNext={step === next} />)}

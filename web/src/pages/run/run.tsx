@@ -15,7 +15,7 @@ import { acceptJob, useJob } from "../../state/jobs";
 import { useResource } from "../../state/resource";
 import { useTitle } from "../../state/title";
 import { duration, short, tookSeconds } from "../../text/format";
-import { fractionDone, isActive, jobTitle, jobWord, kindWord, progressText, timeLeft } from "../../text/words";
+import { fractionDone, isActive, jobTitle, jobWord, progressText, timeLeft } from "../../text/words";
 import { RunCharts } from "./charts";
 import { Log } from "./log";
 import { PlainOutcome, TrainOutcome } from "./outcome";
@@ -67,6 +67,7 @@ function RunState({ job }: { job: Job }) {
       <div class="run-state" aria-live="polite">
         <StateBadge state={jobWord(job.state)} filled />
         {stateSentence(job) && <b>{stateSentence(job)}</b>}
+        {isActive(job.state) && job.progress.message && <span class="muted">{job.progress.message}</span>}
         {timeLeft(job) && <span class="muted num">{timeLeft(job)}</span>}
         {took !== null && <span class="muted num">{isActive(job.state) ? `running for ${duration(took)}` : `took ${duration(took)}`}</span>}
       </div>
@@ -113,7 +114,7 @@ function Run({ job }: { job: Job }) {
     <>
       <PageHead
         title={jobTitle(job)}
-        text={job.dataset_id && <>{kindWord(job.kind)} on <a href={datasetPath(job.dataset_id)}>{nameOf(job.dataset_id)}</a></>}
+        text={job.dataset_id && <>On <a href={datasetPath(job.dataset_id)}>{nameOf(job.dataset_id)}</a></>}
       >
         <JobButtons job={job} />
       </PageHead>

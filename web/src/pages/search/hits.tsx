@@ -2,8 +2,6 @@ import type { Hit } from "../../api/types";
 import { captionPath, searchPath } from "../../routes";
 import "./hits.css";
 
-const ROW_PX = 168;
-
 interface HitProps {
   hit: Hit;
   rank: number;
@@ -25,7 +23,7 @@ function HitView({ hit, rank, datasetId, model, other }: HitProps) {
   return (
     <li
       class={moved ? "hit moved" : "hit"}
-      style={{ flex: `${ratio} 1 ${ratio * ROW_PX}px`, maxWidth: `${ratio * ROW_PX * 1.5}px`, aspectRatio: String(ratio) }}
+      style={{ "--ratio": ratio }}
     >
       <a href={captionPath(datasetId, hit.image_id)} tabIndex={-1} aria-hidden="true">
         <img src={hit.thumb_url} alt={name} loading="lazy" />

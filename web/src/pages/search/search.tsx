@@ -10,7 +10,7 @@ import { learnName } from "../../state/names";
 import { useDataset } from "../../state/datasets";
 import type { Resource } from "../../state/resource";
 import { useTitle } from "../../state/title";
-import { count, countOf } from "../../text/format";
+import { count, countOf, duration } from "../../text/format";
 import { droppedFiles } from "../../text/files";
 import { BuildIndex } from "./build-index";
 import { Hits } from "./hits";
@@ -30,7 +30,7 @@ interface ColumnProps {
 function AnswerLine({ answer, index }: { answer: SearchAnswer; index: IndexInfo }) {
   return (
     <p class="search-line num" role="status">
-      {countOf(answer.hits.length, "image")} of {count(index.images)} in {Math.round(answer.took_ms)} ms
+      {countOf(answer.hits.length, "image")} of {count(index.images)} in {answer.took_ms < 1000 ? `${Math.round(answer.took_ms)} ms` : duration(answer.took_ms / 1000)}
     </p>
   );
 }
@@ -86,11 +86,12 @@ function Results({ datasetId, choice, wanted, second }: ResultsProps) {
   if (!choice.indexes.data) return <Skeleton heights={[168, 168]} />;
   const first = <Column datasetId={datasetId} model={choice.model} index={index} answer={answer} wanted={wanted} compareWith={other.data?.hits} />;
   if (!second) return first;
+  const labelOf = (id: string) => choice.options.find((option) => option.value === id)?.label ?? id;
   return (
     <div class="columns">
-      <section class="stack small" aria-label={choice.model}><h2>{choice.model}</h2>{first}</section>
-      <section class="stack small" aria-label={second}>
-        <h2>{second}</h2>
+      <section class="stack small" aria-label={labelOf(choice.model)}><h2>{labelOf(choice.model)}</h2>{first}</section>
+      <section class="stack small" aria-label={labelOf(second)}>
+        <h2>{labelOf(second)}</h2>
         <Column datasetId={datasetId} model={second} index={otherIndex} answer={other} wanted={wanted} compareWith={answer.data?.hits} />
       </section>
     </div>

@@ -11,7 +11,7 @@ function Curve({ plan }: { plan: TrainPlan }) {
   return (
     <div class="plan-curve">
       <h3>Learning rate</h3>
-      <Spark points={plan.lr_curve} name={`Learning rate over ${count(plan.steps)} steps: up to ${rate(peak)}, then down.`} />
+      <Spark points={plan.lr_curve} name={`A curve over ${count(plan.steps)} steps: up to ${rate(peak)}, then down.`} />
       <div class="row spread num">
         <span>step 0</span>
         <span>peak {rate(peak)}</span>

@@ -51,7 +51,9 @@ export function TrainPage({ id }: { id: string }) {
   const { plan, latest } = usePlan(id, form);
   const hasProblems = Object.keys(problemsOf(form)).length > 0;
   const action = useAction(async () => {
-    const job = acceptJob(await startJob(id, "train", paramsOf(form, latest)));
+    // What the card shows may be older than what was just typed: ask once more.
+    const plan = await getTrainPlan(id, planQuery(form));
+    const job = acceptJob(await startJob(id, "train", paramsOf(form, plan)));
     go(runPath(job.id));
   });
   const fields = { form, change, plan: latest, models: models.data?.items ?? [] };

@@ -1,0 +1,272 @@
+"""The server as it is started: gunicorn, threads, WebSockets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import socketio
+
+from common import jobs
+from common.settings import Settings, as_environment, load_settings
+from tests.api.conftest import PASSWORD, Caller, Service, wait_until
+from tests.servers import free_port, redis_server
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m api.serve`, ready."""
+    process = subprocess.Popen([sys.executable, "-m", "api.serve"], env=as_environment(settings))
+    try:
+        wait_until(lambda: answers(settings) or process.poll() is not None, 60)
+        assert process.poll() is None
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(settings: Settings) -> bool:
+    try:
+        return httpx.get(f"{settings.address}/healthz", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def served(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running server, the same for most tests here."""
+    folder = tmp_path_factory.mktemp("served")
+    settings = load_settings(
+        data_dir=folder, redis_url=redis_url, secret_key="a secret of the tests", device="cpu",
+        admin_password=PASSWORD, port=free_port(), api_threads=32,
+    )  # fmt: skip
+    service = Service(settings, folder / "none")
+    with running(settings):
+        yield service
+    service.engine.dispose()
+
+
+@pytest.fixture
+def call(served: Service) -> Caller:
+    """The administrator."""
+    return Caller(served.app.test_client(), served.admin_token)
+
+
+class Browser:
+    """A Socket.IO client that keeps what it is sent."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self.client = socketio.Client(reconnection=False)
+        self.events: Queue[tuple[str, Any]] = Queue()
+        for name in ("job", "caption", "presence", "dataset"):
+            self.client.on(name, self._keep(name))
+        self.client.connect(address, auth={"token": token}, transports=["websocket"])
+
+    def _keep(self, name: str) -> Callable[[Any], None]:
+        return lambda data: self.events.put((name, data))
+
+    def subscribe(self, *rooms: str) -> Any:
+        return self.client.call("subscribe", {"rooms": list(rooms)}, timeout=10)
+
+    def next(self, name: str, timeout_s: float = 10) -> Any:
+        """The next event of this name."""
+        end = time.monotonic() + timeout_s
+        while True:
+            got, data = self.events.get(timeout=max(0.01, end - time.monotonic()))
+            if got == name:
+                return data
+
+
+@pytest.fixture
+def browse(served: Service) -> Iterator[Callable[..., Browser]]:
+    """Opens tabs, and closes them at the end."""
+    opened: list[Browser] = []
+
+    def connect(token: str) -> Browser:
+        opened.append(Browser(served.settings.address, token))
+        return opened[-1]
+
+    yield connect
+    for browser in opened:
+        browser.client.disconnect()
+
+
+def test_a_subscription_is_answered_with_snapshots_and_then_with_events(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    served.add_images(dataset, 2, captioned=2)
+    job = call("POST", f"/datasets/{dataset}/jobs", 202, json={"kind": "split"})
+    browser = browse(served.admin_token)
+    answer = browser.subscribe(f"job:{job['id']}", f"dataset:{dataset}", "jobs", "job:none", "x y")
+    shots = answer["snapshots"]
+    assert shots[f"job:{job['id']}"]["state"] == "queued"
+    assert shots[f"job:{job['id']}"]["job_id"] == job["id"]
+    assert shots[f"dataset:{dataset}"]["dataset"]["counts"]["images"] == 2
+    assert job["id"] in [item["id"] for item in shots["jobs"]["items"]]
+    assert shots["job:none"]["error"]["code"] == shots["x y"]["error"]["code"] == "not_found"
+    with served.parts.sessions() as session:
+        held = jobs.claim(session, job["id"], "here:1", 30)
+    assert held is not None
+    with served.parts.sessions() as session:
+        jobs.write_progress(session, held, {"done": 1, "total": 2})
+        row = jobs.get_job(session, job["id"])
+    served.parts.events.job(row)
+    told = browser.next("job")
+    assert (told["job_id"], told["state"], told["done"]) == (job["id"], "running", 1)
+    assert told["seq"] > shots[f"job:{job['id']}"]["seq"]
+
+
+def test_browsers_that_cannot_open_a_websocket_may_poll(served: Service) -> None:
+    address = f"{served.settings.address}/socket.io/?EIO=4&transport=polling"
+    opened = httpx.get(address)
+    assert opened.status_code == 200
+    assert opened.text.startswith("0{")
+    foreign = httpx.get(address, headers={"Origin": "http://evil.example"})
+    assert foreign.status_code == 400
+
+
+def test_who_brings_no_token_gets_no_connection(
+    served: Service, browse: Callable[..., Browser]
+) -> None:
+    for token in ("", "nonsense"):
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            browse(token)
+
+
+def test_a_session_cookie_opens_a_connection_from_our_own_pages_only(served: Service) -> None:
+    address = served.settings.address
+    answer = httpx.post(
+        f"{address}/api/v1/auth/login",
+        json={"username": "admin", "password": served.settings.admin_password},
+    )
+    cookie = f"clip_browser_session={answer.cookies['clip_browser_session']}"
+    client = socketio.Client(reconnection=False)
+    client.connect(address, headers={"Cookie": cookie}, transports=["websocket"])
+    assert "items" in client.call("subscribe", {"rooms": ["jobs"]})["snapshots"]["jobs"]
+    client.disconnect()
+    foreign = {"Cookie": cookie, "Origin": "http://evil.example"}
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        socketio.Client(reconnection=False).connect(
+            address, headers=foreign, transports=["websocket"]
+        )
+
+
+def test_everybody_sees_who_is_on_which_image(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    [image_id] = served.add_images(dataset, 1)
+    watcher, eve = browse(served.admin_token), browse(served.person("eve").token)
+    watcher.subscribe(f"dataset:{dataset}")
+    eve.client.emit("presence", {"dataset_id": dataset, "image_id": image_id})
+    assert watcher.next("presence") == {
+        "dataset_id": dataset,
+        "users": [{"name": "eve", "image_id": image_id}],
+    }
+    assert browse(served.admin_token).subscribe(f"dataset:{dataset}")["snapshots"][
+        f"dataset:{dataset}"
+    ]["users"] == [{"name": "eve", "image_id": image_id}]
+    eve.client.emit("presence", {"dataset_id": None, "image_id": None})
+    assert watcher.next("presence")["users"] == []
+    eve.client.emit("presence", {"dataset_id": dataset, "image_id": None})
+    assert watcher.next("presence")["users"] == [{"name": "eve", "image_id": None}]
+    eve.client.disconnect()
+    assert watcher.next("presence")["users"] == []
+
+
+@pytest.mark.parametrize(
+    "nonsense", [None, 7, [], {"rooms": "jobs"}, {"rooms": [1]}, {"rooms": ["jobs"] * 201}]
+)
+def test_a_subscription_to_nonsense_is_an_error_not_a_crash(
+    served: Service, browse: Callable[..., Browser], nonsense: Any
+) -> None:
+    browser = browse(served.admin_token)
+    assert browser.client.call("subscribe", nonsense)["error"]["code"] == "invalid_input"
+    browser.client.emit("presence", nonsense)
+    browser.client.emit("unsubscribe", nonsense)
+    assert "snapshots" in browser.subscribe("jobs")
+
+
+def test_the_server_is_small_and_ends_with_its_parent(service: Service) -> None:
+    settings = service.settings.model_copy(update={"port": free_port()})
+    with running(settings) as master:
+        family = [psutil.Process(master.pid), *psutil.Process(master.pid).children(recursive=True)]
+        assert len(family) == 2
+        assert sum(each.memory_info().rss for each in family) < 260e6
+        assert not any("torch" in mapped.path for each in family for mapped in each.memory_maps())
+        master.kill()
+        _, alive = psutil.wait_procs(family[1:], timeout=10)
+        assert alive == []
+
+
+def test_sigterm_ends_the_server_within_seconds_with_sockets_open(
+    service: Service,
+) -> None:
+    settings = service.settings.model_copy(update={"port": free_port(), "api_threads": 8})
+    with running(settings) as master:
+        browser = Browser(settings.address, service.admin_token)
+        began = time.monotonic()
+        master.terminate()
+        assert master.wait(15) == 0
+        assert time.monotonic() - began < 8
+        browser.client.disconnect()
+
+
+def test_the_server_outlives_its_redis(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    with redis_server(folder) as redis:
+        settings = settings.model_copy(update={"redis_url": redis.url, "port": free_port()})
+        service = Service(settings, tmp_path / "none")
+        with running(settings):
+            browser = Browser(settings.address, service.admin_token)
+            redis.kill()
+            time.sleep(1)
+            headers = {"Authorization": f"Bearer {service.admin_token}"}
+            listed = httpx.get(f"{settings.address}/api/v1/datasets", headers=headers, timeout=10)
+            assert listed.status_code == 200
+            assert "snapshots" in browser.subscribe("jobs")
+            assert httpx.get(f"{settings.address}/readyz", timeout=20).status_code == 503
+            redis.start()
+            wait_until(
+                lambda: httpx.get(f"{settings.address}/readyz", timeout=20).status_code == 200
+            )
+
+            def event_arrives() -> bool:
+                service.parts.events.emit("job", {"job_id": "x"}, ["jobs"])
+                time.sleep(0.5)
+                return not browser.events.empty()
+
+            wait_until(event_arrives, 40)
+            browser.client.disconnect()
+
+
+def test_large_files_and_many_callers_are_served(served: Service, call: Caller) -> None:
+    dataset = call.dataset()
+    headers = {"Authorization": f"Bearer {served.admin_token}"}
+    big = b"\x01" * 20_000_000
+    answer = httpx.post(
+        f"{served.settings.address}/api/v1/datasets/{dataset}/images",
+        headers=headers,
+        files=[("files", ("a.png", big)), ("files", ("b.png", b"2"))],
+        timeout=60,
+    )
+    assert answer.status_code == 202
+    uploads = answer.json()["job"]["params"]["uploads"]
+    assert served.parts.store.stat(uploads[0]["key"]).size_bytes == len(big)
+    served.add_images(dataset, 3, captioned=3)
+    with httpx.stream(
+        "GET", f"{served.settings.address}/api/v1/datasets/{dataset}/export.zip", headers=headers
+    ) as export:
+        assert export.read()[:2] == b"PK"

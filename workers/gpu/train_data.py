@@ -1,0 +1,130 @@
+"""The images and captions of a training, loaded into memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import InvalidInput
+from common.train_plan import TrainPlan
+from workers import child_io
+from workers.child_io import Emitter, Stopped
+from workers.clip_model import LoadedClip, cut_text
+from workers.gpu.batches import InputShape, TrainBatches
+from workers.gpu.pixel_cache import PixelCache, Pixels, decode_all, decode_shrunk
+from workers.gpu.train_config import TrainItem
+from workers.pixels import open_rgb
+
+MIB = 2**20
+REPORT_EVERY_S = 0.25
+
+
+def input_shape(model: Any) -> InputShape:
+    """What a model takes, from the preprocessing that open_clip attached to it."""
+    config = model.visual.preprocess_cfg
+    size = config["size"]
+    side = int(size[0] if isinstance(size, (tuple, list)) else size)
+    return InputShape(side, tuple(config["mean"]), tuple(config["std"]))
+
+
+def load_train_images(
+    emitter: Emitter, items: Sequence[TrainItem], cache: PixelCache, shape: InputShape
+) -> tuple[list[TrainItem], list[str]]:
+    """Fill the cache; (the items whose image could be read, notes)."""
+    decode = partial(decode_shrunk, size=shape.size)
+    kept: list[TrainItem] = []
+    for item, pixels in _decoded(emitter, items, decode, "training"):
+        if pixels is not None:
+            cache.append(pixels)
+            kept.append(item)
+    if not kept:
+        raise InvalidInput(
+            f"None of the {len(items)} training images could be read, first {items[0].path.name}.",
+            remedy="Check that the artifact store still holds the dataset's images.",
+        )
+    if cache.spilled_bytes:
+        emitter.log(
+            f"{cache.spilled_bytes / MIB:,.0f} MiB of the images lie in a file, not in memory."
+        )
+    return kept, _missing_note(items, kept, "training")
+
+
+def load_val_images(
+    emitter: Emitter, items: Sequence[TrainItem], loaded: LoadedClip, shape: InputShape
+) -> tuple[list[TrainItem], list[Pixels], list[str]]:
+    """(items that could be read, their (S, S, 3) pixels by the model's own preprocessing, notes)."""
+    steps = loaded.preprocess.transforms[:-2]  # type: ignore[attr-defined]  # without ToTensor, Normalize
+
+    def decode(path: Path) -> Pixels:
+        image: Any = open_rgb(path)
+        for step in steps:
+            image = step(image)
+        return np.asarray(image, dtype=np.uint8)
+
+    kept, pixels = [], []
+    for item, made in _decoded(emitter, items, decode, "validation"):
+        if made is not None:
+            kept.append(item)
+            pixels.append(made)
+    return kept, pixels, _missing_note(items, kept, "validation")
+
+
+def _decoded(
+    emitter: Emitter,
+    items: Sequence[TrainItem],
+    decode: Callable[[Path], Pixels],
+    part: str,
+) -> Iterator[tuple[TrainItem, Pixels | None]]:
+    """(item, pixels or None) of each item, reporting, ending when a stop is asked for."""
+    said = 0.0
+    made = decode_all([item.path for item in items], decode)
+    for number, (item, pixels) in enumerate(zip(items, made, strict=True), start=1):
+        if child_io.stop_event().is_set():
+            raise Stopped(epochs_done=0, step=0, resumable=True)
+        if time.monotonic() - said >= REPORT_EVERY_S:
+            said = time.monotonic()
+            emitter.progress(
+                0, None, "steps", f"reading {part} images, {number:,} of {len(items):,}"
+            )
+        yield item, pixels
+
+
+def _missing_note(items: Sequence[TrainItem], kept: Sequence[TrainItem], part: str) -> list[str]:
+    if len(kept) == len(items):
+        return []
+    paths = {item.path for item in kept}
+    first = next(item.path.name for item in items if item.path not in paths)
+    return [
+        f"{len(items) - len(kept)} of {len(items)} {part} images could not be read and were left out, "
+        f"first {first}."
+    ]
+
+
+def make_batches(
+    items: Sequence[TrainItem],
+    cache: PixelCache,
+    loaded: LoadedClip,
+    shape: InputShape,
+    plan: TrainPlan,
+    seed: int,
+) -> TrainBatches:
+    """The training batches over the cached images of `items`, all captions tokenised once."""
+    captions = [caption for item in items for caption in item.captions]
+    ends = np.cumsum([len(item.captions) for item in items])
+    captions_of = [
+        range(end - len(item.captions), end) for item, end in zip(items, ends, strict=True)
+    ]
+    return TrainBatches(
+        cache,
+        loaded.tokenizer(captions),
+        captions_of,
+        shape,
+        batch_size=int(plan.batch_size.value),
+        seed=seed,
+        cut=partial(cut_text, loaded.model),
+    )
