@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 export PIP_CONFIG_FILE := /dev/null
 export PIP_FIND_LINKS :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# bytecode is kept, or every start would compile all it imports
+unexport PYTHONDONTWRITEBYTECODE
+COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
 .PHONY: up test lint format screenshots tensorboard minio clean lock bench-way
 
@@ -51,6 +54,7 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml $(VENV)/.bootstrap
 	@echo "Installing what CLIP Browser needs (some GB with PyTorch; minutes at the first time)"
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/runtime.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@cd $(VENV)/lib/python3*/site-packages && ../../../bin/python -m compileall -q -j 0 $(COMPILED)
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.runtime

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from api.schema_cache import KnownSchema
 
-class Answer(BaseModel):
+
+class Answer(KnownSchema):
     """Base of all answers: nothing is sent that does not stand here."""
 
     model_config = ConfigDict(extra="forbid")
@@ -306,7 +308,7 @@ class SearchAnswer(Answer):
     took_ms: float
 
 
-class MapAnswer(BaseModel):
+class MapAnswer(KnownSchema):
     """Every image as a point: `[x, y, cluster, image_id]`."""
 
     points: list[tuple[float, float, int, int]]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from flask_openapi3.models import RawModel
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from api.schema_cache import KnownSchema
 
 MAX_ID = 2**63 - 1
 
@@ -32,7 +34,7 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Field(ge=1, le=200)]
 
 
-class Request(BaseModel):
+class Request(KnownSchema):
     """Base of bodies, queries and paths: what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

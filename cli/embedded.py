@@ -135,7 +135,7 @@ def _embedded_settings(settings: Settings, data_dir: Path) -> Settings:
 
 def _stack_parts(settings: Settings, gpu_workers: int) -> list[Part]:
     python = [sys.executable, "-m"]
-    specs = ["captions=captions,maintenance:threads:2", "search=search:threads", "cpu=cpu"]
+    specs = ["captions=captions,maintenance:solo", "search=search:solo", "cpu=cpu"]
     specs += [f"gpu{number}=gpu" for number in range(1, gpu_workers + 1)]
     names = [spec.split("=")[0] for spec in specs]
     return [
@@ -154,6 +154,9 @@ class _Stack:
             "CLIP_BROWSER_SUPERVISOR_PID": str(os.getpid()),
             "PYTHONUNBUFFERED": "1",
         }
+        self._environment.pop(
+            "PYTHONDONTWRITEBYTECODE", None
+        )  # without it each start compiles anew
         command, self._redis_name = redis_command(settings.redis_url, settings.data_dir / "redis")
         self._redis = Part("redis", command)
         self._parts = _stack_parts(settings, gpu_workers)

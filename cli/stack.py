@@ -34,7 +34,7 @@ def add_parsers(parsers: Parsers) -> None:
         "queues", help="captions, cpu, search, gpu, maintenance; with commas between"
     )
     worker.add_argument("--concurrency", type=int, default=1, help="jobs at once (default 1)")
-    worker.add_argument("--pool", choices=("prefork", "threads"), default="prefork")
+    worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
     worker.add_argument("--name", default="", help="name of this worker (default: its queues)")
     worker.set_defaults(run=_worker)
     parsers.add_parser("beat", help="start the clock of the maintenance jobs").set_defaults(

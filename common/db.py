@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 BUSY_TIMEOUT_MS = 30_000
+POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
 
 
 def open_engine(url: str) -> Engine:
@@ -21,13 +22,20 @@ def open_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        engine = create_engine(
+            parsed,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_OVERFLOW,
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=40)
+    return create_engine(
+        parsed, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

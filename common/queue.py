@@ -30,6 +30,7 @@ SAVE_CAPTION = "captions.save"
 SEARCH_QUERY = "search.query"
 REFRESH_INDEX_CSV = "maintenance.refresh_index_csv"
 REAP = "maintenance.reap"
+SWEEP_STORE = "maintenance.sweep_store"
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
 _PRIORITY_STEPS = tuple(range(10))
 

@@ -117,6 +117,7 @@ class Image(Base):
     __table_args__ = (
         UniqueConstraint("dataset_id", "sha256"),
         Index("ix_images_dataset_revision", "dataset_id", "revision", "id"),
+        {"sqlite_autoincrement": True},  # a late caption must never meet another image's id
     )
 
     @property

@@ -105,11 +105,11 @@ def create_clip(
         )
         if weights is not None:
             _load_weights(model, weights)
-    except (RuntimeError, ValueError, KeyError, OSError) as problem:
-        if isinstance(problem, torch.OutOfMemoryError):
-            raise
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as problem:  # torch, safetensors and pickle raise many kinds for a bad file
         place = weights or name
-        first_line = str(problem).splitlines()[0]
+        first_line = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise InvalidInput(
             f"The weights in {place} cannot be loaded as {name.split('/')[-1]}: {first_line}",
             remedy="The file is damaged or belongs to another model: delete it and fetch it again.",

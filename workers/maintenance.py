@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from common import jobs
 from common.csvfiles import write_rows
-from common.queue import REAP, REFRESH_INDEX_CSV
+from common.queue import REAP, REFRESH_INDEX_CSV, SWEEP_STORE
 from common.schema import Dataset, Image
 from workers.app import app
 from workers.runner import send_quietly, settle_followers
@@ -64,3 +64,9 @@ def write_index_csv(parts: Services, dataset_id: str) -> None:
             .where(Dataset.id == dataset_id, Dataset.index_csv_seq < seq)
             .values(index_csv_seq=seq)
         )
+
+
+@app.task(name=SWEEP_STORE)
+def sweep_store() -> None:
+    """Remove what writers that were killed left half-written in the artifact store."""
+    services().store.sweep_unfinished()

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import LlmFailed
 from workers.child import run_child
-from workers.gpu.llm_child import read_done
+from workers.paraphrase_file import read_done
 from workers.runner import JobContext
 from workers.training_data import read_split, write_train_csv
 
@@ -36,7 +36,6 @@ def paraphrase_dataset(ctx: JobContext) -> dict[str, Any]:
         **asked,
         "captions": [caption for _, caption in split.train],
         "base_url": settings.llm_base_url,
-        "api_key": settings.llm_api_key,
         "done_file": str(done_file),
     }
     run_child(ctx, CHILD, config)

@@ -1,5 +1,8 @@
 """`python -m workers.start worker|beat|fleet ...`: workers and the clock, each a process of its own.
 
+Pools: `prefork` for jobs (they can be ended and use child processes), `solo` for what must be quick:
+with prefetch disabled, Celery 5.7's thread pool waits up to a second before it takes the next message.
+
 `worker` and `beat` start one. `fleet` starts several on one machine: it imports everything once and
 forks, so that the second worker costs neither the seconds nor most of the memory of the first.
 """
@@ -66,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     worker = parts.add_parser("worker")
     worker.add_argument("queues")
     worker.add_argument("--concurrency", type=int, default=1)
-    worker.add_argument("--pool", choices=("prefork", "threads"), default="prefork")
+    worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
     worker.add_argument("--name", default="")
     parts.add_parser("fleet").add_argument("specs", nargs="+")
     return parser

@@ -73,8 +73,8 @@ describe("jobs in words", () => {
   test("steps of a training are told as the epoch under way, after its end as the epochs done", () => {
     const at = (done: number) => ({ done, total: 50, unit: "steps", message: "training", metrics: {}, eta_s: null });
     const params = { epochs: 10 };
-    const texts = [at(20), at(49)].map((progress) => progressText(job({ params, progress })));
-    expect(texts).toEqual(["Epoch 5 of 10", "Epoch 10 of 10"]);
+    const texts = [at(0.5), at(20), at(21), at(50)].map((progress) => progressText(job({ params, progress })));
+    expect(texts).toEqual(["Epoch 1 of 10", "Epoch 4 of 10", "Epoch 5 of 10", "Epoch 10 of 10"]);
     expect(progressText(job({ params, progress: at(20), state: "stopped" }))).toBe("Epoch 4 of 10");
   });
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from common.errors import InvalidInput, NotFound
+from common.errors import InvalidInput, NotFound, QueueUnavailable
+from common.queue import SEARCH, SEARCH_QUERY
 from common.schema import Image, SearchIndex, now
 from workers.child import run_child
 from workers.gpu.images import fetch_images
@@ -54,8 +55,20 @@ def index_dataset(ctx: JobContext) -> dict[str, Any]:
     old = _point_at(ctx, dataset_id, model_id, prefix, result)
     if old is not None and old != prefix:
         ctx.store.delete_prefix(old + "/")
+    _warm_search(ctx, dataset_id, model_id)
     took_s = round(time.monotonic() - began, 2)
     return {"model_id": model_id, **result, "took_s": took_s}
+
+
+def _warm_search(ctx: JobContext, dataset_id: str, model_id: str) -> None:
+    """Let a search worker load the model and the index now, not with somebody's first query."""
+    query = {"dataset_id": dataset_id, "model_id": model_id, "q": "a photo", "k": 1}
+    try:
+        ctx.services.queue.send(
+            SEARCH_QUERY, [{**query, "reply": f"warm:{ctx.job.id}"}], SEARCH, priority=9
+        )
+    except QueueUnavailable:
+        ctx.log("The search workers could not be told to load the model.")
 
 
 def _point_at(

@@ -13,7 +13,7 @@ import httpx
 
 from common.catalogue import hub_cache
 from common.errors import LlmFailed
-from workers.weights import hub_offers
+from workers.weights import reachable_file
 
 Messages = list[dict[str, str]]
 FALLBACK = "or augment with synonyms, which need no language model."
@@ -56,7 +56,7 @@ def require_model(model: str) -> None:
             + FALLBACK,
         )
     cached = hub_cache() / f"models--{model.replace('/', '--')}" / "snapshots"
-    if any(cached.glob("*/config.json")) or hub_offers(model, ["config.json"]):
+    if any(cached.glob("*/config.json")) or reachable_file(model, ["config.json"]):
         return
     raise LlmFailed(
         f"The language model {model} is not on this machine and cannot be downloaded: "

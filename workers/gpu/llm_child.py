@@ -1,7 +1,7 @@
 """Paraphrases in a process of its own: `python -m workers.gpu.llm_child CONFIG.json`.
 
 The configuration: `captions` (a list of texts), `per_caption`, `seed`, `model`, `base_url`,
-`api_key`, `done_file`. Each caption's variants are a line `{"caption", "variants"}` of `done_file` as
+`done_file`; the endpoint's key comes from the settings, so that it is in no file. Each caption's variants are a line `{"caption", "variants"}` of `done_file` as
 soon as they are there, so a run that was stopped or killed goes on where it was.
 The result: `{captions, variants}` with counts.
 """
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import LlmFailed
+from common.settings import load_settings
 from workers import child_io
 from workers.child_io import Emitter, Stopped
 from workers.gpu.language_model import FALLBACK, LanguageModel, open_language_model
 from workers.gpu.paraphrase_text import keep_fit, make_messages, parse_answer
+from workers.paraphrase_file import read_done
 
 CAPTIONS_AT_ONCE = 16
 ROUNDS = 3  # a caption with too few fit variants is asked for again, with another seed
@@ -32,7 +34,8 @@ def run(emitter: Emitter, config: dict[str, Any]) -> dict[str, Any]:
     total = len(waiting) + len(done)
     if waiting:
         emitter.progress(len(done), total, "captions", "loading the language model")
-        model = open_language_model(config["model"], config["base_url"], config["api_key"])
+        api_key = load_settings().llm_api_key
+        model = open_language_model(config["model"], config["base_url"], api_key)
         _write_all(emitter, config, model, waiting, done, done_file)
     variants = sum(len(texts) for texts in done.values())
     if config["captions"] and not variants:
@@ -80,23 +83,6 @@ def paraphrase(
         for caption, answer in zip(short, answers, strict=True):
             kept[caption] = keep_fit(caption, [*kept[caption], *parse_answer(answer)], count)
     return kept
-
-
-def read_done(done_file: Path) -> dict[str, list[str]]:
-    """What an earlier attempt wrote; a last line that a kill cut short is left out."""
-    done: dict[str, list[str]] = {}
-    if not done_file.is_file():
-        return done
-    whole = []
-    for line in done_file.read_text("utf-8").splitlines():
-        try:
-            record = json.loads(line)
-            done[record["caption"]] = record["variants"]
-            whole.append(line + "\n")
-        except (ValueError, KeyError, TypeError):
-            continue
-    done_file.write_text("".join(whole), encoding="utf-8")
-    return done
 
 
 if __name__ == "__main__":

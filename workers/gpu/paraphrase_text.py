@@ -18,20 +18,25 @@ LONGEST_RATIO, LONGEST_EXTRA = 3, 40  # a variant has at most 3 x the caption's 
 
 _SYSTEM = "You rewrite captions of images. You keep every fact and answer with a JSON list only."
 _NUMBERS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()
-    )
-} | {"couple": "2", "pair": "2", "dozen": "12"}
+    "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
+    "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
+    "couple": "2", "pair": "2", "dozen": "12",
+}  # fmt: skip
 _ONE = {"1"}  # "a dog" and "one dog" say the same
 _COLOURS = frozenset(
-    "red orange yellow green blue purple violet pink brown black white grey gray gold golden silver "
-    "turquoise teal cyan magenta beige".split()
-)
+    [
+        "red", "orange", "yellow", "green", "blue", "purple", "violet", "pink", "brown", "black",
+        "white", "grey", "gray", "gold", "golden", "silver", "turquoise", "teal", "cyan",
+        "magenta", "beige",
+    ]
+)  # fmt: skip
 _SAME_COLOUR = {"gray": "grey", "golden": "gold", "violet": "purple"}
 _STOP_WORDS = frozenset(
-    "a an the of in on at to and or with by for from is are be it its this that there some as".split()
-)
+    [
+        "a", "an", "the", "of", "in", "on", "at", "to", "and", "or", "with", "by", "for", "from",
+        "is", "are", "be", "it", "its", "this", "that", "there", "some", "as",
+    ]
+)  # fmt: skip
 _CHATTER = re.compile(
     r"^(sure|certainly|of course|okay|here (is|are)|here's|note\b|i |i'|as an|the caption|caption\b|"
     r"paraphrase|variation|variant|rewrit|output|answer|json)|"
@@ -135,7 +140,6 @@ def _colours(text: str) -> set[str]:
 
 
 def _stems(text: str) -> set[str]:
-    """The first four letters of the words that carry meaning: "dog" and "dogs", "ride" and "riding"."""
-    return {
-        word[:4].rstrip("s") for word in _words(text) if word not in _STOP_WORDS and len(word) > 2
-    }
+    """The first four letters of the words that name things: "dog" and "dogs", "ride" and "riding"."""
+    plain = _STOP_WORDS | _COLOURS | _NUMBERS.keys()
+    return {word[:4].rstrip("s") for word in _words(text) if word not in plain and len(word) > 2}

@@ -79,8 +79,9 @@ type Worded = Pick<Job, "kind" | "params" | "progress" | "state" | "queue_positi
 function epochText({ params, progress: { done, total }, state }: Worded): string | null {
   const epochs = Number(params.epochs);
   if (!Number.isInteger(epochs) || epochs < 1 || done === null || total === null || total < epochs) return null;
-  const ended = Math.floor((done * epochs) / total);
-  return `Epoch ${count(isActive(state) ? Math.min(epochs, ended + 1) : ended)} of ${count(epochs)}`;
+  const passed = (done * epochs) / total;
+  const shown = isActive(state) ? Math.max(1, Math.ceil(passed)) : Math.floor(passed);
+  return `Epoch ${count(shown)} of ${count(epochs)}`;
 }
 
 /** "Epoch 4 of 10", "812 of 1,240 images", or what an active job says itself. */

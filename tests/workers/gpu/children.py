@@ -1,0 +1,90 @@
+"""Child modules as real processes, spoken to as the supervisor does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class Child:
+    """A running `python -m workers.gpu.<module>`; its events as they come."""
+
+    def __init__(
+        self, module: str, config: dict[str, Any], folder: Path, env: dict[str, str] | None = None
+    ) -> None:
+        path = folder / f"{module}.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        self._errors = (folder / f"{module}.stderr").open("ab")
+        self.events: list[Event] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"workers.gpu.{module}", str(path)],
+            stdout=subprocess.PIPE, stderr=self._errors, text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "2", **(env or {})},
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+
+    def wait_for(self, fits: Callable[[Event], bool], timeout_s: float = 90.0) -> Event:
+        """The first event that fits."""
+        end, looked = time.monotonic() + timeout_s, 0
+        while time.monotonic() < end:
+            for event in self.events[looked:]:
+                looked += 1
+                if fits(event):
+                    return event
+            assert self.process.poll() is None or looked < len(self.events), self.events[-3:]
+            time.sleep(0.01)
+        raise AssertionError(f"no such event within {timeout_s} s: {self.events[-3:]}")
+
+    def stop(self) -> None:
+        """Ask it to stop, as the supervisor does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def finish(self, timeout_s: float = 120.0) -> Child:
+        """Wait for its end."""
+        self.process.wait(timeout_s)
+        self._reader.join(10)
+        self._errors.close()
+        return self
+
+    @property
+    def closing(self) -> Event:
+        """The event it ended with."""
+        return self.events[-1]
+
+    def named(self, event: str) -> list[Event]:
+        """All events of a kind."""
+        return [each for each in self.events if each["event"] == event]
+
+    def series(self, name: str) -> list[tuple[int, float]]:
+        """(step, value) of a metric."""
+        return [
+            (each["step"], each["value"]) for each in self.named("metric") if each["name"] == name
+        ]
+
+
+def run_child(
+    module: str, config: dict[str, Any], folder: Path, env: dict[str, str] | None = None
+) -> Child:
+    """Run a child to its end."""
+    return Child(module, config, folder, env).finish()
