@@ -31,7 +31,9 @@ datasets = APIBlueprint(
 )
 MAX_SAME_NAME = 1000
 # Shapes are learned from scratch in a minute or two on any machine; photographs are not.
-SAMPLE_DEFAULTS = {"train": {"model": SMALL_MODEL, "pretrained": ""}}
+SAMPLE_DEFAULTS = {
+    "train": {"model": SMALL_MODEL, "pretrained": "", "epochs": 40, "batch_size": 64}
+}
 
 
 @datasets.get("", responses={200: DatasetList})

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from common.errors import InvalidInput
 from workers.cpu.sample_drawing import BACKGROUNDS, COLOURS, SHAPES, Placed, draw_picture
 
-MAX_COUNT = 20_000
+DEFAULT_COUNT, MAX_COUNT = 600, 20_000
 _Card = TypeVar("_Card")
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 _SMALL, _MEDIUM, _LARGE = 0.14, 0.23, 0.34  # radius as a fraction of the side
@@ -83,7 +83,7 @@ class _Scene:
     shapes: list[Placed]
 
 
-def draw_sample(count: int = 400, seed: int = 0) -> Iterator[SampleImage]:
+def draw_sample(count: int = DEFAULT_COUNT, seed: int = 0) -> Iterator[SampleImage]:
     """Draw count pictures (PNG, 256 px square) with distinct captions.
 
     The same seed gives the same bytes; a shorter sample is the beginning of a longer one.
@@ -134,11 +134,12 @@ def _distinct_scenes(rng: random.Random) -> Iterator[_Scene]:
     """Scenes without end, no two with the same caption while new ones can be found in 200 tries.
 
     Kinds of scene and pairs of colour and shape come from shuffled decks, so that each has its
-    share. The plain captions ("a red circle") are few: when they have run out, detailed ones take
-    their place.
+    share. Half are plain ("a red circle", in several ways to say it), with sizes, places and
+    backgrounds that no caption tells: from them a model learns that colour and shape are what
+    counts. When the ways have run out, detailed scenes take their place.
     """
     seen: set[str] = set()
-    kinds = _deck([_plain] * 2 + [_detailed] * 3 + [_counted] * 2 + [_pair] * 3, rng)
+    kinds = _deck([_plain] * 5 + [_detailed] * 2 + [_counted] + [_pair] * 2, rng)
     things = {kind: _deck([(s, c) for s in SHAPES for c in COLOURS], rng) for kind in _KINDS}
     while True:
         kind = next(kinds)
@@ -159,9 +160,24 @@ def _deck(cards: list[_Card], rng: random.Random) -> Iterator[_Card]:
 
 
 def _plain(shape: str, colour: str, rng: random.Random) -> _Scene:
-    """One shape, somewhere near the middle: "a red circle"."""
-    placed = _place(shape, colour, (0.5, 0.5), rng.uniform(0.2, 0.3), rng, jitter=0.08)
-    return _Scene(query_text(shape, colour), _background(rng, colour), [placed])
+    """One shape of any size, anywhere: "a red circle", "a circle in red"."""
+    placed = _place(shape, colour, (0.5, 0.5), rng.uniform(0.18, 0.32), rng, jitter=0.14)
+    caption = rng.choice(plain_captions(shape, colour))
+    return _Scene(caption, _background(rng, colour), [placed])
+
+
+def plain_captions(shape: str, colour: str) -> list[str]:
+    """Ways to name one shape of one colour and nothing else."""
+    thing = f"{colour} {shape}"
+    return [
+        query_text(shape, colour),
+        thing,
+        f"one {thing}",
+        f"{_with_article(shape)} in {colour}",
+        f"{_with_article(shape)} that is {colour}",
+        f"a picture of {_with_article(thing)}",
+        f"there is {_with_article(thing)}",
+    ]
 
 
 def _detailed(shape: str, colour: str, rng: random.Random) -> _Scene:
@@ -262,4 +278,6 @@ _KINDS: tuple[Callable[[str, str, random.Random], _Scene], ...] = (
     _counted,
     _pair,
 )
-_PLAIN_CAPTIONS = {query_text(shape, colour) for shape in SHAPES for colour in COLOURS}
+_PLAIN_CAPTIONS = {
+    caption for shape in SHAPES for colour in COLOURS for caption in plain_captions(shape, colour)
+}

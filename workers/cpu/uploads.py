@@ -154,10 +154,13 @@ def _take_file(
 
 def draw_into_dataset(ctx: JobContext) -> dict[str, Any]:
     """Draw the sample's pictures, each with its caption. params: count, seed."""
-    from workers.cpu.sample import draw_sample
+    from workers.cpu.sample import DEFAULT_COUNT, draw_sample
 
     intake = Intake(ctx)
-    count, seed = int(ctx.job.params.get("count", 400)), int(ctx.job.params.get("seed", 0))
+    count, seed = (
+        int(ctx.job.params.get("count", DEFAULT_COUNT)),
+        int(ctx.job.params.get("seed", 0)),
+    )
     for number, drawn in enumerate(draw_sample(count, seed), start=1):
         ctx.check_stop()
         image_id = intake.take(drawn.filename, drawn.png)

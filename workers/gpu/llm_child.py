@@ -1,8 +1,9 @@
 """Paraphrases in a process of its own: `python -m workers.gpu.llm_child CONFIG.json`.
 
 The configuration: `captions` (a list of texts), `per_caption`, `seed`, `model`, `base_url`,
-`done_file`; the endpoint's key comes from the settings, so that it is in no file. Each caption's variants are a line `{"caption", "variants"}` of `done_file` as
-soon as they are there, so a run that was stopped or killed goes on where it was.
+`done_file`. The endpoint's key comes from the settings, so that it is in no file. Each caption's
+variants are a line `{"caption", "variants"}` of `done_file` as soon as they are there, so a run that
+was stopped or killed goes on where it was.
 The result: `{captions, variants}` with counts.
 """
 
