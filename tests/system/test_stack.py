@@ -162,3 +162,9 @@ def test_the_printed_link_signs_in_once(stack: Stack) -> None:
     assert again.json()["remedy"]
     wrong = {"username": "admin", "password": PASSWORD + "!"}
     assert httpx.post(f"{stack.url}/api/v1/auth/login", json=wrong).status_code == 401
+
+
+def test_without_any_program_on_path_the_bundled_server_is_used(tmp_path: Path) -> None:
+    with running_stack(tmp_path / "data", PATH=str(tmp_path)) as stack:
+        assert any("valkey-server is ready" in line for line in stack.printed), stack.printed
+        assert stack.call("GET", "/system")["redis"]["ok"]
