@@ -89,7 +89,7 @@ def complete_params(
     except ValidationError as bad:
         raise invalid(bad, "params") from bad
     if kind == "index":
-        params["model"] = _model_to_index(session, dataset.id, params.get("model"))
+        params["model"] = _model_to_index(session, dataset.id, params.get("model"), coming)
     if kind == "map":
         params["model"] = _model_to_map(session, dataset, params.get("model"), coming)
     return {name: value for name, value in params.items() if value is not None}
@@ -150,9 +150,13 @@ def _require_steps(session: Session, dataset: Dataset, kind: str, coming: set[st
         )
 
 
-def _model_to_index(session: Session, dataset_id: str, wanted: str | None) -> str:
+def _model_to_index(
+    session: Session, dataset_id: str, wanted: str | None, coming: set[str]
+) -> str | None:
     if wanted is not None:
         return resolve_model(session, wanted)
+    if "train" in coming:
+        return None  # the model that this training makes, when the job runs
     newest = session.scalar(
         select(Model.id)
         .where(Model.dataset_id == dataset_id)

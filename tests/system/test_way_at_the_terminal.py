@@ -160,3 +160,14 @@ def test_tokens_are_made_listed_and_revoked(stack: Stack, terminal: Terminal) ->
     assert stack.http.get("/auth/me", headers=headers).status_code == 200
     terminal.run("token", "revoke", str(made["id"]))
     assert stack.http.get("/auth/me", headers=headers).status_code == 401
+
+
+def test_split_augment_train_and_index_can_be_queued_at_once(
+    way: dict[str, Any], stack: Stack, terminal: Terminal
+) -> None:
+    before = ""
+    for kind, more in (("split", []), ("augment", []), ("train", ["--epochs", "1"]), ("index", [])):
+        after = ["--after", before] if before else []
+        before = terminal.json(kind, "--dataset", NAME, *more, *after)["id"]
+    last = stack.succeeded(before, timeout_s=120)
+    assert last["result"]["model_id"] != way["model"]

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from common.errors import InvalidInput, NotFound, QueueUnavailable
 from common.queue import SEARCH, SEARCH_QUERY
-from common.schema import Image, SearchIndex, now
+from common.schema import Image, Model, SearchIndex, now
 from workers.child import run_child
 from workers.gpu.images import fetch_images
 from workers.model_source import model_folder
@@ -22,11 +22,12 @@ BATCH_SIZE = 32
 def index_dataset(ctx: JobContext) -> dict[str, Any]:
     """Build `indexes/<dataset>/<model>/<job>/`, then point the dataset's index at it.
 
-    params: model. A search that runs meanwhile goes on with the index before; its files are removed
+    params: model (left out: the newest trained on this dataset). A search that runs meanwhile goes on with the index before; its files are removed
     only after the pointer has moved. Raises InvalidInput without images, NotFound for the model.
     """
     began = time.monotonic()
-    dataset_id, model_id = str(ctx.job.dataset_id), str(ctx.job.params["model"])
+    dataset_id = str(ctx.job.dataset_id)
+    model_id = str(ctx.job.params.get("model") or _newest_model(ctx, dataset_id))
     source = model_folder(ctx.services, model_id)
     with ctx.reader() as session:
         images = session.scalars(
@@ -58,6 +59,22 @@ def index_dataset(ctx: JobContext) -> dict[str, Any]:
     _warm_search(ctx, dataset_id, model_id)
     took_s = round(time.monotonic() - began, 2)
     return {"model_id": model_id, **result, "took_s": took_s}
+
+
+def _newest_model(ctx: JobContext, dataset_id: str) -> str:
+    """The model of the training that this job followed. Raises NotFound when it is gone."""
+    with ctx.reader() as session:
+        newest = session.scalar(
+            select(Model.id)
+            .where(Model.dataset_id == dataset_id)
+            .order_by(Model.created_at.desc())
+            .limit(1)
+        )
+    if newest is None:
+        raise NotFound(
+            "No model was trained on this dataset.", remedy="Name a model to index with."
+        )
+    return newest
 
 
 def _warm_search(ctx: JobContext, dataset_id: str, model_id: str) -> None:
