@@ -18,6 +18,7 @@ from api.parts import Parts, parts
 from api.schemas import DatasetPath, JobPath, JobQuery, LogQuery, NewJob, Priority, Stop
 from api.shapes import PREFIX, job_shape
 from api.submission import announce, dispatch, shown, submit
+from common import job_reports
 from common import jobs as machine
 from common.errors import Conflict, QueueUnavailable
 from common.schema import Job
@@ -122,7 +123,7 @@ def get_log(path: JobPath, query: LogQuery) -> Response:
     """The log from character `offset` on; `X-Next-Offset` says where to go on."""
     with parts().readers() as session:
         machine.get_job(session, path.job_id)
-        text, after = machine.read_log(session, path.job_id, query.offset)
+        text, after = job_reports.read_log(session, path.job_id, query.offset)
     headers = {"X-Next-Offset": str(after), "Cache-Control": "no-store"}
     return Response(text, content_type="text/plain; charset=utf-8", headers=headers)
 
@@ -132,7 +133,7 @@ def get_metrics(path: JobPath) -> dict[str, Any]:
     """The series of a job: `{name: [{step, epoch, value, time}]}`."""
     with parts().readers() as session:
         machine.get_job(session, path.job_id)
-        return machine.read_metrics(session, path.job_id)
+        return job_reports.read_metrics(session, path.job_id)
 
 
 def _filtered(query: JobQuery) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -17,13 +15,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 import redis
 
+from cli.ground import (
+    free_port,
+    hold_data_dir,
+    keep_secret,
+    prepare_data_dir,
+    require_free_port,
+)
 from cli.redis_server import redis_command
-from common.errors import AlreadyRunning, ClipBrowserError, Internal, InvalidInput
+from common.errors import Internal, InvalidInput
 from common.processes import die_with_parent
 from common.settings import Settings, as_environment, load_settings
 
@@ -55,73 +60,9 @@ def run_stack(settings: Settings, *, gpu_workers: int) -> int:
         return _Stack(settings, gpu_workers).run()
 
 
-def prepare_data_dir(data_dir: Path) -> Path:
-    """Make the folder, see that it can be written. Raises InvalidInput."""
-    folder = data_dir.resolve()
-    try:
-        for name in ("", "logs", "redis", "runs", "models_finetuned", "datasets", "work"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        probe = folder / ".write-probe"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as problem:
-        raise InvalidInput(
-            f"The data directory {folder} cannot be written: {problem.strerror}.",
-            remedy="Choose another with --data-dir DIR, or change its owner.",
-        ) from problem
-    return folder
-
-
-def hold_data_dir(data_dir: Path) -> IO[str]:
-    """Lock the data directory for this process. Raises AlreadyRunning with the other's pid."""
-    lock = (data_dir / ".lock").open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.seek(0)
-        owner = lock.read().strip() or "unknown"
-        lock.close()
-        raise AlreadyRunning(
-            f"Another CLIP Browser (process {owner}) already uses {data_dir}.",
-            remedy="Stop that one first, or choose another --data-dir.",
-        ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
-
-
-def require_free_port(host: str, port: int) -> None:
-    """Raises AlreadyRunning when something listens there already."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as problem:
-            raise AlreadyRunning(
-                f"Port {port} on {host} cannot be used: {problem.strerror}.",
-                remedy=f"Stop what listens there, or start with --port {port + 1}.",
-            ) from problem
-
-
-def free_port() -> int:
-    """A port nobody listens on right now, on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _secret(path: Path) -> str:
-    """The secret kept in this file (mode 0600), made at the first start."""
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
-            handle.write(secrets.token_urlsafe(32))
-    return path.read_text("utf-8").strip()
-
-
 def _embedded_settings(settings: Settings, data_dir: Path) -> Settings:
-    secret_key = settings.secret_key or _secret(data_dir / ".secret-key")
-    password = _secret(data_dir / ".redis-password")
+    secret_key = settings.secret_key or keep_secret(data_dir / ".secret-key")
+    password = keep_secret(data_dir / ".redis-password")
     return load_settings(
         **{
             **settings.model_dump(),
@@ -340,8 +281,3 @@ def _descendants(pid: int) -> list[psutil.Process]:
     except psutil.Error:
         return []
     return found
-
-
-def explain(problem: ClipBrowserError) -> str:
-    """One error as the terminal shows it: what happened, what to do next."""
-    return f"{problem.message} {problem.remedy}".strip()

@@ -7,7 +7,7 @@ from typing import Any
 
 from socketio import RedisManager
 
-from common import jobs
+from common import job_reports
 from common.schema import Job
 from common.settings import Settings
 
@@ -34,7 +34,7 @@ class Events:
 
     def job(self, job: Job) -> None:
         """A job's progress record, to its own room and to `jobs`."""
-        self.emit("job", jobs.progress_record(job), [f"job:{job.id}", "jobs"])
+        self.emit("job", job_reports.progress_record(job), [f"job:{job.id}", "jobs"])
 
     def dataset(self, dataset_id: str) -> None:
         """The counts or steps of a dataset have changed."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from common import jobs
+from common import job_reports, jobs
 from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
 from common.jobs import Claim
 from common.schema import Job, JobMetric
@@ -197,7 +197,7 @@ class JobContext:
                     jobs.write_progress(session, self._held, progress)
                 session.add_all([JobMetric(job_id=self.job.id, **point) for point in points])
                 if lines:
-                    jobs.append_log(session, self.job.id, "".join(lines))
+                    job_reports.append_log(session, self.job.id, "".join(lines))
                 record = jobs.get_job(session, self.job.id)
         except Exception:
             with self._lock:  # nothing reported is lost: the next flush tries again

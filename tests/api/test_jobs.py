@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from common import jobs
+from common import job_reports
 from common.schema import Dataset, JobMetric, Model
 from common.settings import Settings
 from tests.api.conftest import Caller, Service
@@ -174,8 +174,8 @@ def test_log_and_metrics_are_read_from_where_one_left_off(service: Service, call
     dataset = ready(service, call)
     job_id = start(call, dataset, "train")["id"]
     with service.parts.sessions() as session:
-        jobs.append_log(session, job_id, "epoch 1 – début\n")
-        jobs.append_log(session, job_id, "epoch 2\n")
+        job_reports.append_log(session, job_id, "epoch 1 – début\n")
+        job_reports.append_log(session, job_id, "epoch 2\n")
         session.add(JobMetric(job_id=job_id, name="train/loss", step=1, epoch=0.5, value=2.5))
     whole = call.raw("GET", f"/jobs/{job_id}/log")
     assert whole.get_data(as_text=True) == "epoch 1 – début\nepoch 2\n"

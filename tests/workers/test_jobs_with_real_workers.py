@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from common import jobs
+from common import job_reports, jobs
 from common.errors import Conflict
 from tests.workers.conftest import Backstage, kill_hard, wait_until
 
@@ -23,8 +23,8 @@ def test_a_job_runs_reports_and_succeeds(any_stage: Backstage) -> None:
     assert job.progress["done"] == 4
     assert job.progress["metrics"] == {"depth": 3}
     with any_stage.parts.readers() as session:
-        log, end = jobs.read_log(session, job_id, 0)
-        series = jobs.read_metrics(session, job_id)
+        log, end = job_reports.read_log(session, job_id, 0)
+        series = job_reports.read_metrics(session, job_id)
     assert "step 3" in log
     assert end == len(log)
     assert [point["value"] for point in series["probe/depth"]] == [0, 1, 2, 3]
@@ -54,7 +54,7 @@ def test_an_error_of_a_job_keeps_its_code_and_its_remedy(stage: Backstage) -> No
     assert crashed.error is not None
     assert crashed.error["code"] == "internal"
     with stage.parts.readers() as session:
-        assert "ZeroDivisionError" in jobs.read_log(session, unknown, 0)[0]
+        assert "ZeroDivisionError" in job_reports.read_log(session, unknown, 0)[0]
 
 
 def test_a_queued_job_is_stopped_at_once_without_any_worker(any_stage: Backstage) -> None:

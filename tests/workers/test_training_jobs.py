@@ -13,7 +13,7 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from common import jobs
+from common import job_reports, jobs
 from common.schema import Dataset, Image, Job, Model, SearchIndex
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
 from workers.search import Searcher
@@ -51,12 +51,12 @@ def run(stage: Backstage, kind: str, dataset: str = "shapes", **params: Any) -> 
 
 def log_of(stage: Backstage, job_id: str) -> str:
     with stage.parts.readers() as session:
-        return jobs.read_log(session, job_id, 0)[0]
+        return job_reports.read_log(session, job_id, 0)[0]
 
 
 def series_of(stage: Backstage, job_id: str) -> dict[str, list[dict[str, Any]]]:
     with stage.parts.readers() as session:
-        return jobs.read_metrics(session, job_id)
+        return job_reports.read_metrics(session, job_id)
 
 
 def trained(stage: Backstage, job: Job) -> dict[str, Any]:
