@@ -10,14 +10,13 @@ from flask_openapi3.models.tag import Tag
 from sqlalchemy import delete
 
 from api.answers import Me, Problem, SignedIn
-from api.errors import TooManyRequests
 from api.identity import COOKIE, set_cookie, start_session, token, user
 from api.parts import parts
 from api.schemas import LinkToken, Login
 from api.shapes import PREFIX, person
 from api.transient import FAILURES_PER_MINUTE
 from common.auth import check_password, redeem_link
-from common.errors import Unauthorized
+from common.errors import TooManyRequests, Unauthorized
 from common.schema import Token, User
 
 auth = APIBlueprint("auth", __name__, url_prefix=f"{PREFIX}/auth", abp_tags=[Tag(name="auth")])

@@ -15,32 +15,14 @@ from common.errors import (
     ClipBrowserError,
     Internal,
     InvalidInput,
+    MethodNotAllowed,
     NotFound,
     TooLarge,
     Unavailable,
+    UnsupportedMedia,
 )
 
 log = logging.getLogger(__name__)
-
-
-class MethodNotAllowed(ClipBrowserError):
-    """Raised when an address does not take this method."""
-
-    code, status = "method_not_allowed", 405
-    default_remedy = "Look at /openapi.json for the methods of this address."
-
-
-class UnsupportedMedia(ClipBrowserError):
-    """Raised when the body's content type is not the one this address takes."""
-
-    code, status = "unsupported_media_type", 415
-
-
-class TooManyRequests(ClipBrowserError):
-    """Raised when somebody tries too often."""
-
-    code, status = "too_many_requests", 429
-    default_remedy = "Wait a minute, then try again."
 
 
 def answer(problem: ClipBrowserError) -> Response:

@@ -19,10 +19,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Request
 
-from api.errors import UnsupportedMedia
 from api.parts import Parts
 from api.slugs import safe_file_name
-from common.errors import ClipBrowserError, DiskFull, InvalidInput, TooLarge
+from common.errors import ClipBrowserError, DiskFull, InvalidInput, TooLarge, UnsupportedMedia
 
 CHUNK_BYTES = 256 * 1024
 MIB = 1024 * 1024

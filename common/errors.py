@@ -11,7 +11,10 @@
      │  ├ NoSplit               no_split                409
      │  ├ NoIndex               no_index                409
      │  └ AlreadyRunning        already_running         409
+     ├ MethodNotAllowed         method_not_allowed      405
      ├ TooLarge                 too_large               413
+     ├ UnsupportedMedia         unsupported_media_type  415
+     ├ TooManyRequests          too_many_requests       429
      ├ Internal                 internal                500
      │  ├ WorkerLost            worker_lost             500
      │  ├ TrainingFailedToStart training_failed_to_start 500
@@ -131,6 +134,26 @@ class TooLarge(ClipBrowserError):
     """Raised when an upload is over the limit."""
 
     code, status = "too_large", 413
+
+
+class MethodNotAllowed(ClipBrowserError):
+    """Raised when an address does not take this method."""
+
+    code, status = "method_not_allowed", 405
+    default_remedy = "Look at /openapi.json for the methods of this address."
+
+
+class UnsupportedMedia(ClipBrowserError):
+    """Raised when the body's content type is not the one this address takes."""
+
+    code, status = "unsupported_media_type", 415
+
+
+class TooManyRequests(ClipBrowserError):
+    """Raised when somebody tries too often."""
+
+    code, status = "too_many_requests", 429
+    default_remedy = "Wait a minute, then try again."
 
 
 class Internal(ClipBrowserError):

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         30.0, ge=1, description="Seconds a worker owns a job without a heartbeat."
     )
     reap_every_s: float = Field(10.0, ge=0.5, description="Seconds between looks for lost jobs.")
+    checkpoint_every_s: float = Field(
+        60.0, ge=0, description="Seconds of training between checkpoints, at most."
+    )
     stop_grace_s: float = Field(20.0, ge=0, description="Seconds a stopped child may use to save.")
     claim_minutes: float = Field(
         5.0, gt=0, description="Minutes an image stays claimed by a captioner."

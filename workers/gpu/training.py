@@ -87,6 +87,7 @@ def _config(
         "runs_dir": str(_runs_dir(ctx)),
         "weights_dir": str(ctx.settings.weights_dir),
         "device": ctx.settings.device,
+        "checkpoint_every_s": ctx.settings.checkpoint_every_s,
         "lineage": _lineage(ctx, dataset_id),
     }
 
