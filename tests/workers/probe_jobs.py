@@ -53,7 +53,9 @@ def count(emitter: child_io.Emitter, config: dict[str, Any]) -> dict[str, Any]:
     for step in range(start, int(config["steps"])):
         if child_io.stop_event().is_set() and not config.get("deaf"):
             raise child_io.Stopped(saved_at=step)
-        counter.write_text(str(step + 1))
+        part = counter.with_suffix(".part")
+        part.write_text(str(step + 1))
+        part.replace(counter)  # whole or not at all: a test may kill this process right here
         emitter.progress(done=step + 1, total=int(config["steps"]), unit="steps")
         time.sleep(0.05)
     if config.get("exit_code"):

@@ -118,7 +118,7 @@ def test_a_child_that_is_killed_from_outside_is_tried_again(stage: Backstage) ->
     wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
     kill_hard(stage.children()[0])
     job = stage.wait_for(job_id, "succeeded", "failed")
-    assert job.state == "succeeded"
+    assert job.state == "succeeded", job.error
     assert job.attempt == 2
     assert job.result is not None
     assert job.result["began_at"] >= 5
