@@ -13,6 +13,7 @@ from api.errors import invalid
 from api.registry import resolve_model
 from common import catalogue, jobs
 from common.errors import Conflict, InvalidInput, NoCaptions, NoIndex, NoSplit
+from common.registry import newest_model
 from common.schema import Dataset, Image, Job, Model
 from common.train_plan import (
     EPOCHS,
@@ -157,12 +158,7 @@ def _model_to_index(
         return resolve_model(session, wanted)
     if "train" in coming:
         return None  # the model that this training makes, when the job runs
-    newest = session.scalar(
-        select(Model.id)
-        .where(Model.dataset_id == dataset_id)
-        .order_by(Model.created_at.desc())
-        .limit(1)
-    )
+    newest = newest_model(session, dataset_id)
     if newest is None:
         raise InvalidInput(
             "params.model: it is missing, and no model was trained on this dataset yet.",

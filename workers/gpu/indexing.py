@@ -9,7 +9,8 @@ from sqlalchemy import delete, select
 
 from common.errors import InvalidInput, NotFound, QueueUnavailable
 from common.queue import SEARCH, SEARCH_QUERY
-from common.schema import Image, Model, SearchIndex, now
+from common.registry import newest_model
+from common.schema import Image, SearchIndex, now
 from workers.child import run_child
 from workers.gpu.images import fetch_images
 from workers.model_source import model_folder
@@ -64,12 +65,7 @@ def index_dataset(ctx: JobContext) -> dict[str, Any]:
 def _newest_model(ctx: JobContext, dataset_id: str) -> str:
     """The model of the training that this job followed. Raises NotFound when it is gone."""
     with ctx.reader() as session:
-        newest = session.scalar(
-            select(Model.id)
-            .where(Model.dataset_id == dataset_id)
-            .order_by(Model.created_at.desc())
-            .limit(1)
-        )
+        newest = newest_model(session, dataset_id)
     if newest is None:
         raise NotFound(
             "No model was trained on this dataset.", remedy="Name a model to index with."
