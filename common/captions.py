@@ -8,6 +8,7 @@ import unicodedata
 from common.errors import InvalidInput
 
 MAX_CAPTION_CHARS = 2000
+MAX_CAPTIONS = 10  # of one image: slots 0 to 9
 
 # What pandas' read_csv takes for a missing value by default (pandas.io.parsers, STR_NA_VALUES).
 PANDAS_MISSING = frozenset(
@@ -29,7 +30,7 @@ def normalise_caption(text: str) -> str:
     Control characters and line breaks become one space. Normalising twice changes nothing.
     Raises InvalidInput when nothing visible is left, or more than MAX_CAPTION_CHARS characters.
     """
-    caption = unicodedata.normalize("NFC", _BREAKS.sub(" ", text)).strip().strip("\ufeff").strip()
+    caption = normalise_text(text).strip().strip("\ufeff").strip()
     if not any(_is_visible(character) for character in caption):
         raise InvalidInput("the caption is empty", remedy="Type what the image shows.")
     if len(caption) > MAX_CAPTION_CHARS:
@@ -38,6 +39,11 @@ def normalise_caption(text: str) -> str:
             remedy="Shorten the caption: CLIP reads only the first 77 tokens of it.",
         )
     return caption
+
+
+def normalise_text(text: str) -> str:
+    """One line of text in NFC, as a part of a caption: space at its ends stays, empty is allowed."""
+    return unicodedata.normalize("NFC", _BREAKS.sub(" ", text))
 
 
 def protect_caption(caption: str) -> str:

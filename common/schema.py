@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -82,7 +83,11 @@ class Token(Base):
 
 
 class Dataset(Base):
-    """A set of images. `caption_seq` counts every change of its images or captions."""
+    """A set of images. `caption_seq` counts every change of its images or captions.
+
+    changed_at: when it last counted. index_csv_seq: the change that the stored index.csv holds.
+    stale_since: the first change that it does not hold; None while it holds all.
+    """
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
@@ -91,11 +96,19 @@ class Dataset(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     caption_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     index_csv_seq: Mapped[int] = mapped_column(BigInteger, default=-1)
+    changed_at: Mapped[datetime | None]
+    stale_since: Mapped[datetime | None]
     defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class Image(Base):
-    """An image and the head of its caption's history; revision 0 means not captioned yet."""
+    """An image and the head of its first caption's history (slot 0).
+
+    caption: None while it has none. revision: how often it was written or taken away; 0: never.
+    tokens: how many CLIP tokens the caption has, start and end included; None: not counted yet.
+    claim_holder: which tab or token of `claimed_by` holds the claim. reviewed_by: who has found
+    all captions of the image right, as they stand now.
+    """
 
     __tablename__ = "images"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -112,13 +125,32 @@ class Image(Base):
     revision: Mapped[int] = mapped_column(default=0)
     captioned_by: Mapped[str | None] = mapped_column(String(80))
     captioned_at: Mapped[datetime | None]
+    tokens: Mapped[int | None]
     claimed_by: Mapped[str | None] = mapped_column(String(80))
+    claim_holder: Mapped[str | None] = mapped_column(String(80))
     claim_until: Mapped[datetime | None]
+    flagged_by: Mapped[str | None] = mapped_column(String(80))
+    flagged_at: Mapped[datetime | None]
+    flag_note: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    reviewed_by: Mapped[str | None] = mapped_column(String(80))
+    reviewed_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("dataset_id", "sha256"),
-        Index("ix_images_dataset_revision", "dataset_id", "revision", "id"),
+        Index("ix_images_dataset_id", "dataset_id", "id"),
+        Index(
+            "ix_images_uncaptioned",
+            "dataset_id",
+            "id",
+            sqlite_where=text("caption IS NULL"),
+            postgresql_where=text("caption IS NULL"),
+        ),
         {"sqlite_autoincrement": True},  # a late caption must never meet another image's id
     )
+
+    @property
+    def is_captioned(self) -> bool:
+        """Whether it has a first caption."""
+        return self.caption is not None
 
     @property
     def key(self) -> str:
@@ -131,18 +163,87 @@ class Image(Base):
         return f"datasets/{self.dataset_id}/thumbs/{self.sha256}.webp"
 
 
+class ImageSource(Base):
+    """The SHA-256 of a file that was changed when it was stored (turned upright, for example).
+
+    By it the file is known again when somebody uploads it once more; one that was stored as it came
+    is known by its image's own hash.
+    """
+
+    __tablename__ = "image_sources"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class ExtraCaption(Base):
+    """The head of the history of an image's second, third ... caption: slot 1, 2 ...
+
+    text: None when it was taken away. The first caption (slot 0) stands in `Image` itself.
+    """
+
+    __tablename__ = "extra_captions"
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True
+    )
+    slot: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str | None] = mapped_column(Text)
+    revision: Mapped[int]
+    tokens: Mapped[int | None]
+    author: Mapped[str] = mapped_column(String(80))
+    saved_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class CaptionRevision(Base):
-    """One saved caption. `client_id` is unique, so that a message sent twice is saved once."""
+    """One saved caption, or one taken away (text None).
+
+    revision counts from 1 in each slot of an image. `client_id` is unique, so that a message sent
+    twice is saved once.
+    """
 
     __tablename__ = "caption_revisions"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    slot: Mapped[int] = mapped_column(default=0, server_default="0")
     revision: Mapped[int]
-    text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str | None] = mapped_column(Text)
     author: Mapped[str] = mapped_column(String(80))
     client_id: Mapped[str] = mapped_column(String(80), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
-    __table_args__ = (UniqueConstraint("image_id", "revision"),)
+    __table_args__ = (
+        UniqueConstraint("image_id", "slot", "revision", name="uq_caption_revisions_slot"),
+    )
+
+
+class Review(Base):
+    """Somebody found the captions of an image right. Kept also when they change afterwards."""
+
+    __tablename__ = "reviews"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), index=True)
+    reviewer: Mapped[str] = mapped_column(String(80))
+    author: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Suggestion(Base):
+    """A caption that a machine proposes for an image; never a caption until a person takes it.
+
+    text_sha256: stands for the text in the index, which takes no text of 2000 characters
+    (PostgreSQL: 2704 bytes).
+    """
+
+    __tablename__ = "suggestions"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(Text)
+    text_sha256: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str] = mapped_column(String(80))
+    score: Mapped[float | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    dismissed_by: Mapped[str | None] = mapped_column(String(80))
+    __table_args__ = (UniqueConstraint("image_id", "text_sha256"),)
 
 
 class Job(Base):
