@@ -51,6 +51,7 @@ def logout() -> Response:
     if token().kind == "session":
         with parts().sessions() as session:
             session.execute(delete(Token).where(Token.id == token().id))
+        parts().tokens.forget()
     response = Response(status=204)
     response.delete_cookie(COOKIE)
     return response

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from itsdangerous import BadSignature, Signer
 
 from api.parts import Parts, parts
-from common.auth import issue_token, user_of_token
+from common.auth import issue_token
 from common.errors import Forbidden, Unauthorized
 from common.schema import Token, User
 from common.settings import Settings
@@ -98,8 +98,7 @@ def _identify() -> None:
         return
     if secret is None:
         raise Unauthorized("This needs a sign-in.")
-    with made.readers() as session:
-        found = user_of_token(session, secret)
+    found = made.tokens.find(secret)
     if found is None:
         raise Unauthorized("The token or session is unknown or has ended.")
     g.user, g.token = found

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Semaphore
 
 from flask import current_app
 
+from api.known_tokens import KnownTokens
+from api.remembered import Remembered
+from api.saves import CaptionSaves
 from api.transient import Transient
 from common.db import SessionFactory
 from common.events import Events
@@ -15,11 +19,15 @@ from common.settings import Settings
 from common.store import ArtifactStore
 
 EXTENSION = "clip_browser"
+MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others save captions
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The clients of one API process. `readers` are sessions that only read."""
+    """The clients of one API process. `readers` are sessions that only read.
+
+    suggesting: held by each request that waits for captions of similar images.
+    """
 
     settings: Settings
     store: ArtifactStore
@@ -29,6 +37,10 @@ class Parts:
     events: Events
     replies: Replies
     transient: Transient
+    saves: CaptionSaves
+    tokens: KnownTokens
+    remembered: Remembered = field(default_factory=Remembered)
+    suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
 
 
 def parts() -> Parts:

@@ -49,6 +49,7 @@ def delete_token(path: TokenPath) -> tuple[str, int]:
         ).first()
     if gone is None:
         raise NotFound(f"You have no token {path.token_id}.", remedy="Look at the list of tokens.")
+    parts().tokens.forget()
     return "", 204
 
 

@@ -26,11 +26,12 @@ from common.settings import Settings
 
 CAPTIONS, CPU, SEARCH, GPU, MAINTENANCE = "captions", "cpu", "search", "gpu", "maintenance"
 QUEUES = (CAPTIONS, CPU, SEARCH, GPU, MAINTENANCE)
-SAVE_CAPTION = "captions.save"
+SAVE_CAPTIONS = "captions.save"
 SEARCH_QUERY = "search.query"
 REFRESH_INDEX_CSV = "maintenance.refresh_index_csv"
 REAP = "maintenance.reap"
 SWEEP_STORE = "maintenance.sweep_store"
+COUNT_TOKENS = "maintenance.count_tokens"
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
 _PRIORITY_STEPS = tuple(range(10))
 
@@ -96,13 +97,18 @@ class Queue:
         *,
         priority: int = 5,
         task_id: str | None = None,
+        expires_s: float | None = None,
     ) -> str:
-        """Send one task by name; its id. Raises QueueUnavailable."""
+        """Send one task by name; its id. Raises QueueUnavailable.
+
+        expires_s: workers drop the message when it has waited longer.
+        """
         task_id = task_id or secrets.token_hex(8)
         with _translated():
             self._celery.send_task(
-                name, args=args, queue=queue, priority=priority, task_id=task_id, ignore_result=True
-            )
+                name, args=args, queue=queue, priority=priority, task_id=task_id,
+                ignore_result=True, expires=expires_s,
+            )  # fmt: skip
         return task_id
 
     def send_job(self, job: Job, sessions: SessionFactory) -> None:

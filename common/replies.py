@@ -21,7 +21,11 @@ class Replies:
 
     def __init__(self, settings: Settings) -> None:
         self._redis = redis_client.Redis.from_url(
-            settings.redis_url, socket_connect_timeout=5, socket_timeout=120, decode_responses=True
+            settings.redis_url,
+            socket_connect_timeout=5,
+            socket_timeout=40,
+            socket_keepalive=True,
+            decode_responses=True,
         )
 
     def give(self, name: str, answer: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     llm_base_url: str = Field("", description="OpenAI-compatible endpoint to use in place of vLLM.")
     llm_api_key: str = Field("", description="Key for llm_base_url.")
     tensorboard_url: str = Field("", description="Address of TensorBoard, linked from each run.")
-    api_threads: int = Field(128, ge=8, description="Requests and sockets served at once.")
+    api_threads: int = Field(512, ge=8, description="Requests and sockets served at once.")
     stack: str = Field("external", pattern="^(embedded|external)$", description="Set by `up`.")
 
     @property

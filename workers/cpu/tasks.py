@@ -7,42 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.errors import CaptionConflict, ClipBrowserError
-from common.queue import SAVE_CAPTION
+from common.queue import SAVE_CAPTIONS
 from workers.app import app
 from workers.cpu import map as _map  # noqa: F401 - registers the job "map"
-from workers.cpu.captions import Save, save_caption
+from workers.cpu.captions import Save
 from workers.runner import JobContext, job_task
-from workers.services import Services, services
+from workers.services import services
 
 
-@app.task(name=SAVE_CAPTION)
-def save(message: dict[str, Any]) -> None:
-    """Save one caption; tell the waiting request, if any, and every dashboard."""
-    save_and_tell(services(), message)
+@app.task(name=SAVE_CAPTIONS)
+def save(saves: list[dict[str, Any]], reply: str) -> None:
+    """Save the captions of one message; answer the API under the name `reply`, tell the dashboards."""
+    from workers.cpu.caption_messages import save_and_tell
 
-
-def save_and_tell(parts: Services, message: dict[str, Any]) -> None:
-    """The body of `captions.save`; `message` is what the API sent."""
-    wanted = Save(**{name: message[name] for name in Save.__annotations__})
-    try:
-        with parts.sessions() as session:
-            saved = save_caption(session, wanted)
-    except ClipBrowserError as problem:
-        _reply(parts, message, {"error": problem.to_dict()})
-        if isinstance(problem, CaptionConflict) and problem.details:
-            told = {"client_id": wanted.client_id, "current": problem.details["current"]}
-            parts.events.caption_conflict(problem.details["dataset_id"], told)
-        return
-    _reply(parts, message, {"ok": True, **saved.event()})
-    parts.events.caption(saved.dataset_id, saved.event())
-    if not saved.repeated:
-        parts.events.dataset(saved.dataset_id)
-
-
-def _reply(parts: Services, message: dict[str, Any], answer: dict[str, Any]) -> None:
-    if message.get("reply"):
-        parts.replies.give(f"caption:{message['client_id']}", answer)
+    save_and_tell(services(), [Save(**wanted) for wanted in saves], reply)
 
 
 @job_task("ingest")
@@ -67,6 +45,22 @@ def import_captions(ctx: JobContext) -> dict[str, Any]:
     from workers.cpu.uploads import import_caption_file
 
     return import_caption_file(ctx)
+
+
+@job_task("edit_captions")
+def edit_captions(ctx: JobContext) -> dict[str, Any]:
+    """Edit many captions alike."""
+    from workers.cpu.caption_edits import edit_captions as edit
+
+    return edit(ctx)
+
+
+@job_task("undo_edit")
+def undo_edit(ctx: JobContext) -> dict[str, Any]:
+    """Take back what a job did to captions."""
+    from workers.cpu.caption_undo import undo_edit as undo
+
+    return undo(ctx)
 
 
 @job_task("split")
