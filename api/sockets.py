@@ -28,6 +28,7 @@ from common.schema import Job
 
 CHANNEL = "socketio"  # what `common.events` writes to
 MAX_ROOMS = 200
+TELL_AFTER_S = 0.3
 _ROOM = re.compile(r"jobs|(job|dataset):([a-z0-9._-]{1,80})")
 
 
@@ -48,6 +49,7 @@ class Sockets:
         self._open: dict[str, Connection] = {}
         self._lock = threading.Lock()
         self._refreshing = False
+        self._moved: set[str] = set()  # datasets in which somebody came, went on or left
         self.socketio = SocketIO(
             app,
             async_mode="threading",
@@ -149,6 +151,18 @@ class Sockets:
             self._keep_refreshing()
 
     def _tell_presence(self, dataset_id: str) -> None:
+        """Tell all who is where, soon: a hundred people who move on are told as one change."""
+        with self._lock:
+            is_waiting = dataset_id in self._moved
+            self._moved.add(dataset_id)
+        if not is_waiting:
+            timer = threading.Timer(TELL_AFTER_S, self._emit_presence, [dataset_id])
+            timer.daemon = True
+            timer.start()
+
+    def _emit_presence(self, dataset_id: str) -> None:
+        with self._lock:
+            self._moved.discard(dataset_id)
         users = self._made.transient.present(dataset_id)
         self._made.events.emit(
             "presence", {"dataset_id": dataset_id, "users": users}, [f"dataset:{dataset_id}"]

@@ -41,8 +41,12 @@ class Events:
         self.emit("dataset", {"dataset_id": dataset_id}, [f"dataset:{dataset_id}"])
 
     def caption(self, dataset_id: str, data: dict[str, Any]) -> None:
-        """A caption was saved: `{image_id, revision, text, by, client_id}`."""
+        """A caption was saved: `{image_id, slot, revision, text, by, client_id}`; text None: taken away."""
         self.emit("caption", data, [f"dataset:{dataset_id}"])
+
+    def image(self, dataset_id: str, data: dict[str, Any]) -> None:
+        """A flag or a review has changed: `{image_id, flagged_by, flag_note, reviewed_by}`."""
+        self.emit("image", data, [f"dataset:{dataset_id}"])
 
     def caption_conflict(self, dataset_id: str, data: dict[str, Any]) -> None:
         """A caption was not saved, since another revision is there: `{client_id, current}`."""

@@ -8,13 +8,21 @@ from typing import Any
 from celery import Celery, signals
 
 from common.processes import die_with_parent
-from common.queue import MAINTENANCE, REAP, REFRESH_INDEX_CSV, SWEEP_STORE, celery_config
+from common.queue import (
+    COUNT_TOKENS,
+    MAINTENANCE,
+    REAP,
+    REFRESH_INDEX_CSV,
+    SWEEP_STORE,
+    celery_config,
+)
 from common.settings import load_settings
 from workers import shutdown
 from workers.presence import WorkerPresence
 
 INDEX_CSV_EVERY_S = 1.0
 SWEEP_EVERY_S = 6 * 3600.0
+COUNT_TOKENS_EVERY_S = 60.0
 
 
 def create_app() -> Celery:
@@ -29,6 +37,7 @@ def create_app() -> Celery:
         "reap": _every(REAP, settings.reap_every_s),
         "index.csv": _every(REFRESH_INDEX_CSV, INDEX_CSV_EVERY_S),
         "store": _every(SWEEP_STORE, SWEEP_EVERY_S),
+        "tokens": _every(COUNT_TOKENS, COUNT_TOKENS_EVERY_S),
     }
     made.steps["consumer"].add(WorkerPresence)
     return made

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from datetime import timedelta
+
+from sqlalchemy import case, or_, select, update
 
 from common import jobs
+from common.caption_rows import index_rows
 from common.csvfiles import write_rows
-from common.queue import REAP, REFRESH_INDEX_CSV, SWEEP_STORE
-from common.schema import Dataset, Image
+from common.queue import COUNT_TOKENS, REAP, REFRESH_INDEX_CSV, SWEEP_STORE
+from common.schema import Dataset, now
 from workers.app import app
 from workers.runner import send_quietly, settle_followers
 from workers.services import Services, services
+from workers.token_counts import fill_missing
 
 RESEND_AFTER_S = 60.0
+QUIET_S = 0.5  # index.csv is written when nothing was saved for so long
+TOKENS_AT_ONCE = 1000
+MAX_LAG_S = 10.0  # but at least so often while captions are being saved all the time
 
 
 @app.task(name=REAP)
@@ -37,32 +44,40 @@ def reap_once(parts: Services) -> None:
 
 @app.task(name=REFRESH_INDEX_CSV)
 def refresh_index_csv() -> None:
-    """Write the index.csv of each dataset whose captions have changed since it was written."""
+    """Write the index.csv of each dataset whose captions have changed since it was written.
+
+    Once a burst: a dataset in which captions are still being saved waits for a quiet moment, but
+    not longer than MAX_LAG_S.
+    """
     parts = services()
+    moment = now()
+    quiet = or_(
+        Dataset.changed_at.is_(None), Dataset.changed_at < moment - timedelta(seconds=QUIET_S)
+    )
+    late = Dataset.stale_since < moment - timedelta(seconds=MAX_LAG_S)
     with parts.readers() as session:
         stale = session.scalars(
-            select(Dataset.id).where(Dataset.index_csv_seq < Dataset.caption_seq)
+            select(Dataset.id).where(Dataset.index_csv_seq < Dataset.caption_seq, or_(quiet, late))
         ).all()
     for dataset_id in stale:
         write_index_csv(parts, dataset_id)
+        parts.events.dataset(dataset_id)
 
 
 def write_index_csv(parts: Services, dataset_id: str) -> None:
     """Write `datasets/<id>/index.csv` whole, then note up to which change it is current."""
     with parts.readers() as session:
         seq = session.scalar(select(Dataset.caption_seq).where(Dataset.id == dataset_id))
-        images = session.scalars(
-            select(Image)
-            .where(Image.dataset_id == dataset_id, Image.revision > 0)
-            .order_by(Image.id)
-        ).all()
-    rows = ((f"images/{image.sha256}.{image.ext}", image.caption or "") for image in images)
+        rows = index_rows(session, dataset_id)
     parts.store.put_bytes(f"datasets/{dataset_id}/index.csv", write_rows(rows), "text/csv")
     with parts.sessions() as session:
         session.execute(
             update(Dataset)
             .where(Dataset.id == dataset_id, Dataset.index_csv_seq < seq)
-            .values(index_csv_seq=seq)
+            .values(
+                index_csv_seq=seq,
+                stale_since=case((Dataset.caption_seq > seq, now()), else_=None),
+            )
         )
 
 
@@ -70,3 +85,10 @@ def write_index_csv(parts: Services, dataset_id: str) -> None:
 def sweep_store() -> None:
     """Remove what writers that were killed left half-written in the artifact store."""
     services().store.sweep_unfinished()
+
+
+@app.task(name=COUNT_TOKENS)
+def count_tokens() -> None:
+    """Count the tokens of captions that were saved by a version that did not."""
+    with services().sessions() as session:
+        fill_missing(session, TOKENS_AT_ONCE)
