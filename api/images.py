@@ -7,19 +7,18 @@ from typing import Any
 from flask import Response, request, send_file
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from api.answers import ImageList, ImageOut, JobAnswer, Problem
-from api.dataset_facts import find_dataset, require_dataset
-from api.identity import user
+from api.answers import ImageList, ImageOut, Neighbours, Problem
+from api.dataset_facts import find_dataset
+from api.image_filter import around, count, filtered, place
 from api.parts import parts
-from api.schemas import DatasetPath, ImagePath, ImageQuery, Upload
-from api.shapes import PREFIX, image_shape
-from api.submission import submit
-from api.uploads import store_uploads
+from api.schemas import DatasetPath, ImagePath, ImageQuery, NeighbourQuery
+from api.shapes import PREFIX, image_shapes
+from common.dataset_changes import touch_dataset
 from common.errors import NotFound
-from common.schema import Dataset, Image
+from common.schema import Image
 
 images = APIBlueprint("images", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="images")])
 FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the content's hash
@@ -29,30 +28,35 @@ STREAM_BYTES = 256 * 1024
 
 @images.get("/datasets/<dataset_id>/images", responses={200: ImageList, 404: Problem})
 def list_images(path: DatasetPath, query: ImageQuery) -> dict[str, Any]:
-    """A page of images by id. q looks in captions and file names."""
+    """A page of the images that fit, by id; `total` counts those of all pages."""
     with parts().readers() as session:
         find_dataset(session, path.dataset_id)
-        found = session.scalars(_page(path.dataset_id, query).limit(query.limit + 1)).all()
-    items = [image_shape(image) for image in found[: query.limit]]
+        fitting = filtered(path.dataset_id, query)
+        total = count(session, fitting)
+        rest = fitting.where(Image.id > int(query.cursor)) if query.cursor else fitting
+        found = session.scalars(rest.limit(query.limit + 1)).all()
+        items = image_shapes(session, found[: query.limit])
     more = len(found) > query.limit
-    return {"items": items, "next_cursor": str(items[-1]["id"]) if more else None}
-
-
-@images.post(
-    "/datasets/<dataset_id>/images", responses={202: JobAnswer, 400: Problem, 413: Problem}
-)
-def upload_images(path: DatasetPath, raw: Upload) -> tuple[dict[str, Any], int]:
-    """Add images: multipart `files`, each an image or a zip. The job lists what was rejected."""
-    require_dataset(parts(), path.dataset_id)
-    params = {"uploads": store_uploads(parts(), raw, "files")}
-    job = submit(parts(), "ingest", params, dataset_id=path.dataset_id, created_by=user().name)
-    return {"job": job}, 202
+    return {"items": items, "next_cursor": str(items[-1]["id"]) if more else None, "total": total}
 
 
 @images.get("/images/<int:image_id>", responses={200: ImageOut, 404: Problem})
 def get_image(path: ImagePath) -> dict[str, Any]:
     """One image."""
-    return image_shape(read_image(path.image_id))
+    with parts().readers() as session:
+        return image_shapes(session, [find_image(session, path.image_id)])[0]
+
+
+@images.get("/images/<int:image_id>/neighbours", responses={200: Neighbours, 404: Problem})
+def get_neighbours(path: ImagePath, query: NeighbourQuery) -> dict[str, Any]:
+    """The images around this one, by id, that fit the filter; itself too, if it fits."""
+    with parts().readers() as session:
+        image = find_image(session, path.image_id)
+        fitting = filtered(image.dataset_id, query)
+        position, total = place(session, fitting, image.id)
+        found = around(session, fitting, image.id, query.before, query.after)
+        items = image_shapes(session, found)
+    return {"items": items, "position": position, "total": total}
 
 
 @images.delete("/images/<int:image_id>", responses={204: None, 404: Problem})
@@ -61,11 +65,7 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
     with parts().sessions() as session:
         image = find_image(session, path.image_id)
         session.execute(delete(Image).where(Image.id == image.id))
-        session.execute(
-            update(Dataset)
-            .where(Dataset.id == image.dataset_id)
-            .values(caption_seq=Dataset.caption_seq + 1)
-        )
+        touch_dataset(session, image.dataset_id)
     for key in (image.key, image.thumb_key):
         parts().store.delete(key)
     parts().events.dataset(image.dataset_id)
@@ -86,32 +86,25 @@ def get_thumb(path: ImagePath) -> Response:
     return _stored(image.thumb_key, f"{image.sha256}-thumb", "image/webp")
 
 
-def _page(dataset_id: str, query: ImageQuery) -> Any:
-    wanted = select(Image).where(Image.dataset_id == dataset_id).order_by(Image.id)
-    if query.status is not None:
-        captioned = query.status == "captioned"
-        wanted = wanted.where(Image.revision > 0 if captioned else Image.revision == 0)
-    if query.q:
-        text = query.q.casefold()
-        wanted = wanted.where(
-            or_(
-                Image.caption.icontains(text, autoescape=True),
-                Image.filename.icontains(text, autoescape=True),
-            )
-        )
-    if query.ids:
-        wanted = wanted.where(Image.id.in_([int(part) for part in query.ids.split(",")]))
-    if query.cursor:
-        wanted = wanted.where(Image.id > int(query.cursor))
-    return wanted
-
-
 def find_image(session: Session, image_id: int) -> Image:
     """The image. Raises NotFound."""
     image = session.get(Image, image_id)
     if image is None:
-        raise NotFound(f"There is no image {image_id}.", remedy="It may have been deleted.")
+        raise no_image(image_id)
     return image
+
+
+def no_image(image_id: int, where: str = "") -> NotFound:
+    """The error that says so."""
+    message = f"There is no image {image_id} {where}".rstrip()
+    return NotFound(f"{message}.", remedy="It may have been deleted.")
+
+
+def require_image(image_id: int) -> None:
+    """Raises NotFound unless there is such an image."""
+    with parts().readers() as session:
+        if session.scalar(select(Image.id).where(Image.id == image_id)) is None:
+            raise no_image(image_id)
 
 
 def read_image(image_id: int) -> Image:

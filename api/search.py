@@ -101,16 +101,14 @@ def _number(name: str, text: str) -> float | int:
 def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) -> dict[str, Any]:
     """Ask the search worker and wait. Raises NotFound, NoIndex, InvalidInput, SearchUnavailable."""
     model_id = _indexed_model(parts(), dataset_id, model)
-    if not any(SEARCH in worker["queues"] for worker in parts().transient.workers()):
+    if not has_search_worker(parts()):
         parts().queue.ping()  # raises if it is Redis that is away
         raise SearchUnavailable(
             "No search worker is there.",
             remedy="Start one; the workers page shows which are there.",
         )
-    reply = f"search:{secrets.token_hex(8)}"
-    request = {"dataset_id": dataset_id, "model_id": model_id, "k": k, "reply": reply, **wanted}
-    parts().queue.send(SEARCH_QUERY, [request], SEARCH)
-    answer = parts().replies.wait(reply, ANSWER_S)
+    request = {"dataset_id": dataset_id, "model_id": model_id, "k": k, **wanted}
+    answer = ask_search_worker(parts(), request, ANSWER_S)
     if answer is None:
         raise SearchUnavailable(
             f"The search worker did not answer in {ANSWER_S:.0f} s.",
@@ -119,6 +117,22 @@ def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) 
     if "error" in answer:
         raise error_from_dict(answer["error"])
     return answer | {"hits": _with_images(parts(), answer["hits"])}
+
+
+def has_search_worker(made: Parts) -> bool:
+    """Whether a worker takes searches."""
+    return any(SEARCH in worker["queues"] for worker in made.transient.workers())
+
+
+def ask_search_worker(made: Parts, request: dict[str, Any], wait_s: float) -> dict[str, Any] | None:
+    """The answer (see `workers/search.py`), or None when there is none in time.
+
+    Raises QueueUnavailable.
+    """
+    reply = f"search:{secrets.token_hex(8)}"
+    message = {**request, "reply": reply}
+    made.queue.send(SEARCH_QUERY, [message], SEARCH, expires_s=2 * wait_s)
+    return made.replies.wait(reply, wait_s)
 
 
 def _indexed_model(made: Parts, dataset_id: str, model: str | None) -> str:

@@ -66,7 +66,7 @@ class Searcher:
         """`{hits: [{image_id, score}], model, index, took_ms}`, or `{error: {code, message, remedy}}`.
 
         request: dataset_id, model_id (None: the newest index), one of q, like (an image's id) and
-        image_b64, k (1..1000).
+        image_b64, k (1..1000); only_indexed: `like` must be in the index, so that no model is loaded.
         """
         began = time.perf_counter()
         try:
@@ -101,6 +101,10 @@ class Searcher:
         like, image = request.get("like"), request.get("image_b64")
         if like is not None and int(like) in index:
             return index.embedding_of(int(like))
+        if like is not None and request.get("only_indexed"):
+            raise NotFound(
+                f"Image {like} is not in the index yet.", remedy="Build the index again."
+            )
         source = model_folder(self._parts, row.model_id)
         max_pixels = self._parts.settings.max_image_megapixels * 1_000_000
         if like is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from common.queue import SEARCH, SEARCH_QUERY
@@ -34,3 +35,13 @@ def test_a_search_worker_answers_queries_and_errors_and_stays_warm(stage: Backst
     assert len(first["hits"]) == 3
     again = ask(stage, "three", q="a blue square")
     assert again["took_ms"] < first["took_ms"] / 5
+
+
+def test_a_search_that_nobody_waits_for_any_more_is_dropped(stage: Backstage) -> None:
+    search_data.add_dataset(stage.parts, 2)
+    late = {"dataset_id": search_data.DATASET, "model_id": None, "k": 1, "q": "x", "reply": "late"}
+    stage.parts.queue.send(SEARCH_QUERY, [late], SEARCH, expires_s=0.2)
+    time.sleep(0.3)
+    stage.start_worker(SEARCH, "-P", "threads")
+    assert ask(stage, "in time", q="x")["error"]["code"] == "no_index"
+    assert stage.parts.replies.wait("late", 0.1) is None
