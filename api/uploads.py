@@ -81,7 +81,7 @@ def receive(made: Parts, request: Request, field: str, limit_mib: int) -> Iterat
             remedy=f"Send multipart/form-data with the field '{field}'.",
         )
     if (request.content_length or 0) > limit_mib * MIB:
-        raise _too_large(limit_mib)
+        raise too_large(limit_mib)
     work = made.settings.work_dir / "uploads"
     work.mkdir(parents=True, exist_ok=True)
     parser = _Parser(field, work, limit_mib)
@@ -106,7 +106,7 @@ class _Parser:
                 chunk = read(CHUNK_BYTES)
                 total += len(chunk)
                 if total > self._limit_mib * MIB:
-                    raise _too_large(self._limit_mib)
+                    raise too_large(self._limit_mib)
                 decoder.receive_data(chunk or None)
                 yield from self._finished(decoder)
                 if not chunk:
@@ -164,7 +164,8 @@ class _Parser:
         self._out = None
 
 
-def _too_large(limit_mib: int) -> TooLarge:
+def too_large(limit_mib: int) -> TooLarge:
+    """The error of an upload over CLIP_BROWSER_MAX_UPLOAD_MIB."""
     return TooLarge(
         f"The upload is larger than {limit_mib:,} MiB.",
         remedy="Send less in one request, or raise CLIP_BROWSER_MAX_UPLOAD_MIB.",

@@ -89,10 +89,18 @@ class Client:
             for _, (_, opened) in parts:
                 opened.close()
 
-    def download(self, path: str, out: Path, on_bytes: Callable[[int, int | None], None]) -> None:
+    def put_bytes(self, path: str, data: bytes, headers: dict[str, str]) -> Any:
+        """PUT bytes -> JSON."""
+        headers = {"Content-Type": "application/octet-stream", **headers}
+        return self._json("PUT", path, content=data, headers=headers)
+
+    def download(
+        self, path: str, out: Path, on_bytes: Callable[[int, int | None], None], **params: Any
+    ) -> None:
         """GET into a file, whole or not at all; on_bytes(new bytes, total or None)."""
         part = out.with_name(out.name + ".part")
-        with _translated(self.url), self._http.stream("GET", path) as response:
+        query = _given(params)
+        with _translated(self.url), self._http.stream("GET", path, params=query) as response:
             if response.is_error:
                 response.read()
                 raise _error_of(response)

@@ -189,7 +189,10 @@ def export(terminal: Terminal, arguments: argparse.Namespace) -> int:
     dataset = find_dataset(terminal.client, arguments.dataset)
     out: Path = arguments.out
     with bytes_bar(terminal, f"receiving {dataset['id']}", None) as advance:
-        terminal.client.download(f"/datasets/{dataset['id']}/export.zip", out, advance)
+        terminal.client.download(
+            f"/datasets/{dataset['id']}/export.zip", out, advance,
+            captions=arguments.captions, images=arguments.images,
+        )  # fmt: skip
     size_bytes = out.stat().st_size
     facts = {"dataset": dataset["id"], "file": str(out), "size_bytes": size_bytes}
     terminal.answer(facts, f"{out}: {size_bytes / 1e6:,.1f} MB")

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cli.lookups import find_dataset
 from cli.params import Misuse
 from cli.progress import Job, bytes_bar, follow, follow_all, require_success
+from cli.sending import persist, send_batch, send_large, without_known
 from cli.terminal import Terminal, figures
-from cli.uploads import Upload, as_caption_file, batches, captions_beside, find_uploads
+from cli.uploads import (
+    LARGE_BYTES,
+    Upload,
+    as_caption_file,
+    batches,
+    captions_beside,
+    find_uploads,
+    pack,
+)
 from common.errors import NotFound
 
 MAX_REJECTED = 1000
@@ -30,15 +40,15 @@ def import_images(terminal: Terminal, arguments: argparse.Namespace) -> int:
     if arguments.captions is not None and not arguments.captions.exists():
         raise NotFound(f"There is no caption file {arguments.captions}.", remedy="Check the path.")
     dataset = _find_or_make(terminal, arguments.dataset)
-    jobs = follow_all(terminal, _upload(terminal, dataset["id"], uploads))
-    for job in jobs:
-        require_success(job)
-    summary: dict[str, Any] = {"dataset": dataset["id"], "images": _summed(jobs)}
+    job_ids, known = _upload(terminal, dataset, uploads)
+    summary: dict[str, Any] = {"dataset": dataset["id"], "images": _followed(terminal, job_ids)}
+    summary["images"]["duplicates"] += known
     if arguments.captions is not None:
         summary["captions"] = _import_captions(terminal, dataset["id"], arguments.captions)
-    else:
-        _offer_captions(terminal, arguments, uploads)
+    elif beside := captions_beside(arguments.source):
+        summary["captions"] = _bring_along(terminal, dataset["id"], arguments.source, beside)
     terminal.answer(summary, _told(summary))
+    _say_kept(terminal, arguments, summary)
     return 0
 
 
@@ -59,20 +69,78 @@ def _find_or_make(terminal: Terminal, name: str) -> dict[str, Any]:
         return made
 
 
-def _upload(terminal: Terminal, dataset_id: str, uploads: list[Upload]) -> list[str]:
-    """Send the images in portions; the ids of the jobs that take them in."""
-    job_ids = []
+def _upload(
+    terminal: Terminal, dataset: dict[str, Any], uploads: list[Upload]
+) -> tuple[list[str], int]:
+    """(the jobs that take the images in, how many images were there already and not sent)."""
+    large = [upload for upload in uploads if upload.size_bytes > LARGE_BYTES]
+    small = [upload for upload in uploads if upload.size_bytes <= LARGE_BYTES]
+    look = _finish_earlier(terminal, dataset["id"]) or dataset["counts"]["images"] > 0
+    job_ids: list[str] = []
+    known = 0
     total = sum(upload.size_bytes for upload in uploads)
     with bytes_bar(terminal, f"sending {len(uploads):,} files", total) as advance:
-        for batch in batches(uploads):
-            answer = terminal.client.upload(
-                f"/datasets/{dataset_id}/images",
-                "files",
-                [(upload.name, upload.path) for upload in batch],
-                advance,
-            )
-            job_ids.append(answer["job"]["id"])
-    return job_ids
+        for batch in batches(small):
+            new = batch
+            if look:
+                new = persist(
+                    terminal, partial(without_known, terminal.client, dataset["id"], batch)
+                )
+                known += len(batch) - len(new)
+                advance(_size(batch) - _size(new))
+            if new:
+                join = job_ids[-1] if job_ids else None
+                job_ids.append(send_batch(terminal, dataset["id"], new, join, advance))
+        job_ids += [send_large(terminal, dataset["id"], upload, advance) for upload in large]
+    return list(dict.fromkeys(job_ids)), known
+
+
+def _finish_earlier(terminal: Terminal, dataset_id: str) -> bool:
+    """Wait until what this person uploaded before is taken in; whether there was anything."""
+    me = terminal.client.get("/auth/me")["user"]["name"]
+    active = terminal.client.get("/jobs", state="active", kind="ingest", dataset_id=dataset_id)
+    mine = [job["id"] for job in reversed(active["items"]) if job["created_by"] == me]
+    if mine:
+        terminal.say("An earlier upload is still being taken in; waiting, to send nothing twice.")
+        follow_all(terminal, mine)
+    return bool(mine)
+
+
+def _size(uploads: list[Upload]) -> int:
+    return sum(upload.size_bytes for upload in uploads)
+
+
+def _followed(terminal: Terminal, job_ids: list[str]) -> dict[str, Any]:
+    """The summed results of the jobs, at their end. Raises the error of one that failed."""
+    jobs = follow_all(terminal, job_ids)
+    for job in jobs:
+        require_success(job)
+    return {"added": 0, "duplicates": 0, **_summed(jobs)}
+
+
+def _bring_along(
+    terminal: Terminal, dataset_id: str, source: Path, beside: list[Path]
+) -> dict[str, Any]:
+    """Send the captions that lie in the folder; they fill images without one."""
+    with tempfile.TemporaryDirectory() as scratch:
+        packed = pack(source, beside, Path(scratch))
+        upload = Upload(packed.name, packed, packed.stat().st_size)
+        job_id = send_batch(terminal, dataset_id, [upload], None, lambda *_: None)
+    job = follow(terminal, job_id)
+    require_success(job)
+    captions: dict[str, Any] = job["result"]["captions"]
+    return captions
+
+
+def _say_kept(terminal: Terminal, arguments: argparse.Namespace, summary: dict[str, Any]) -> None:
+    captions = summary.get("captions") or summary["images"].get("captions") or {}
+    kept = captions.get("kept_count")
+    if kept:
+        terminal.say(
+            f"{kept:,} images have other captions already and kept them. To write over those: "
+            f"clip-browser import {arguments.source} --dataset '{arguments.dataset}' "
+            f"--captions {arguments.source}"
+        )
 
 
 def _import_captions(terminal: Terminal, dataset_id: str, captions: Path) -> dict[str, Any]:
@@ -85,18 +153,6 @@ def _import_captions(terminal: Terminal, dataset_id: str, captions: Path) -> dic
     require_success(job)
     result: dict[str, Any] = job["result"]
     return result
-
-
-def _offer_captions(
-    terminal: Terminal, arguments: argparse.Namespace, uploads: list[Upload]
-) -> None:
-    beside = captions_beside(arguments.source, uploads)
-    if beside is not None:
-        what = "a caption file" if beside.is_file() else "captions in .txt files"
-        terminal.say(
-            f"There is {what} too. To import it: clip-browser import {arguments.source} "
-            f"--dataset '{arguments.dataset}' --captions {beside}"
-        )
 
 
 def _summed(jobs: list[Job]) -> dict[str, Any]:

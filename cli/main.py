@@ -145,22 +145,34 @@ class _ClientParsers:
 def _add_data_commands(client: _ClientParsers) -> None:
     imports = client.add(
         "import", "cli.imports:import_images", "upload images, and captions with them",
-        "A folder is uploaded with its subfolders. The dataset is made if it is not there.",
+        "A folder is uploaded with its subfolders and the captions in it: tables such as index.csv or "
+        "metadata.jsonl, and .txt or .caption files beside the images. They fill images that have no "
+        "caption; with --captions they are written over others. The dataset is made if it is not "
+        "there. An upload that broke off goes on when the command is run again.",
     )  # fmt: skip
     imports.add_argument("source", nargs="?", type=Path, metavar="DIR|ZIP")
     imports.add_argument("--dataset", metavar="NAME", help="name or id")
     imports.add_argument(
         "--captions", type=Path, metavar="FILE",
-        help="CSV or JSON lines, a zip of .txt files, or a folder with .txt files",
+        help="CSV or JSON lines, a zip of .txt files, or a folder with .txt files; "
+        "captions that differ are written over",
     )  # fmt: skip
     imports.add_argument(
         "--sample", action="store_true", help="let the service draw its sample set"
     )
     client.add("datasets", "cli.commands:list_datasets", "list the datasets")
     export = client.add(
-        "export", "cli.commands:export", "download a dataset for open_clip's own trainer"
+        "export", "cli.commands:export", "download a dataset for open_clip's trainer or others"
     )
     export.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
+    export.add_argument(
+        "--captions", choices=("csv", "txt", "jsonl", "all"), default="csv",
+        help="csv: tables for open_clip (default); txt: a file beside each image, as kohya_ss reads "
+        "them, a caption on each line; jsonl: metadata.jsonl",
+    )  # fmt: skip
+    export.add_argument(
+        "--images", choices=("all", "captioned"), default="all", help="which (default all)"
+    )
     export.add_argument("out", type=Path, metavar="OUT.zip")
 
 

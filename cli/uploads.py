@@ -14,9 +14,14 @@ from common.errors import InvalidInput
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif",
 )  # fmt: skip
-BATCH_FILES = 50
+BATCH_FILES = 100
 BATCH_BYTES = 32 * 1024 * 1024
-CAPTION_FILES = ("index.csv", "captions.csv", "captions.tsv", "captions.jsonl", "metadata.jsonl")
+LARGE_BYTES = BATCH_BYTES  # a larger file goes in portions, so that it can go on where it broke off
+CAPTION_TABLES = (
+    "index.csv", "captions.csv", "captions.tsv", "captions.jsonl", "captions.txt", "metadata.csv",
+    "metadata.jsonl",
+)  # fmt: skip
+TEXT_SUFFIXES = (".txt", ".caption")
 
 
 @dataclass(frozen=True)
@@ -70,31 +75,43 @@ def batches(uploads: list[Upload]) -> Iterator[list[Upload]]:
         yield batch
 
 
-def captions_beside(source: Path, uploads: list[Upload]) -> Path | None:
-    """Captions that lie in an imported folder: a table, else the folder itself if it has .txt files."""
+def captions_beside(source: Path) -> list[Path]:
+    """The captions in an imported folder: tables of the usual names, texts named as an image is."""
     if not source.is_dir():
-        return None
-    tables = [source / name for name in CAPTION_FILES if (source / name).is_file()]
-    if tables:
-        return tables[0]
-    beside = any(upload.path.with_suffix(".txt").is_file() for upload in uploads)
-    return source if beside else None
+        return []
+    files = list(_files_below(source))
+    images = {file.with_suffix("") for file in files if file.suffix.lower() in IMAGE_SUFFIXES}
+    return [
+        file
+        for file in files
+        if file.name.lower() in CAPTION_TABLES
+        or (file.suffix.lower() in TEXT_SUFFIXES and file.with_suffix("") in images)
+    ]
 
 
 def as_caption_file(captions: Path, scratch: Path) -> Path:
-    """The file to send: `captions` itself, or for a folder a zip of its .txt files."""
+    """The file to send: `captions` itself, or for a folder a zip of the captions in it."""
     if not captions.is_dir():
         if not captions.is_file():
             raise InvalidInput(f"There is no caption file {captions}.", remedy="Check the path.")
         return captions
-    texts = [file for file in _files_below(captions) if file.suffix.lower() == ".txt"]
+    texts = [file for file in _files_below(captions) if _may_hold_captions(file)]
     if not texts:
         raise InvalidInput(f"{captions} holds no .txt files.", remedy="Give a CSV or JSONL file.")
-    handle, name = tempfile.mkstemp(suffix=".zip", dir=scratch)
+    return pack(captions, texts, scratch)
+
+
+def _may_hold_captions(file: Path) -> bool:
+    return file.suffix.lower() in TEXT_SUFFIXES or file.name.lower() in CAPTION_TABLES
+
+
+def pack(folder: Path, files: list[Path], scratch: Path) -> Path:
+    """A zip of some files of a folder, by their paths in it."""
+    handle, name = tempfile.mkstemp(prefix="captions-", suffix=".zip", dir=scratch)
     with (
-        os.fdopen(handle, "wb") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        os.fdopen(handle, "wb") as out,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
     ):
-        for text in texts:
-            archive.write(text, text.relative_to(captions).as_posix())
+        for file in files:
+            archive.write(file, file.relative_to(folder).as_posix())
     return Path(name)

@@ -45,14 +45,17 @@ def write_train_csv(
 ) -> dict[str, Any]:
     """Write train.csv: each training row, then its variants. variants: one list per row.
 
-    Gives the result of an augment job; `short` counts the captions that got fewer than asked.
+    A variant that says the same as another row of its image is left out: an image with several
+    captions may lead to the same words twice. Gives the result of an augment job; `short` counts
+    the captions that got fewer than asked.
     """
     wanted = int(ctx.job.params.get("per_caption", 3))
-    rows = [
-        (path, text)
-        for (path, caption), extra in zip(split.train, variants, strict=True)
-        for text in (caption, *extra)
-    ]
+    seen = set(split.train)
+    rows: list[Row] = []
+    for (path, caption), extra in zip(split.train, variants, strict=True):
+        new = [(path, text) for text in extra if (path, text) not in seen]
+        seen.update(new)
+        rows += [(path, caption), *new]
     key = f"datasets/{split.dataset_id}/train.csv"
     ctx.store.put_bytes(key, write_rows(rows), "text/csv")
     short = sum(len(extra) < wanted for extra in variants)

@@ -42,11 +42,13 @@ def imported(service: Service, pictures: Path) -> str:
     assert done.returncode == 0, done.stderr
     assert "added: 60" in done.stdout
     assert "broken.png" in done.stdout
-    assert "--captions" in done.stderr
+    assert "written: 60" in done.stdout
     return "pictures"
 
 
-def test_captions_follow_in_a_second_import(imported: str, call: Call, pictures: Path) -> None:
+def test_a_second_import_sends_and_changes_nothing(
+    imported: str, call: Call, pictures: Path
+) -> None:
     answer = call(
         "import", str(pictures), "--dataset", "Pictures",
         "--captions", str(pictures / "index.csv"), "--json",
@@ -55,7 +57,10 @@ def test_captions_follow_in_a_second_import(imported: str, call: Call, pictures:
     assert answer.json["dataset"] == imported
     assert answer.json["images"]["added"] == 0
     assert answer.json["images"]["duplicates"] == 60
-    assert answer.json["captions"]["matched"] == 60
+    assert answer.json["captions"]["unchanged"] == 60
+    assert answer.json["captions"]["written"] == 0
+    last = call("jobs", "--kind", "ingest", "--dataset", imported, "--limit", "1", "--json")
+    assert [upload["name"] for upload in last.json[0]["params"]["uploads"]] == ["broken.png"]
     (listed,) = [item for item in call("datasets", "--json").json if item["id"] == imported]
     assert (listed["counts"]["images"], listed["counts"]["captioned"]) == (60, 60)
 

@@ -53,20 +53,24 @@ def test_portions_are_bounded_in_files_and_in_bytes_and_keep_the_order() -> None
     assert len(list(batches([Upload("huge", Path(), BATCH_BYTES * 3)]))) == 1
 
 
-def test_captions_beside_the_images_are_noticed(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"x")
-    uploads = find_uploads(tmp_path)
-    assert captions_beside(tmp_path, uploads) is None
-    (tmp_path / "a.txt").write_text("a cat")
-    assert captions_beside(tmp_path, uploads) == tmp_path
-    (tmp_path / "index.csv").write_text("")
-    assert captions_beside(tmp_path, uploads) == tmp_path / "index.csv"
+def test_captions_beside_the_images_are_noticed_and_other_texts_are_not(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.png", "sub/b.jpg", "readme.txt", "results.csv", "c.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    assert captions_beside(tmp_path) == []
+    wanted = ["a.txt", "index.csv", "sub/b.caption", "sub/metadata.jsonl"]
+    for name in wanted:
+        (tmp_path / name).write_text("a cat")
+    found = [path.relative_to(tmp_path).as_posix() for path in captions_beside(tmp_path)]
+    assert found == wanted
+    assert captions_beside(tmp_path / "a.png") == []
 
 
 def test_a_folder_of_texts_becomes_a_zip_of_them(tmp_path: Path) -> None:
     (tmp_path / "texts" / "sub").mkdir(parents=True)
     (tmp_path / "texts" / "a.txt").write_text("a cat")
     (tmp_path / "texts" / "sub" / "b.txt").write_text("a dog")
+    (tmp_path / "texts" / "sub" / "c.caption").write_text("a bird")
     made = as_caption_file(tmp_path / "texts", tmp_path)
     with zipfile.ZipFile(made) as archive:
-        assert sorted(archive.namelist()) == ["a.txt", "sub/b.txt"]
+        assert sorted(archive.namelist()) == ["a.txt", "sub/b.txt", "sub/c.caption"]

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from common import jobs
 from common.csvfiles import read_rows
-from common.queue import CAPTIONS, SAVE_CAPTION
+from common.queue import CAPTIONS, SAVE_CAPTIONS
 from common.schema import CaptionRevision, Dataset, Image, Job
 from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.cpu.sample import draw_sample
@@ -133,10 +133,12 @@ def test_importing_the_same_captions_again_changes_nothing(worked: Backstage) ->
 def send_caption(stage: Backstage, image: Image, text: str, base: int, client_id: str) -> Any:
     message = {
         "image_id": image.id, "text": text, "base_revision": base, "client_id": client_id,
-        "author": "bert", "reply": True,
+        "author": "bert",
     }  # fmt: skip
-    stage.parts.queue.send(SAVE_CAPTION, [message], CAPTIONS)
-    return stage.parts.replies.wait(f"caption:{client_id}", 20)
+    stage.parts.queue.send(SAVE_CAPTIONS, [[message], f"test:{client_id}"], CAPTIONS)
+    answer = stage.parts.replies.wait(f"test:{client_id}", 20)
+    assert answer is not None
+    return answer[client_id]
 
 
 def test_a_caption_sent_twice_is_saved_once_and_a_stale_one_is_a_conflict(

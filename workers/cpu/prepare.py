@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from common.caption_rows import StoredCaption, caption_rows
 from common.csvfiles import write_rows
 from common.errors import NoCaptions, NotFound
 from common.schema import Dataset, Image
@@ -32,29 +33,31 @@ def split_dataset(ctx: JobContext) -> dict[str, Any]:
         if dataset is None:
             raise NotFound(f"The dataset {dataset_id} was deleted.")
         caption_seq = dataset.caption_seq
-        images = session.scalars(
-            select(Image).where(Image.dataset_id == dataset_id, Image.revision > 0)
-        ).all()
-    if not images:
+        rows = caption_rows(session, dataset_id)
+        marks = select(Image.id, Image.phash).where(Image.dataset_id == dataset_id)
+        phashes = {image.id: image.phash for image in session.execute(marks)}
+    if not rows:
         raise NoCaptions("No index.csv found: this dataset has no captions yet.")
     params = ctx.job.params
     split = split_by_image(
-        [(image.id, image.phash) for image in images],
+        [(image_id, phashes[image_id]) for image_id in dict.fromkeys(row.image_id for row in rows)],
         float(params.get("val_fraction", 0.2)),
         int(params.get("seed", 0)),
         bool(params.get("group_near_duplicates", True)),
     )
-    return {**_write(ctx, dataset_id, {image.id: image for image in images}, split),
-            "caption_seq": caption_seq}  # fmt: skip
+    return {**_write(ctx, dataset_id, rows, split), "caption_seq": caption_seq}
 
 
 def _write(
-    ctx: JobContext, dataset_id: str, images: dict[int, Image], split: Split
+    ctx: JobContext, dataset_id: str, rows: list[StoredCaption], split: Split
 ) -> dict[str, Any]:
-    files = {
-        "train_original.csv": _rows(images, split.train_ids),
-        "val.csv": _rows(images, split.val_ids),
+    """The two files; all captions of an image are on its side."""
+    val = set(split.val_ids)
+    sides = {
+        "train_original.csv": [(row.path, row.text) for row in rows if row.image_id not in val],
+        "val.csv": [(row.path, row.text) for row in rows if row.image_id in val],
     }
+    files = {name: write_rows(side) for name, side in sides.items()}
     ctx.store.delete(f"datasets/{dataset_id}/train.csv")
     for name, data in files.items():
         ctx.store.put_bytes(f"datasets/{dataset_id}/{name}", data, "text/csv")
@@ -63,17 +66,13 @@ def _write(
     return {
         "train_images": len(split.train_ids),
         "val_images": len(split.val_ids),
-        "train_rows": len(split.train_ids),
-        "val_rows": len(split.val_ids),
+        "train_rows": len(sides["train_original.csv"]),
+        "val_rows": len(sides["val.csv"]),
         "groups_kept_together": split.groups_kept_together,
         "pairs": split.pairs[:20],
         "snapshot_id": hashlib.sha256(b"\0".join(files.values())).hexdigest()[:16],
         "warnings": split.warnings,
     }
-
-
-def _rows(images: dict[int, Image], ids: list[int]) -> bytes:
-    return write_rows((images[i].key.split("/", 2)[2], images[i].caption or "") for i in ids)
 
 
 def augment_with_synonyms(ctx: JobContext) -> dict[str, Any]:

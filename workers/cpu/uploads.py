@@ -1,254 +1,200 @@
-"""Images and captions on their way into a dataset: verified one by one, stored once, told at once."""
+"""The jobs that take images and captions in: uploads, caption files, the drawn sample."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from common.archives import ArchiveLimits
-from common.csvfiles import ParsedCaptions, RejectedRow, read_caption_files, read_captions
-from common.errors import ClipBrowserError, InvalidInput, NotFound
-from common.schema import Dataset, Image
+from common.caption_files import read_caption_files, read_captions
+from common.schema import Image
 from common.settings import MIB
-from workers.cpu.caption_import import ImportPlan, NamedImage, plan_import
-from workers.cpu.captions import Save, save_caption, touch_dataset
-from workers.cpu.ingest import (
-    UploadedFile,
-    VerifiedImage,
-    count_upload,
-    iterate_upload,
-    verify_image,
-)
+from workers.cpu.captions import Save, save_captions
+from workers.cpu.imported_captions import write_captions
+from workers.cpu.ingest import UploadedFile, count_upload, iterate_upload
+from workers.cpu.intake import Arrived, Intake, require_dataset
 from workers.runner import JobContext
 
-SHOWN = 100  # names and reasons that a job's result lists at most; the counts are whole
-TELL_EVERY_S = 1.0
+CHUNK_FILES = 32
+CHUNK_BYTES = 32 * MIB
+MAX_CAPTION_BYTES = 256 * MIB  # of all caption files of one upload: they are read together
 
 
-class Intake:
-    """Adds images to one dataset; told dashboards follow once a second."""
+@dataclass
+class _Found:
+    """What an upload held. ids: {name: image id} of its images, but for names that came twice."""
 
-    def __init__(self, ctx: JobContext) -> None:
-        self.ctx = ctx
-        self.dataset_id = _dataset_id(ctx)
-        self.added = 0
-        self.duplicates = 0
-        self.rejected: list[dict[str, str]] = []
-        self._told = 0.0
+    ids: dict[str, int] = field(default_factory=dict)
+    twice: set[str] = field(default_factory=set)
+    captions: list[tuple[str, bytes]] = field(default_factory=list)
+    captions_bytes: int = 0
 
-    def take(self, name: str, data: bytes) -> int | None:
-        """Verify and store one image; its id, or None when it was rejected."""
-        settings = self.ctx.settings
-        try:
-            verified = verify_image(
-                data,
-                max_pixels=settings.max_image_megapixels * 1_000_000,
-                max_bytes=settings.max_image_mib * MIB,
-            )
-        except InvalidInput as problem:
-            self.reject(name, problem.message)
-            return None
-        image_id = self._add(name, verified)
-        if time.monotonic() - self._told > TELL_EVERY_S:
-            self.tell()
-        return image_id
-
-    def reject(self, name: str, reason: str) -> None:
-        """Note a file that was not taken, and why."""
-        self.rejected.append({"name": name, "reason": reason})
-        self.ctx.log(f"rejected {name}: {reason}")
-
-    def tell(self) -> None:
-        """The dataset has changed: note it, tell the dashboards."""
-        with self.ctx.session() as session:
-            touch_dataset(session, self.dataset_id)
-        self.ctx.services.events.dataset(self.dataset_id)
-        self._told = time.monotonic()
-
-    def result(self) -> dict[str, Any]:
-        """What the job's result says of the images."""
-        return {
-            "added": self.added,
-            "duplicates": self.duplicates,
-            "rejected": self.rejected[:SHOWN],
-            "rejected_count": len(self.rejected),
-        }
-
-    def _add(self, name: str, verified: VerifiedImage) -> int:
-        known = self._known(verified.sha256)
-        if known is not None:
-            self.duplicates += 1
-            return known
-        row = Image(
-            dataset_id=self.dataset_id, sha256=verified.sha256, ext=verified.ext, filename=name,
-            width=verified.width, height=verified.height, size_bytes=verified.size_bytes,
-            phash=verified.phash,
-        )  # fmt: skip
-        self.ctx.store.put_bytes(row.key, verified.data, verified.mime)
-        self.ctx.store.put_bytes(row.thumb_key, verified.thumb_webp, "image/webp")
-        try:
-            with self.ctx.session() as session:
-                session.add(row)
-                session.flush()
-        except IntegrityError:  # another upload brought it meanwhile, or the dataset is gone
-            known = self._known(verified.sha256)
-            if known is None:
-                raise _gone(self.dataset_id) from None
-            self.duplicates += 1
-            return known
-        self.added += 1
-        return row.id
-
-    def _known(self, sha256: str) -> int | None:
-        with self.ctx.reader() as session:
-            return session.scalar(
-                select(Image.id).where(Image.dataset_id == self.dataset_id, Image.sha256 == sha256)
-            )
+    def add(self, ids: dict[str, int]) -> None:
+        """Note which images some more files are."""
+        self.twice |= {name for name, found in ids.items() if self.ids.get(name, found) != found}
+        self.ids.update(ids)
+        for name in self.twice:
+            self.ids.pop(name, None)
 
 
 def ingest_uploads(ctx: JobContext) -> dict[str, Any]:
-    """Take every image of the uploads in params; captions found in a zip are imported after them."""
-    intake = Intake(ctx)
+    """Take every image of the uploads in params; captions found beside them are imported after them.
+
+    They fill images that have no caption yet: what people have typed since is not written over.
+    A worker that is lost in the middle is followed by one that goes on at its last chunk.
+    """
     uploads: list[dict[str, str]] = ctx.job.params["uploads"]
+    result = _result_before(ctx) or _ingest(ctx, uploads)
+    return _closed(ctx, uploads, result)
+
+
+def _ingest(ctx: JobContext, uploads: list[dict[str, str]]) -> dict[str, Any]:
     limits = _limits(ctx)
-    paths = [(_fetched(ctx, upload["key"]), upload["name"]) for upload in uploads]
-    total = sum(count_upload(path, limits) for path, _ in paths)
-    ctx.report(done=0, total=total, unit="files", message="reading the images")
-    captions = [
-        (found.name, found.data)
-        for number, found in enumerate(_files(paths, limits), start=1)
-        if _take_file(ctx, intake, found, number, total)
-    ]
-    result = intake.result()
-    if captions:
-        parsed = read_caption_files(captions)
-        result["captions"] = write_captions(ctx, intake.dataset_id, parsed)
-    intake.tell()
-    for upload in uploads:
-        ctx.store.delete(upload["key"])
+    total = sum(_count(ctx, upload, limits) for upload in uploads)
+    with Intake(ctx) as intake:
+        ctx.report(done=intake.tally.done, total=total, unit="files", message="reading the images")
+        found = _take_all(ctx, intake, _files(ctx, uploads, limits), total)
+        result = intake.tally.result()
+        if found.captions:
+            parsed = read_caption_files(found.captions)
+            result["captions"] = write_captions(
+                ctx, intake.dataset_id, parsed, aliases=found.ids, fill_only=True
+            )
+        intake.tell()
     return result
 
 
-def _files(paths: list[tuple[Path, str]], limits: ArchiveLimits) -> Iterator[UploadedFile]:
-    for path, name in paths:
-        yield from iterate_upload(path, name, limits)
+def _result_before(ctx: JobContext) -> dict[str, Any] | None:
+    """The result of an earlier attempt that was lost when all was done but the last word."""
+    return (ctx.job.checkpoint or {}).get("result")
 
 
-def _take_file(
-    ctx: JobContext, intake: Intake, found: UploadedFile, number: int, total: int
-) -> bool:
-    """Take one file; True when it is a caption file, to be read after all images."""
-    ctx.check_stop()
-    if found.kind == "rejected":
-        intake.reject(found.name, found.reason)
-    elif found.kind == "image":
-        intake.take(found.name, found.data)
-    ctx.report(done=number, total=max(number, total))
-    return found.kind == "captions"
+def _closed(
+    ctx: JobContext, uploads: list[dict[str, str]], result: dict[str, Any]
+) -> dict[str, Any]:
+    """The result, kept before the uploads it was made from are dropped."""
+    ctx.save_checkpoint({"result": result})
+    for folder in {upload["key"].rsplit("/", 2)[0] for upload in uploads}:
+        if folder.startswith("uploads/"):  # uploads/<token>/<number>/<name>, as the API stores them
+            ctx.store.delete_prefix(folder)
+    shutil.rmtree(ctx.work_dir, ignore_errors=True)
+    return result
+
+
+def _files(
+    ctx: JobContext, uploads: list[dict[str, str]], limits: ArchiveLimits
+) -> Iterator[UploadedFile]:
+    """The files of all uploads in their order; what was fetched from a store elsewhere is dropped."""
+    for upload in uploads:
+        path = _fetched(ctx, upload["key"])
+        yield from iterate_upload(path, upload["name"], limits)
+        if path.is_relative_to(ctx.work_dir):
+            path.unlink()
+
+
+def _take_all(ctx: JobContext, intake: Intake, files: Iterable[UploadedFile], total: int) -> _Found:
+    found = _Found()
+    behind = intake.tally.done
+    for number, chunk in _chunks(files):
+        ctx.check_stop()
+        images = [(file.name, file.data) for file in chunk if file.kind == "image"]
+        for file in chunk:
+            if file.kind == "rejected" and number > behind:
+                intake.reject(file.name, file.reason)
+        found.add(intake.take(images, number))
+        _collect_captions(intake, chunk, found)
+        ctx.report(done=number, total=max(number, total))
+    return found
+
+
+def _collect_captions(intake: Intake, chunk: list[UploadedFile], found: _Found) -> None:
+    for file in chunk:
+        if file.kind == "captions":
+            found.captions_bytes += len(file.data)
+            if found.captions_bytes > MAX_CAPTION_BYTES:
+                limit = MAX_CAPTION_BYTES // MIB
+                intake.reject(file.name, f"the caption files are over {limit} MiB in one upload")
+            else:
+                found.captions.append((file.name, file.data))
+
+
+def _chunks(files: Iterable[UploadedFile]) -> Iterator[tuple[int, list[UploadedFile]]]:
+    """(files so far, the next ones): the same portions each time, so that a chunk is whole or not."""
+    chunk: list[UploadedFile] = []
+    number = size_bytes = 0
+    for file in files:
+        number += 1
+        chunk.append(file)
+        size_bytes += len(file.data)
+        if len(chunk) >= CHUNK_FILES or size_bytes >= CHUNK_BYTES:
+            yield number, chunk
+            chunk, size_bytes = [], 0
+    if chunk:
+        yield number, chunk
 
 
 def draw_into_dataset(ctx: JobContext) -> dict[str, Any]:
     """Draw the sample's pictures, each with its caption. params: count, seed."""
-    from workers.cpu.sample import DEFAULT_COUNT, draw_sample
+    from workers.cpu.sample import DEFAULT_COUNT, SampleImage, draw_sample
 
-    intake = Intake(ctx)
-    count, seed = (
-        int(ctx.job.params.get("count", DEFAULT_COUNT)),
-        int(ctx.job.params.get("seed", 0)),
-    )
-    for number, drawn in enumerate(draw_sample(count, seed), start=1):
-        ctx.check_stop()
-        image_id = intake.take(drawn.filename, drawn.png)
-        if image_id is not None:
-            _caption(ctx, image_id, drawn.caption, f"sample:{ctx.job.id}:{number}")
-        ctx.report(done=number, total=count, unit="pictures", message="drawing")
-    intake.tell()
-    return intake.result()
+    params = ctx.job.params
+    count, seed = int(params.get("count", DEFAULT_COUNT)), int(params.get("seed", 0))
+    ctx.report(done=0, total=count, unit="pictures", message="drawing")
+    with Intake(ctx) as intake:
+        chunk: list[SampleImage] = []
+        for number, drawn in enumerate(draw_sample(count, seed), start=1):
+            chunk.append(drawn)
+            if len(chunk) == CHUNK_FILES or number == count:
+                ctx.check_stop()
+                files: list[Arrived] = [(image.filename, image.png) for image in chunk]
+                ids = intake.take(files, number)
+                _caption(ctx, {ids[image.filename]: image.caption for image in chunk})
+                chunk = []
+            ctx.report(done=number)
+        intake.tell()
+        return intake.tally.result()
+
+
+def _caption(ctx: JobContext, texts: dict[int, str]) -> None:
+    """Give images their first caption, those that have none, in the name of who started the job."""
+    with ctx.session() as session:
+        bare = session.scalars(select(Image.id).where(Image.id.in_(texts), Image.revision == 0))
+        saves = [
+            Save(
+                image_id, texts[image_id], 0, f"sample:{ctx.job.id}:{image_id}", ctx.job.created_by
+            )
+            for image_id in bare
+        ]
+        save_captions(session, saves)
 
 
 def import_caption_file(ctx: JobContext) -> dict[str, Any]:
-    """Take the captions of one uploaded file: CSV, JSON lines, or a zip of .txt files."""
+    """Take the captions of one uploaded file: a table, JSON lines, or a zip of such or .txt files."""
     upload: dict[str, str] = ctx.job.params["upload"]
+    return _closed(ctx, [upload], _result_before(ctx) or _import(ctx, upload))
+
+
+def _import(ctx: JobContext, upload: dict[str, str]) -> dict[str, Any]:
     ctx.report(message="reading the file")
-    parsed = read_captions(_fetched(ctx, upload["key"]).read_bytes(), upload["name"])
-    result = write_captions(ctx, _dataset_id(ctx), parsed)
-    ctx.store.delete(upload["key"])
-    return result
-
-
-def write_captions(ctx: JobContext, dataset_id: str, parsed: ParsedCaptions) -> dict[str, Any]:
-    """Write imported captions as revisions of the images they match; what happened to each row.
-
-    A caption that somebody saved while the import ran is left as it is and listed as rejected.
-    """
-    with ctx.reader() as session:
-        rows = session.execute(
-            select(Image.id, Image.filename, Image.caption, Image.revision).where(
-                Image.dataset_id == dataset_id
-            )
-        ).all()
-    revisions = {row.id: row.revision for row in rows}
-    plan = plan_import(parsed.rows, [NamedImage(row.id, row.filename, row.caption) for row in rows])
-    rejected = [*parsed.rejected, *plan.rejected]
-    written = 0
-    for number, (image_id, text) in enumerate(plan.changes, start=1):
-        ctx.check_stop()
-        try:
-            client_id = f"import:{ctx.job.id}:{image_id}"
-            _caption(ctx, image_id, text, client_id, revisions[image_id])
-            written += 1
-        except ClipBrowserError as problem:
-            rejected.append(RejectedRow(0, problem.message, str(image_id)))
-        ctx.report(done=number, total=len(plan.changes), unit="captions", message="saving captions")
-    ctx.services.events.dataset(dataset_id)
-    return _import_result(plan, rejected, written)
-
-
-def _import_result(plan: ImportPlan, rejected: list[RejectedRow], written: int) -> dict[str, Any]:
-    shown = [{"line": row.line, "reason": row.reason, "name": row.name} for row in rejected[:SHOWN]]
-    return {
-        "matched": written + plan.unchanged,
-        "written": written,
-        "unchanged": plan.unchanged,
-        "unmatched": plan.unmatched[:SHOWN],
-        "unmatched_count": len(plan.unmatched),
-        "rejected": shown,
-        "rejected_count": len(rejected),
-    }
-
-
-def _caption(
-    ctx: JobContext, image_id: int, text: str, client_id: str, base_revision: int = 0
-) -> None:
-    """Write one caption for the person who started the job; again is the same as once."""
-    save = Save(image_id, text, base_revision, client_id, ctx.job.created_by)
-    with ctx.session() as session:
-        image = session.get(Image, image_id)
-        if image is not None and image.caption == text:
-            return
-        save_caption(session, save)
+    path = _fetched(ctx, upload["key"])
+    parsed = read_captions(path.read_bytes(), upload["name"])
+    return write_captions(ctx, require_dataset(ctx), parsed)
 
 
 def _limits(ctx: JobContext) -> ArchiveLimits:
     return ArchiveLimits(max_entry_bytes=ctx.settings.max_image_mib * MIB)
 
 
-def _dataset_id(ctx: JobContext) -> str:
-    """The job's dataset. Raises NotFound when it was deleted meanwhile."""
-    with ctx.reader() as session:
-        found = session.get(Dataset, ctx.job.dataset_id)
-    if found is None:
-        raise _gone(str(ctx.job.dataset_id))
-    return found.id
-
-
-def _gone(dataset_id: str) -> NotFound:
-    return NotFound(f"The dataset {dataset_id} was deleted.", remedy="Upload to another dataset.")
+def _count(ctx: JobContext, upload: dict[str, str], limits: ArchiveLimits) -> int:
+    """How many files an upload holds. Only what is called a zip is looked into."""
+    if not upload["name"].lower().endswith(".zip"):
+        return 1
+    return count_upload(_fetched(ctx, upload["key"]), limits)
 
 
 def _fetched(ctx: JobContext, key: str) -> Path:
@@ -257,5 +203,6 @@ def _fetched(ctx: JobContext, key: str) -> Path:
     if here is not None and here.exists():
         return here
     path = ctx.work_dir / key.replace("/", "_")
-    ctx.store.get_file(key, path)
+    if not path.exists():
+        ctx.store.get_file(key, path)
     return path

@@ -162,6 +162,23 @@ def test_a_thumbnail_has_at_most_320_px_a_side(
     assert max(thumb.size) <= THUMB_SIDE_PX
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_large_photograph_keeps_its_size_and_bytes_and_damage_far_inside_is_found(
+    mode: str,
+) -> None:
+    noise = np.random.default_rng(7).integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    photo = Image.fromarray(noise).resize((3200, 2400), Image.Resampling.BICUBIC).convert(mode)
+    data = encoded(photo, "JPEG")
+    image = verify_image(data)
+    assert (image.data, image.width, image.height) == (data, 3200, 2400)
+    thumb = opened(image.thumb_webp).convert("RGB")
+    assert thumb.size == (320, 240)
+    exact = photo.convert("RGB").resize((320, 240), Image.Resampling.LANCZOS)
+    assert np.abs(np.asarray(thumb, float) - np.asarray(exact, float)).mean() < 6
+    with pytest.raises(InvalidInput, match="damaged or cut short"):
+        verify_image(data[: len(data) * 9 // 10])
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_every_mode_of_png_is_taken(mode: str) -> None:
     picture = two_halves("L").convert(mode) if mode == "I;16" else two_halves(mode)

@@ -1,0 +1,186 @@
+"""Large uploads that come in portions: kept on this machine's disk until they are whole.
+
+An upload is two files in a folder: `<id>.json` says what it is to become, `<id>.part` holds what has
+come so far, and its length is the offset to go on at. So an upload outlives the connection, the
+client and this process, whichever store the service has; the store gets it in one piece.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from common.errors import Conflict, DiskFull, InvalidInput, NotFound
+
+CHUNK_BYTES = 256 * 1024
+KEPT_S = 24 * 3600.0  # an upload that nobody goes on with
+SPARE_BYTES = 256 * 1024 * 1024  # of the disk, for everything else
+_ID = re.compile("[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An upload on its way. fingerprint: what its sender knows the same file by, later on."""
+
+    id: str
+    owner: str
+    name: str
+    size_bytes: int
+    fingerprint: str
+
+
+class Shelf:
+    """The uploads that are on their way to this service. Several threads and processes may use it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def begin(self, owner: str, name: str, size_bytes: int, fingerprint: str) -> Parcel:
+        """A new upload, or the same person's unfinished one of the same file.
+
+        Raises DiskFull when the disk has no room for it.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        wanted = (owner, name, size_bytes, fingerprint)
+        for parcel in self._all() if fingerprint else ():
+            known = (parcel.owner, parcel.name, parcel.size_bytes, parcel.fingerprint)
+            if known == wanted and self.job_of(parcel) is None:
+                return parcel
+        if shutil.disk_usage(self._folder).free < size_bytes + SPARE_BYTES:
+            raise DiskFull(f"There is no room for an upload of {size_bytes:,} bytes.")
+        parcel = Parcel(secrets.token_hex(16), owner, name, size_bytes, fingerprint)
+        self._facts(parcel.id).write_text(json.dumps(asdict(parcel)), encoding="utf-8")
+        return parcel
+
+    def find(self, owner: str, upload_id: str) -> Parcel:
+        """The upload. Raises NotFound when there is none, or it is another person's."""
+        parcel = self._read(self._facts(upload_id)) if _ID.fullmatch(upload_id) else None
+        if parcel is None or parcel.owner != owner:
+            raise NotFound(
+                f"There is no upload {upload_id[:40]!r}.",
+                remedy="Begin again: uploads that nobody goes on with are dropped after a day.",
+            )
+        return parcel
+
+    def offset(self, parcel: Parcel) -> int:
+        """How many bytes have come; all of them once it was handed over."""
+        if self.job_of(parcel) is not None:
+            return parcel.size_bytes
+        try:
+            return self.path(parcel).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def append(self, parcel: Parcel, at: int, read: Callable[[int], bytes]) -> int:
+        """Add what `read` gives from byte `at` on; the new offset.
+
+        What came before the connection broke stays. Raises Conflict, with the offset in `details`,
+        when the upload is not at `at`; InvalidInput when more comes than was announced; DiskFull.
+        """
+        if at != self.offset(parcel):
+            raise self._elsewhere(parcel, at)
+        with self.path(parcel).open("ab", buffering=0) as out:
+            while chunk := read(CHUNK_BYTES):
+                self._write(parcel, out, at, chunk)
+                at += len(chunk)
+        return at
+
+    def path(self, parcel: Parcel) -> Path:
+        """What has come of an upload."""
+        return self._folder / f"{parcel.id}.part"
+
+    def job_of(self, parcel: Parcel) -> str | None:
+        """The job that an upload was handed to."""
+        try:
+            return (self._folder / f"{parcel.id}.job").read_text()
+        except FileNotFoundError:
+            return None
+
+    def hand_over(self, parcel: Parcel, job_id: str) -> None:
+        """Note which job has the upload; its bytes are in the store now."""
+        (self._folder / f"{parcel.id}.job").write_text(job_id)
+        self.path(parcel).unlink(missing_ok=True)
+
+    @contextmanager
+    def hold(self, parcel: Parcel) -> Iterator[None]:
+        """Keep others from handing it over meanwhile."""
+        with self._facts(parcel.id).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def drop(self, parcel: Parcel) -> None:
+        """Forget an upload."""
+        for path in self._folder.glob(f"{parcel.id}.*"):
+            path.unlink(missing_ok=True)
+
+    def sweep(self, older_than_s: float = KEPT_S) -> int:
+        """Forget uploads to which nothing has come for so long; how many files that were."""
+        limit = time.time() - older_than_s
+        newest: dict[str, float] = {}
+        for path in self._files():
+            with contextlib.suppress(FileNotFoundError):
+                newest[path.stem] = max(newest.get(path.stem, 0), path.stat().st_mtime)
+        old = [path for path in self._files() if newest.get(path.stem, limit) < limit]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def _write(self, parcel: Parcel, out: IO[bytes], at: int, chunk: bytes) -> None:
+        """One piece, if the file is where this request believes it to be: the client may have come
+        back by another connection while this one was thought to be alive."""
+        if at + len(chunk) > parcel.size_bytes:
+            raise InvalidInput(
+                f"More than the {parcel.size_bytes:,} bytes came that were announced.",
+                remedy="Begin a new upload with the right size_bytes.",
+            )
+        fcntl.flock(out, fcntl.LOCK_EX)
+        try:
+            if out.seek(0, 2) != at:
+                raise self._elsewhere(parcel, at)
+            left = memoryview(chunk)
+            while left:
+                left = left[out.write(left) :]
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise DiskFull(f"No space left in {self._folder}.") from error
+        finally:
+            fcntl.flock(out, fcntl.LOCK_UN)
+
+    def _elsewhere(self, parcel: Parcel, at: int) -> Conflict:
+        offset = self.offset(parcel)
+        return Conflict(
+            f"The upload is at byte {offset:,}, not at {at:,}.",
+            remedy="Ask for its offset and go on there.",
+            details={"offset": offset},
+        )
+
+    def _facts(self, upload_id: str) -> Path:
+        return self._folder / f"{upload_id}.json"
+
+    def _files(self) -> list[Path]:
+        return list(self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def _all(self) -> Iterator[Parcel]:
+        for path in self._folder.glob("*.json"):
+            parcel = self._read(path)
+            if parcel is not None:
+                yield parcel
+
+    def _read(self, path: Path) -> Parcel | None:
+        """What a file of facts says; None when it is gone or was cut short by a crash."""
+        try:
+            return Parcel(**json.loads(path.read_text("utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
