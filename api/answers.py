@@ -116,8 +116,25 @@ class DatasetList(Answer):
     next_cursor: str | None = None
 
 
+class ExtraCaptionOut(Answer):
+    """An image's second, third ... caption."""
+
+    slot: int
+    text: str
+    revision: int
+    by: str
+    at: str
+
+
+class NextSlot(Answer):
+    """Where another caption goes, and the revision it is typed over."""
+
+    slot: int
+    revision: int
+
+
 class ImageOut(Answer):
-    """An image and the head of its caption's history."""
+    """An image, its first caption, the others (`captions`), its flag and its review."""
 
     id: int
     dataset_id: str
@@ -129,6 +146,14 @@ class ImageOut(Answer):
     revision: int
     captioned_by: str | None
     captioned_at: str | None
+    tokens: int | None
+    captions: list[ExtraCaptionOut]
+    next_slot: NextSlot | None
+    flagged_by: str | None
+    flagged_at: str | None
+    flag_note: str
+    reviewed_by: str | None
+    reviewed_at: str | None
     claimed_by: str | None
     created_at: str
     url: str
@@ -137,17 +162,27 @@ class ImageOut(Answer):
 
 
 class ImageList(Answer):
-    """A page of images, by id."""
+    """A page of the images that fit, by id; total: of all pages."""
 
     items: list[ImageOut]
     next_cursor: str | None
+    total: int
+
+
+class Neighbours(Answer):
+    """Images around one; position: how many fitting images have its id or a smaller one."""
+
+    items: list[ImageOut]
+    position: int
+    total: int
 
 
 class Revision(Answer):
-    """One saved caption."""
+    """One saved caption, or one taken away (text null)."""
 
+    slot: int
     revision: int
-    text: str
+    text: str | None
     author: str
     client_id: str
     created_at: str
@@ -164,8 +199,9 @@ class SavedCaption(Answer):
     """With `Prefer: wait=N`: the revision that was written."""
 
     image_id: int
+    slot: int
     revision: int
-    text: str
+    text: str | None
     by: str
     client_id: str
 
@@ -214,6 +250,22 @@ class JobOut(Answer):
     after_job_id: str | None
     resumable: bool
     links: dict[str, str]
+
+
+class UploadOut(Answer):
+    """A large upload: offset is the byte to go on at; job_id, once it was handed to a job."""
+
+    id: str
+    name: str
+    size_bytes: int
+    offset: int
+    job_id: str | None
+
+
+class KnownFilesOut(Answer):
+    """Those of the files asked for that the dataset has, by their SHA-256."""
+
+    known: list[str]
 
 
 class JobAnswer(Answer):

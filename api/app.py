@@ -14,19 +14,28 @@ from api.auth import auth
 from api.captions import captions
 from api.dashboard import BUILT, serve_dashboard
 from api.datasets import datasets
+from api.edits import edits
 from api.errors import refuse_invalid, register_errors
 from api.health import health, watch_requests
 from api.identity import COOKIE, require_identity
 from api.images import images
+from api.incoming import incoming
 from api.jobs import jobs
+from api.known_tokens import KnownTokens
+from api.marks import marks
 from api.models import models
 from api.params import SCHEMAS
 from api.parts import EXTENSION, Parts
 from api.people import people
+from api.saves import CaptionSaves
 from api.search import search
+from api.selections import selections
 from api.sockets import Sockets
+from api.suggestions import suggestions
 from api.system import app_version, system
+from api.team import team
 from api.transient import Transient
+from api.words import words
 from common.db import SessionFactory
 from common.events import Events
 from common.queue import Queue
@@ -36,7 +45,25 @@ from common.store import ArtifactStore
 
 MIB = 1024 * 1024
 MAX_JSON_BYTES = 1 * MIB
-BLUEPRINTS = (auth, people, datasets, images, captions, jobs, models, search, system, health)
+BLUEPRINTS = (
+    auth,
+    people,
+    datasets,
+    images,
+    incoming,
+    captions,
+    jobs,
+    models,
+    search,
+    system,
+    health,
+    edits,
+    selections,
+    words,
+    marks,
+    team,
+    suggestions,
+)
 
 
 def create_app(
@@ -50,7 +77,10 @@ def create_app(
     web_folder: Path = BUILT,
 ) -> OpenAPI:
     """The whole API with its sockets and the dashboard built in `web_folder`."""
-    made = Parts(settings, store, queue, sessions, readers, events, replies, Transient(queue.redis))
+    made = Parts(
+        settings, store, queue, sessions, readers, events, replies,
+        Transient(queue.redis), CaptionSaves(queue, replies), KnownTokens(readers),
+    )  # fmt: skip
     app = OpenAPI(
         __name__,
         info=Info(title="CLIP Browser", version=app_version()),

@@ -9,20 +9,20 @@ from flask import request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api.answers import ImageOut, JobAnswer, Problem, QueuedCaption, RevisionList, SavedCaption
-from api.claims import claim_next, claim_one, release
+from api.claims import Claimer, claim_next, claim_one, release
 from api.dataset_facts import find_dataset, require_dataset
-from api.identity import user
-from api.images import find_image, read_image
+from api.identity import token, user
+from api.images import find_image, require_image
 from api.parts import parts
-from api.schemas import ClaimQuery, DatasetPath, ImagePath, NewCaption, Upload
-from api.shapes import PREFIX, image_shape, iso, revision_shape
+from api.schemas import ClaimQuery, DatasetPath, HolderQuery, ImagePath, NewCaption, Upload
+from api.shapes import PREFIX, image_shapes, iso, revision_shape
 from api.submission import submit
 from api.uploads import store_uploads
 from common.captions import normalise_caption
 from common.errors import InvalidInput, error_from_dict
-from common.queue import CAPTIONS, SAVE_CAPTION
 from common.schema import CaptionRevision, Image
 
 captions = APIBlueprint("captions", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
@@ -35,25 +35,26 @@ def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
     minutes = parts().settings.claim_minutes
     with parts().sessions() as session:
         find_dataset(session, path.dataset_id)
-        image = claim_next(session, path.dataset_id, user().name, minutes, query.after)
-    return ("", 204) if image is None else (_leased(image), 200)
+        claimer = Claimer(user().name, query.holder or _own_holder(), minutes)
+        image = claim_next(session, path.dataset_id, claimer, query.after)
+        return ("", 204) if image is None else (_leased(session, image), 200)
 
 
 @captions.post(
     "/images/<int:image_id>/claim", responses={200: ImageOut, 404: Problem, 409: Problem}
 )
-def claim_this(path: ImagePath) -> dict[str, Any]:
+def claim_this(path: ImagePath, query: HolderQuery) -> dict[str, Any]:
     """Lease me this image, or renew my lease."""
+    claimer = Claimer(user().name, query.holder or _own_holder(), parts().settings.claim_minutes)
     with parts().sessions() as session:
-        minutes = parts().settings.claim_minutes
-        return _leased(claim_one(session, path.image_id, user().name, minutes))
+        return _leased(session, claim_one(session, path.image_id, claimer))
 
 
 @captions.post("/images/<int:image_id>/release", responses={204: None})
-def release_this(path: ImagePath) -> tuple[str, int]:
+def release_this(path: ImagePath, query: HolderQuery) -> tuple[str, int]:
     """Give my claim back."""
     with parts().sessions() as session:
-        release(session, path.image_id, user().name)
+        release(session, path.image_id, user().name, query.holder or _own_holder())
     return "", 204
 
 
@@ -63,18 +64,11 @@ def release_this(path: ImagePath) -> tuple[str, int]:
 )
 def put_caption(path: ImagePath, body: NewCaption) -> tuple[dict[str, Any], int]:
     """Save a caption: queued, or written when the header `Prefer: wait=N` (seconds) is there."""
-    text = normalise_caption(body.text)
-    read_image(path.image_id)
+    text = None if body.text is None else normalise_caption(body.text)
+    require_image(path.image_id)
+    save = {**body.model_dump(), "text": text, "image_id": path.image_id, "author": user().name}
     wait_s = wait_preference(request.headers.get("Prefer", ""))
-    save = {
-        **body.model_dump(),
-        "text": text,
-        "image_id": path.image_id,
-        "author": user().name,
-        "reply": wait_s > 0,
-    }
-    parts().queue.send(SAVE_CAPTION, [save], CAPTIONS)
-    answer = parts().replies.wait(f"caption:{body.client_id}", wait_s) if wait_s else None
+    answer = parts().saves.save(save, wait_s)
     if answer is None:
         return {"client_id": body.client_id, "state": "queued"}, 202
     if "error" in answer:
@@ -84,13 +78,13 @@ def put_caption(path: ImagePath, body: NewCaption) -> tuple[dict[str, Any], int]
 
 @captions.get("/images/<int:image_id>/captions", responses={200: RevisionList, 404: Problem})
 def list_revisions(path: ImagePath) -> dict[str, Any]:
-    """The captions this image has had, newest first."""
+    """The captions this image has had, in all slots, newest first."""
     with parts().readers() as session:
         find_image(session, path.image_id)
         found = session.scalars(
             select(CaptionRevision)
             .where(CaptionRevision.image_id == path.image_id)
-            .order_by(CaptionRevision.revision.desc())
+            .order_by(CaptionRevision.id.desc())
         )
         return {"items": [revision_shape(row) for row in found], "next_cursor": None}
 
@@ -120,5 +114,10 @@ def wait_preference(header: str) -> float:
     return min(float(found[1]), MAX_WAIT_S) if found else 0.0
 
 
-def _leased(image: Image) -> dict[str, Any]:
-    return {**image_shape(image), "lease_expires_at": iso(image.claim_until)}
+def _own_holder() -> str:
+    """Who holds a claim when no browser tab is named: the token or session of this request."""
+    return f"token:{token().id}"
+
+
+def _leased(session: Session, image: Image) -> dict[str, Any]:
+    return {**image_shapes(session, [image])[0], "lease_expires_at": iso(image.claim_until)}

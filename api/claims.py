@@ -1,7 +1,12 @@
-"""Claims: each captioner is served another uncaptioned image. A claim is a lease that runs out."""
+"""Claims: each captioner is served another uncaptioned image. A claim is a lease that runs out.
+
+A claim is held by one tab (or token) of a person, so that two tabs of one person, too, are served
+different images.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select, update
@@ -11,40 +16,56 @@ from common.errors import Conflict, NotFound
 from common.schema import Image, now
 
 
+@dataclass(frozen=True)
+class Claimer:
+    """Who claims: a person, the tab or token they hold it with, and for how many minutes."""
+
+    name: str
+    holder: str
+    minutes: float
+
+
 def claim_next(
-    session: Session, dataset_id: str, name: str, minutes: float, after: int | None
+    session: Session, dataset_id: str, claimer: Claimer, after: int | None
 ) -> Image | None:
     """The next uncaptioned image that nobody else holds; None when there is none.
 
-    Without `after` an image that `name` already holds comes first. With `after` the images
-    behind it come first, then the free ones before it: what `name` holds there may be on its
+    Without `after` an image that `claimer` already holds comes first. With `after` the images
+    behind it come first, then the free ones before it: what `claimer` holds there may be on its
     way to be saved, and is not served twice.
     """
     moment = now()
     free = or_(Image.claimed_by.is_(None), Image.claim_until < moment)
-    mine = and_(Image.claimed_by == name, Image.claim_until >= moment)
+    mine = and_(
+        Image.claimed_by == claimer.name,
+        Image.claim_holder == claimer.holder,
+        Image.claim_until >= moment,
+    )
     first = mine if after is None else and_(Image.id > after, or_(free, mine))
     for candidate in (first, free):
         wanted = (
             select(Image.id)
-            .where(Image.dataset_id == dataset_id, Image.revision == 0, candidate)
+            .where(Image.dataset_id == dataset_id, Image.caption.is_(None), candidate)
             .order_by(Image.id)
             .limit(1)
             .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time
         )
-        served = _take(session, wanted.scalar_subquery(), candidate, name, moment, minutes)
+        served = _take(session, wanted.scalar_subquery(), candidate, claimer, moment)
         if served is not None:
             return served
     return None
 
 
-def claim_one(session: Session, image_id: int, name: str, minutes: float) -> Image:
-    """Claim this image, captioned or not. Raises NotFound, Conflict (says who holds it)."""
+def claim_one(session: Session, image_id: int, claimer: Claimer) -> Image:
+    """Claim this image, captioned or not, also from another tab of the same person.
+
+    Raises NotFound, Conflict (says who holds it).
+    """
     moment = now()
     open_to_me = or_(
-        Image.claimed_by.is_(None), Image.claim_until < moment, Image.claimed_by == name
+        Image.claimed_by.is_(None), Image.claim_until < moment, Image.claimed_by == claimer.name
     )
-    served = _take(session, image_id, open_to_me, name, moment, minutes)
+    served = _take(session, image_id, open_to_me, claimer, moment)
     if served is not None:
         return served
     image = session.get(Image, image_id)
@@ -57,29 +78,28 @@ def claim_one(session: Session, image_id: int, name: str, minutes: float) -> Ima
     )
 
 
-def release(session: Session, image_id: int, name: str) -> None:
-    """Give a claim of mine back; one that is not mine stays."""
+def release(session: Session, image_id: int, name: str, holder: str) -> None:
+    """Give a claim back; one that this tab or token does not hold stays."""
     session.execute(
         update(Image)
-        .where(Image.id == image_id, Image.claimed_by == name)
-        .values(claimed_by=None, claim_until=None),
+        .where(Image.id == image_id, Image.claimed_by == name, Image.claim_holder == holder)
+        .values(claimed_by=None, claim_holder=None, claim_until=None),
         execution_options={"synchronize_session": False},
     )
 
 
 def _take(
-    session: Session,
-    image_id: object,
-    condition: object,
-    name: str,
-    moment: datetime,
-    minutes: float,
+    session: Session, image_id: object, condition: object, claimer: Claimer, moment: datetime
 ) -> Image | None:
     """One UPDATE: the row that was changed, or None."""
     return session.execute(
         update(Image)
         .where(Image.id == image_id, condition)  # type: ignore[arg-type]
-        .values(claimed_by=name, claim_until=moment + timedelta(minutes=minutes))
+        .values(
+            claimed_by=claimer.name,
+            claim_holder=claimer.holder,
+            claim_until=moment + timedelta(minutes=claimer.minutes),
+        )
         .returning(Image),
         execution_options={"synchronize_session": False, "populate_existing": True},
     ).scalar_one_or_none()

@@ -17,7 +17,7 @@ from api.dataset_facts import dataset_shape, find_dataset
 from api.export import export_dataset, file_of_dataset
 from api.identity import user
 from api.parts import Parts, parts
-from api.schemas import DatasetFilePath, DatasetPath, NewDataset, SampleDataset
+from api.schemas import DatasetFilePath, DatasetPath, ExportQuery, NewDataset, SampleDataset
 from api.shapes import PREFIX
 from api.slugs import slug_of
 from api.submission import submit
@@ -108,9 +108,13 @@ def get_file(path: DatasetFilePath) -> Response:
 
 
 @datasets.get("/<dataset_id>/export.zip", responses={404: Problem})
-def export(path: DatasetPath) -> Response:
-    """Images and CSV files, ready for `python -m open_clip_train.main` in the unpacked folder."""
-    return export_dataset(parts(), path.dataset_id)
+def export(path: DatasetPath, query: ExportQuery) -> Response:
+    """Images and captions: csv is ready for `python -m open_clip_train.main` in the unpacked folder.
+
+    txt: a file beside each image, a caption on each line, as kohya_ss reads them; jsonl:
+    metadata.jsonl, as Hugging Face's `imagefolder` reads it; all: all three.
+    """
+    return export_dataset(parts(), path.dataset_id, query.captions, query.images)
 
 
 def _insert(session: Session, name: str, created_by: str) -> Dataset:
@@ -148,7 +152,7 @@ def _stop_jobs(session: Session, dataset_id: str) -> tuple[list[str], list[str]]
         if job.task_id:
             tasks.append(job.task_id)
         uploads = job.params.get("uploads") or [job.params.get("upload")]
-        folders += [upload["key"].rsplit("/", 2)[0] for upload in uploads[:1] if upload]
+        folders += {upload["key"].rsplit("/", 2)[0] for upload in uploads if upload}
     return tasks, folders
 
 

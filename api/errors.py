@@ -45,6 +45,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(DataError, _unfit)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(ConnectionError, _broken_off)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -118,6 +119,12 @@ def _database_away(problem: OperationalError | PoolTimeout) -> Response:
             remedy="Nothing is lost: try again in a moment; /readyz says what is missing.",
         )
     )
+
+
+def _broken_off(problem: ConnectionError) -> Response:
+    """The line was cut while the request came in: nobody reads this, and nothing is wrong here."""
+    log.info("%s %s broke off: %s", request.method, request.path, problem)
+    return answer(InvalidInput("The request broke off before its end.", remedy="Send it again."))
 
 
 def _unexpected(problem: Exception) -> Response:

@@ -8,6 +8,8 @@ from flask_openapi3.models import RawModel
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from api.schema_cache import KnownSchema
+from common.captions import MAX_CAPTIONS
+from common.image_filter import ImageFilter
 
 MAX_ID = 2**63 - 1
 
@@ -29,6 +31,7 @@ def _no_nul(text: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)]
 UserName = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
 Key = Annotated[str, Field(min_length=1, max_length=160), AfterValidator(_no_nul)]
+Holder = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
 Text = Annotated[str, AfterValidator(_no_nul)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Field(ge=1, le=200)]
@@ -59,6 +62,18 @@ class Upload(RawModel):
     """A multipart body, read piece by piece."""
 
     mimetypes = ["multipart/form-data"]  # noqa: RUF012 - as flask-openapi3 declares it
+
+
+class ImageUpload(RawModel):
+    """Images or zips as a multipart body, or the ids of uploads that are whole as JSON."""
+
+    mimetypes = ["multipart/form-data", "application/json"]  # noqa: RUF012 - as flask-openapi3 declares it
+
+
+class Chunk(RawModel):
+    """Bytes of an upload."""
+
+    mimetypes = ["application/octet-stream"]  # noqa: RUF012 - as flask-openapi3 declares it
 
 
 # -- paths
@@ -144,28 +159,82 @@ class SampleDataset(OptionalBody):
     name: Name = "Sample shapes"
 
 
-class ImageQuery(Request):
-    """Which images: by status, by a text in caption or file name, or by their ids."""
+class ImageQuery(Request, ImageFilter):
+    """A page of the images that fit a filter. by `me`: by the person who asks."""
 
-    status: Literal["captioned", "uncaptioned"] | None = None
-    q: Annotated[Text, Field(max_length=200)] | None = None
-    ids: str | None = Field(None, max_length=5000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$")
     cursor: str | None = Field(None, pattern=r"^[0-9]{0,18}$")
     limit: Limit = 50
+
+
+class NeighbourQuery(Request, ImageFilter):
+    """How many images before and behind one that fit a filter."""
+
+    before: int = Field(9, ge=0, le=100)
+    after: int = Field(9, ge=0, le=100)
 
 
 class ClaimQuery(Request):
     """after: the image that was just left; the next one after it is served."""
 
     after: Id | None = None
+    holder: Holder | None = None
+
+
+class HolderQuery(Request):
+    """holder: the browser tab that claims; without it, the token or session that asks."""
+
+    holder: Holder | None = None
 
 
 class NewCaption(Body):
-    """A caption, the revision it was typed over, and an id by which it is saved only once."""
+    """A caption, the revision it was typed over, and an id by which it is saved only once.
 
-    text: str
+    text null takes the caption away. slot: 0 for the image's first caption, 1 for its second ...
+    """
+
+    text: str | None
+    slot: int = Field(0, ge=0, lt=MAX_CAPTIONS)
     base_revision: int = Field(ge=0, le=2**31 - 1)
     client_id: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
+
+
+class JoinQuery(Request):
+    """join: a job that has not begun, to which what is uploaded is added."""
+
+    join: Key | None = None
+
+
+class KnownFiles(Body):
+    """The SHA-256 of files, in hexadecimal."""
+
+    sha256: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(max_length=5000)
+
+
+class NewUpload(Body):
+    """A large file that will come in portions. fingerprint: what you know the same file by later."""
+
+    name: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_line)]
+    size_bytes: int = Field(ge=1, le=MAX_ID)
+    fingerprint: Annotated[str, Field(max_length=200), AfterValidator(_no_nul)] = ""
+
+
+class UploadPath(Request):
+    """An upload by its id."""
+
+    upload_id: Key
+
+
+class WholeUploads(Body):
+    """Uploads all of whose bytes have come."""
+
+    uploads: list[Key] = Field(min_length=1, max_length=100)
+
+
+class ExportQuery(Request):
+    """In which form the captions come along, and which images."""
+
+    captions: Literal["csv", "txt", "jsonl", "all"] = "csv"
+    images: Literal["all", "captioned"] = "all"
 
 
 # -- jobs

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common import jobs
-from common.schema import CaptionRevision, Image, Job, Token, User
+from common.captions import MAX_CAPTIONS
+from common.schema import CaptionRevision, ExtraCaption, Image, Job, Token, User, now
 
 PREFIX = "/api/v1"
+SHOWN_UPLOADS = 20
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -38,8 +42,26 @@ def thumb_url(image: Image) -> str:
     return f"{PREFIX}/images/{image.id}/thumb?v={image.sha256[:12]}"
 
 
-def image_shape(image: Image) -> dict[str, Any]:
-    """An image as lists and claims show it."""
+def image_shapes(session: Session, images: Sequence[Image]) -> list[dict[str, Any]]:
+    """Images as lists and claims show them, with their second, third ... captions (one query)."""
+    ids = [image.id for image in images]
+    found = session.scalars(
+        select(ExtraCaption).where(ExtraCaption.image_id.in_(ids)).order_by(ExtraCaption.slot)
+    )
+    extras: dict[int, list[ExtraCaption]] = {image_id: [] for image_id in ids}
+    for extra in found:
+        extras[extra.image_id].append(extra)
+    return [_image_shape(image, extras[image.id]) for image in images]
+
+
+def _claimer(image: Image) -> str | None:
+    """Who holds the image now; a claim that has run out is none."""
+    held = image.claim_until is not None and image.claim_until > now()
+    return image.claimed_by if held else None
+
+
+def _image_shape(image: Image, extras: Sequence[ExtraCaption]) -> dict[str, Any]:
+    """An image; extras: its other captions by slot, also those that were taken away."""
     return {
         "id": image.id,
         "dataset_id": image.dataset_id,
@@ -51,11 +73,41 @@ def image_shape(image: Image) -> dict[str, Any]:
         "revision": image.revision,
         "captioned_by": image.captioned_by,
         "captioned_at": iso(image.captioned_at),
-        "claimed_by": image.claimed_by,
+        "tokens": image.tokens,
+        "captions": [_extra_shape(extra) for extra in extras if extra.text is not None],
+        "next_slot": _next_slot(image, extras),
+        "flagged_by": image.flagged_by,
+        "flagged_at": iso(image.flagged_at),
+        "flag_note": image.flag_note,
+        "reviewed_by": image.reviewed_by,
+        "reviewed_at": iso(image.reviewed_at),
+        "claimed_by": _claimer(image),
         "created_at": iso(image.created_at),
         "url": file_url(image),
         "thumb_url": thumb_url(image),
     }
+
+
+def _extra_shape(extra: ExtraCaption) -> dict[str, Any]:
+    return {
+        "slot": extra.slot,
+        "text": extra.text,
+        "revision": extra.revision,
+        "by": extra.author,
+        "at": iso(extra.saved_at),
+    }
+
+
+def _next_slot(image: Image, extras: Sequence[ExtraCaption]) -> dict[str, int] | None:
+    """Where another caption goes, and the revision it is typed over; None when all are taken."""
+    if image.caption is None:
+        return {"slot": 0, "revision": image.revision}
+    heads = {extra.slot: extra for extra in extras}
+    for slot in range(1, MAX_CAPTIONS):
+        head = heads.get(slot)
+        if head is None or head.text is None:
+            return {"slot": slot, "revision": head.revision if head else 0}
+    return None
 
 
 def hit_shape(image: Image, score: float) -> dict[str, Any]:
@@ -73,8 +125,9 @@ def hit_shape(image: Image, score: float) -> dict[str, Any]:
 
 
 def revision_shape(row: CaptionRevision) -> dict[str, Any]:
-    """One saved caption."""
+    """One saved caption, or one taken away (text None)."""
     return {
+        "slot": row.slot,
         "revision": row.revision,
         "text": row.text,
         "author": row.author,
@@ -95,7 +148,7 @@ def job_shape(session: Session, job: Job) -> dict[str, Any]:
             **{key: progress.get(key) for key in ("done", "total", "unit", "message", "eta_s")},
             "metrics": progress.get("metrics") or {},
         },
-        "params": job.params,
+        "params": _short_params(job.params),
         "result": job.result,
         "error": job.error,
         "notes": job.notes or [],
@@ -114,6 +167,14 @@ def job_shape(session: Session, job: Job) -> dict[str, Any]:
         "resumable": job.kind in jobs.RESUMABLE and job.state in ("stopped", "failed"),
         "links": _links(job),
     }
+
+
+def _short_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Of the files of an upload the first ones: there may be thousands, and jobs are asked for often."""
+    uploads = params.get("uploads")
+    if not isinstance(uploads, list) or len(uploads) <= SHOWN_UPLOADS:
+        return params
+    return {**params, "uploads": uploads[:SHOWN_UPLOADS], "uploads_count": len(uploads)}
 
 
 def _links(job: Job) -> dict[str, str]:

@@ -28,6 +28,8 @@ KINDS = {
     "ingest": "cpu",
     "sample": "cpu",
     "import_captions": "cpu",
+    "edit_captions": "cpu",
+    "undo_edit": "cpu",
     "split": "cpu",
     "augment": "cpu",
     "augment_llm": "gpu",
@@ -35,8 +37,11 @@ KINDS = {
     "index": "gpu",
     "map": "cpu",
 }
-RESUMABLE = ("train", "augment", "index")
+# Kinds whose captions can be brought back, and how the client ids of what they saved begin.
+UNDOABLE = {"edit_captions": "edit", "import_captions": "import", "undo_edit": "undo"}
+RESUMABLE = ("ingest", "import_captions", "train", "augment", "index")
 MAX_PRIORITY = 9
+MAX_UPLOADS = 2000  # files of one ingest that portions were added to: its row is written often
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,36 @@ def create_job(
         created_at=now(),
     )
     session.add(job)
+    session.flush()
+    return job
+
+
+def add_uploads(
+    session: Session,
+    job_id: str,
+    uploads: list[dict[str, str]],
+    *,
+    dataset_id: str,
+    created_by: str,
+) -> Job | None:
+    """Let an ingest that has not begun take more files; None when it has, or is another's.
+
+    The row is locked meanwhile, so a worker claims the job before it or with all its files.
+    """
+    job = session.scalar(
+        select(Job)
+        .where(Job.id == job_id, Job.kind == "ingest", Job.state == "queued", Job.attempt == 0)
+        .where(Job.dataset_id == dataset_id, Job.created_by == created_by)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if job is None or job.checkpoint is not None:
+        return None
+    before = job.params["uploads"]
+    if len(before) + len(uploads) > MAX_UPLOADS:
+        return None
+    job.params = {**job.params, "uploads": [*before, *uploads]}
+    job.seq += 1
     session.flush()
     return job
 

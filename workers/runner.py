@@ -154,6 +154,14 @@ class JobContext:
         with self.session() as session:
             jobs.write_checkpoint(session, self._held, checkpoint)
 
+    def keep_checkpoint(self, session: Session, checkpoint: dict[str, Any]) -> None:
+        """The same within a transaction: it holds if and only if what else is written does.
+
+        Raises LeaseLost when another execution owns the job now.
+        """
+        if not jobs.write_checkpoint(session, self._held, checkpoint):
+            raise LeaseLost
+
     @property
     def stop_requested(self) -> str | None:
         """None, "save" or "kill" (also when the lease was lost)."""

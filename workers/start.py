@@ -24,7 +24,7 @@ from common.processes import die_with_parent
 from common.queue import GPU
 from common.settings import Settings, load_settings
 
-RESTART_AFTER_S = 1.0
+RESTART_AFTER_S = 1.0  # pause before the next try, for what ended within that time
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ class _Fleet:
         self._runs["beat"] = partial(run_beat, settings)
         self._logs = settings.data_dir / "logs"
         self._alive: dict[int, str] = {}
+        self._forked: dict[str, float] = {}  # when each was started last, in monotonic seconds
         self._stopping = False
 
     def run(self) -> None:
@@ -130,7 +131,8 @@ class _Fleet:
             if not name or self._stopping:
                 continue
             print(f"{name} ended ({os.waitstatus_to_exitcode(status)}); starting it again")
-            time.sleep(RESTART_AFTER_S)
+            if time.monotonic() - self._forked[name] < RESTART_AFTER_S:
+                time.sleep(RESTART_AFTER_S)  # it cannot start: no use in trying without a pause
             if not self._stopping:
                 self._fork(name)
 
@@ -143,7 +145,9 @@ class _Fleet:
         parent = os.getpid()
         pid = os.fork()
         if pid:
-            self._alive[pid] = name
+            self._alive[pid], self._forked[name] = name, time.monotonic()
+            if self._stopping:  # the signal came between the look and the fork
+                os.kill(pid, signal.SIGTERM)
             return
         code = 1
         try:

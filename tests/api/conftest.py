@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.parts import EXTENSION, Parts
 from common.auth import ensure_admin, issue_token, make_user
+from common.dataset_changes import touch_dataset
 from common.db import migrate, open_engine, reader_factory, session_factory
 from common.events import Events
 from common.queue import Queue
 from common.replies import Replies
-from common.schema import CaptionRevision, Dataset, Image, Job, now
+from common.schema import CaptionRevision, Image, Job, now
 from common.settings import Settings, as_environment, load_settings
 from common.store import open_store
+from workers.cpu.captions import Save, save_caption
 
 PASSWORD = "correct horse battery"
 
@@ -84,14 +85,18 @@ class Service:
                             client_id=f"fixture-{image.id}",
                         )
                     )  # fmt: skip
-                session.execute(
-                    update(Dataset)
-                    .where(Dataset.id == dataset_id)
-                    .values(caption_seq=Dataset.caption_seq + 1)
-                )
+                touch_dataset(session, dataset_id)
             self.parts.store.put_bytes(image.key, data)
             self.parts.store.put_bytes(image.thumb_key, b"thumb of " + data)
         return ids
+
+    def save(
+        self, image_id: int, text: str | None, slot: int = 0, author: str = "ada", base: int = 0
+    ) -> int:
+        """A caption as the captions worker saves it, over the revision `base`; its revision."""
+        save = Save(image_id, text, base, f"saved-{os.urandom(8).hex()}", author, slot)
+        with self.parts.sessions() as session:
+            return save_caption(session, save).revision
 
     def finished(
         self, dataset_id: str, kind: str, result: dict[str, Any], state: str = "succeeded"

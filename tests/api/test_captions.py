@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -108,11 +109,11 @@ def test_a_caption_is_queued_with_its_author(service: Service, call: Caller) -> 
     [message] = service.parts.queue.redis.lrange("captions\x06\x165", 0, -1)
     import base64
 
-    args = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
-    assert args == [
+    [saves, _reply] = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
+    assert saves == [
         {
             "text": "a cat", "base_revision": 0, "client_id": "tab-1", "image_id": image_id,
-            "author": "admin", "reply": False,
+            "author": "admin", "slot": 0,
         }
     ]  # fmt: skip
 
@@ -143,7 +144,8 @@ def test_a_waiting_save_gets_its_revision_or_the_conflict(
     save = {"text": "a red cat", "base_revision": 0, "client_id": "one"}
     saved = call("PUT", path, json=save, headers=wait)
     assert saved == {
-        "image_id": image_id, "revision": 1, "text": "a red cat", "by": "admin", "client_id": "one",
+        "image_id": image_id, "slot": 0, "revision": 1, "text": "a red cat", "by": "admin",
+        "client_id": "one",
     }  # fmt: skip
     assert call("PUT", path, json=save, headers=wait) == saved
     late = {"text": "a blue cat", "base_revision": 0, "client_id": "two"}
@@ -166,3 +168,104 @@ def test_a_wait_that_nobody_answers_ends_as_queued(service: Service, call: Calle
     [image_id] = service.add_images(dataset, 1)
     save = {"text": "x", "base_revision": 0, "client_id": "c"}
     call("PUT", f"/images/{image_id}/caption", 202, json=save, headers={"Prefer": "wait=1"})
+
+
+def test_two_tabs_of_one_person_are_served_different_images(
+    any_service: Service, call_any: Caller
+) -> None:
+    dataset = call_any.dataset()
+    ids = any_service.add_images(dataset, 3)
+    claim = f"/datasets/{dataset}/claim"
+    first = call_any("POST", f"{claim}?holder=tab-1")["id"]
+    second = call_any("POST", f"{claim}?holder=tab-2")["id"]
+    assert [first, second] == ids[:2]
+    assert call_any("POST", f"{claim}?holder=tab-1")["id"] == first
+    call_any("POST", f"/images/{first}/release?holder=tab-2", 204)  # not that tab's to give back
+    assert call_any("POST", claim)["id"] == ids[2]
+    call_any("POST", f"/images/{first}/release?holder=tab-1", 204)
+    assert call_any("POST", f"{claim}?holder=tab-3")["id"] == first
+
+
+def test_another_tab_of_the_same_person_may_take_an_image_over(
+    any_service: Service, call_any: Caller
+) -> None:
+    dataset = call_any.dataset()
+    [image_id] = any_service.add_images(dataset, 1)
+    call_any("POST", f"/images/{image_id}/claim?holder=tab-1")
+    assert call_any("POST", f"/images/{image_id}/claim?holder=tab-2")["claimed_by"] == "admin"
+    any_service.person("eve")("POST", f"/images/{image_id}/claim?holder=tab-2", 409)
+
+
+def test_many_captions_at_once_go_in_few_messages_and_each_gets_its_own_answer(
+    service: Service, call: Caller, start_worker: Callable[[str], None]
+) -> None:
+    dataset = call.dataset()
+    ids = service.add_images(dataset, 40)
+    people = [service.person(f"p{number}") for number in range(40)]
+
+    def save(number: int) -> dict[str, object]:
+        text = {"text": f"caption {number}", "base_revision": 0, "client_id": f"c{number}"}
+        path = f"/images/{ids[number]}/caption"
+        answer: dict[str, object] = people[number](
+            "PUT", path, json=text, headers={"Prefer": "wait=30"}
+        )
+        return answer
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = [pool.submit(save, number) for number in range(40)]
+        wait_until(lambda: service.parts.queue.depth("captions") > 0)
+        time.sleep(1)
+        assert service.parts.queue.depth("captions") < 40
+        start_worker("captions")
+        got = [answer.result() for answer in answers]
+    assert [(one["image_id"], one["text"], one["by"]) for one in got] == [
+        (ids[number], f"caption {number}", f"p{number}") for number in range(40)
+    ]
+
+
+def test_a_caption_is_taken_away_by_null_and_only_by_null(
+    service: Service, call: Caller, start_worker: Callable[[str], None]
+) -> None:
+    start_worker("captions")
+    dataset = call.dataset()
+    [image_id] = service.add_images(dataset, 1, captioned=1)
+    path, wait = f"/images/{image_id}/caption", {"Prefer": "wait=20"}
+    body: dict[str, object] = {"base_revision": 1, "client_id": "undo"}
+    call("PUT", path, 400, json=body)
+    call("PUT", path, 400, json={**body, "text": ""})
+    gone = call("PUT", path, json={**body, "text": None}, headers=wait)
+    assert (gone["text"], gone["revision"]) == (None, 2)
+    assert (
+        call("GET", f"/datasets/{dataset}/images?status=uncaptioned")["items"][0]["revision"] == 2
+    )
+    assert call("POST", f"/datasets/{dataset}/claim")["id"] == image_id
+    history = call("GET", f"/images/{image_id}/captions")["items"]
+    assert [row["text"] for row in history] == [None, "caption 0"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base_revision": None}, {"base_revision": "1"}, {"base_revision": -1}, {"text": 5},
+        {"client_id": ""}, {"client_id": "x" * 81}, {"client_id": "a\x00b"}, {"slot": 10},
+        {"slot": -1}, {"colour": "red"},
+    ],
+)  # fmt: skip
+def test_a_save_with_a_wrong_field_is_refused_and_names_it(
+    service: Service, call: Caller, change: dict[str, object]
+) -> None:
+    dataset = call.dataset()
+    [image_id] = service.add_images(dataset, 1)
+    body = {"text": "a cat", "base_revision": 0, "client_id": "c", **change}
+    problem = call("PUT", f"/images/{image_id}/caption", 400, json=body)
+    assert problem["code"] == "invalid_input"
+    assert next(iter(change)) in problem["message"]
+    assert service.parts.queue.depth("captions") == 0
+
+
+def test_a_missing_base_revision_is_refused(service: Service, call: Caller) -> None:
+    dataset = call.dataset()
+    [image_id] = service.add_images(dataset, 1)
+    body = {"text": "a cat", "client_id": "c"}
+    problem = call("PUT", f"/images/{image_id}/caption", 400, json=body)
+    assert "base_revision" in problem["message"]

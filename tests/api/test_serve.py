@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -68,7 +72,7 @@ class Browser:
     def __init__(self, address: str, token: str) -> None:
         self.client = socketio.Client(reconnection=False)
         self.events: Queue[tuple[str, Any]] = Queue()
-        for name in ("job", "caption", "presence", "dataset"):
+        for name in ("job", "caption", "image", "presence", "dataset"):
             self.client.on(name, self._keep(name))
         self.client.connect(address, auth={"token": token}, transports=["websocket"])
 
@@ -185,6 +189,27 @@ def test_everybody_sees_who_is_on_which_image(
     assert watcher.next("presence")["users"] == []
 
 
+def test_everybody_hears_of_each_flag_and_review_that_changes_something(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    first, second = served.add_images(dataset, 2, captioned=2)
+    watcher = browse(served.admin_token)
+    watcher.subscribe(f"dataset:{dataset}")
+    flag = {"flagged": True, "note": "blurred"}
+    call("PUT", f"/images/{first}/flag", json=flag)
+    call("PUT", f"/images/{first}/flag", json=flag)
+    call("PUT", f"/images/{first}/review", json={"reviewed": True, "revision": 1})
+    marks = {"image_ids": [first, second], "flagged": True}
+    call("POST", f"/datasets/{dataset}/marks", json=marks)
+    heard = [watcher.next("image") for _ in range(3)]
+    assert heard == [
+        {"image_id": first, "flagged_by": "admin", "flag_note": "blurred", "reviewed_by": None},
+        {"image_id": first, "flagged_by": "admin", "flag_note": "blurred", "reviewed_by": "admin"},
+        {"image_id": second, "flagged_by": "admin", "flag_note": "", "reviewed_by": None},
+    ]
+
+
 @pytest.mark.parametrize(
     "nonsense", [None, 7, [], {"rooms": "jobs"}, {"rooms": [1]}, {"rooms": ["jobs"] * 201}]
 )
@@ -270,3 +295,28 @@ def test_large_files_and_many_callers_are_served(served: Service, call: Caller) 
         "GET", f"{served.settings.address}/api/v1/datasets/{dataset}/export.zip", headers=headers
     ) as export:
         assert export.read()[:2] == b"PK"
+
+
+def test_a_request_whose_line_is_cut_in_its_middle_is_no_error_of_the_server(
+    served: Service,
+) -> None:
+    url = urlsplit(served.settings.address)
+    head = (
+        f"PUT /api/v1/images/1/caption HTTP/1.1\r\nHost: {url.netloc}\r\n"
+        f"Authorization: Bearer {served.admin_token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+    )
+    with socket.create_connection((url.hostname, url.port)) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.sendall(f'{head}{{"text": "a do'.encode())
+        time.sleep(0.3)  # the server reads on, then the line is reset
+    wait_until(lambda: cut_requests(served), 10)
+    assert set(cut_requests(served)) == {"400"}
+
+
+def cut_requests(served: Service) -> list[str]:
+    """The status of each request for a caption, as /metrics counts them."""
+    headers = {"Authorization": f"Bearer {served.admin_token}"}
+    text = httpx.get(f"{served.settings.address}/metrics", headers=headers).text
+    counted = r'http_requests_total\{method="PUT",route="[^"]*/caption",status="(\d+)"\}'
+    return re.findall(counted, text)
