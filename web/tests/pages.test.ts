@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Job, Model, TrainPlan } from "../src/api/types";
 import { aligned, pointsOver, thinned, valueAt } from "../src/charts/series";
-import { commandOf } from "../src/pages/caption/keyboard";
-import { oneLine } from "../src/pages/caption/typed";
 import { paramRows } from "../src/pages/compare/params-table";
 import { anchors, fitted, fittingLabels } from "../src/pages/map/points";
 import { fractionProblem, optionalWholeProblem, positiveProblem, seedProblem } from "../src/pages/prepare/params";
@@ -127,35 +125,6 @@ describe("runs", () => {
   test("errors and warnings of a log are marked, progress bars overwrite themselves", () => {
     expect(["RuntimeError: CUDA out of memory", "UserWarning: slow", "Train Epoch: 0"].map(toneOf)).toEqual(["error", "warning", "plain"]);
     expect(linesOf("a\r\n10%\r50%\r100%\nlast\n")).toEqual(["a", "100%", "last"]);
-  });
-});
-
-describe("captioning", () => {
-  const key = (name: string, change = {}) => ({ key: name, altKey: false, ctrlKey: false, metaKey: false, isComposing: false, ...change });
-
-  test.each([
-    [key("Enter"), "save"],
-    [key("Escape"), "leave"],
-    [key("PageDown"), "next"],
-    [key("ArrowRight", { altKey: true }), "next"],
-    [key("ArrowLeft", { altKey: true }), "previous"],
-    [key("Backspace"), null],
-    [key("a"), null],
-    [key("Enter", { ctrlKey: true }), null],
-  ])("%o means %s", (pressed, command) => {
-    expect(commandOf(pressed, false)).toBe(command);
-  });
-
-  test("Enter that ends an input method's word saves nothing", () => {
-    expect(commandOf(key("Enter", { isComposing: true }), false)).toBeNull();
-  });
-
-  test("a question mark is typed once there is text", () => {
-    expect([commandOf(key("?"), true), commandOf(key("?"), false)]).toEqual(["help", null]);
-  });
-
-  test("a caption is one line", () => {
-    expect(oneLine("  a red\n circle\t ")).toBe("a red circle");
   });
 });
 

@@ -7,6 +7,7 @@ describe("addresses", () => {
     ["/", { page: "datasets" }],
     ["/d/birds", { page: "overview", dataset: "birds" }],
     ["/d/birds/", { page: "overview", dataset: "birds" }],
+    ["/d/birds/images", { page: "images", dataset: "birds" }],
     ["/d/birds/caption", { page: "caption", dataset: "birds", image: null }],
     ["/d/birds/caption/12", { page: "caption", dataset: "birds", image: 12 }],
     ["/d/birds/prepare", { page: "prepare", dataset: "birds" }],

@@ -1,24 +1,34 @@
 /** One function for each call of the API. */
 import { exchange, query, request } from "./http";
+import { filterQuery, type ImageFilter } from "../text/image-filter";
+import type { EditPreview, EditRequest, Team } from "./edit-types";
 import type {
   ApiToken,
+  CaptionRevision,
   Dataset,
   DatasetMap,
   ImageItem,
   IndexInfo,
   Job,
+  LargeUpload,
   Metrics,
   Model,
+  Neighbours,
   Page,
   SearchAnswer,
+  Suggestions,
   System,
   TrainPlan,
   User,
+  WordCounts,
 } from "./types";
 
 type Signal = AbortSignal | undefined;
 const withSignal = (signal: Signal) => (signal ? { signal } : {});
 const part = encodeURIComponent;
+
+/** A filter as the API is asked. */
+const asked = (filter: ImageFilter): Record<string, string> => Object.fromEntries(new URLSearchParams(filterQuery(filter)));
 
 export const getMe = () => request<{ user: User }>("GET", "/auth/me", { quiet401: true });
 export const login = (username: string, password: string) =>
@@ -44,18 +54,17 @@ export const renameDataset = (id: string, name: string) =>
   request<Dataset>("PATCH", `/datasets/${part(id)}`, { json: { name } });
 export const deleteDataset = (id: string) => request<null>("DELETE", `/datasets/${part(id)}`);
 
-export interface ImageFilter {
-  status?: "captioned" | "uncaptioned" | undefined;
-  q?: string | undefined;
+/** Which images, and which part of their list. */
+export interface ImageRequest extends ImageFilter {
   cursor?: string | null | undefined;
   limit?: number | undefined;
   ids?: number[] | undefined;
 }
 
-export const listImages = (id: string, filter: ImageFilter, signal?: Signal) =>
+export const listImages = (id: string, wanted: ImageRequest, signal?: Signal) =>
   request<Page<ImageItem>>(
     "GET",
-    `/datasets/${part(id)}/images${query({ ...filter, ids: filter.ids?.join(",") })}`,
+    `/datasets/${part(id)}/images${query({ ...asked(wanted), cursor: wanted.cursor, limit: wanted.limit, ids: wanted.ids?.join(",") })}`,
     withSignal(signal),
   );
 export const getImage = (id: number, signal?: Signal) =>
@@ -63,22 +72,48 @@ export const getImage = (id: number, signal?: Signal) =>
 export const deleteImage = (id: number) => request<null>("DELETE", `/images/${id}`);
 export const imageThumb = (id: number) => `/api/v1/images/${id}/thumb`;
 
-/** The next uncaptioned image, leased to me; null when none is left. */
-export const claimNext = (id: string, after?: number) =>
-  request<ImageItem | null>("POST", `/datasets/${part(id)}/claim${query({ after })}`);
-export const claimImage = (id: number) => request<ImageItem>("POST", `/images/${id}/claim`);
-export const releaseImage = (id: number) => request<null>("POST", `/images/${id}/release`);
+/** The images around one that fit a filter, and its place among them. */
+export const getNeighbours = (image: number, filter: ImageFilter, each: number, signal?: Signal) =>
+  request<Neighbours>("GET", `/images/${image}/neighbours${query({ ...asked(filter), before: each, after: each })}`, withSignal(signal));
+
+/** The next uncaptioned image, leased to this tab (`holder`); null when none is left. */
+export const claimNext = (id: string, holder: string, after?: number) =>
+  request<ImageItem | null>("POST", `/datasets/${part(id)}/claim${query({ after, holder })}`);
+export const claimImage = (id: number, holder: string) => request<ImageItem>("POST", `/images/${id}/claim${query({ holder })}`);
+/** Gives a lease back, also while the page is being closed. */
+export const releaseImage = (id: number, holder: string) =>
+  request<null>("POST", `/images/${id}/release${query({ holder })}`, { keepalive: true });
+
+export const listRevisions = (image: number, signal?: Signal) =>
+  request<Page<CaptionRevision>>("GET", `/images/${image}/captions`, withSignal(signal));
+export const putFlag = (image: number, flagged: boolean, note?: string) =>
+  request<ImageItem>("PUT", `/images/${image}/flag`, { json: { flagged, ...(note ? { note } : {}) } });
+/** Marks the captions as they were shown as reviewed, or takes the mark away. extras: `[slot, revision]` of the later ones. */
+export const putReview = (image: number, reviewed: boolean, revision: number, extras: [number, number][]) =>
+  request<ImageItem>("PUT", `/images/${image}/review`, { json: { reviewed, revision, extras } });
+export const getSuggestions = (image: number, limit: number, signal?: Signal) =>
+  request<Suggestions>("GET", `/images/${image}/suggestions${query({ limit })}`, withSignal(signal));
+export const dismissSuggestion = (image: number, text: string) =>
+  request<null>("POST", `/images/${image}/suggestions/dismiss`, { json: { text } });
+export const getWords = (id: string, signal?: Signal) => request<WordCounts>("GET", `/datasets/${part(id)}/words`, withSignal(signal));
+/** The merges of CLIP's byte-pair encoding, as text. */
+export const getMerges = () => request<string>("GET", "/tokenizer/merges.txt", { headers: { Accept: "text/plain" } });
 
 export interface CaptionSave {
-  text: string;
+  text: string | null;
   base_revision: number;
   client_id: string;
+  slot: number;
 }
+/** A line that has died without a word would hold a save for ever: after this it counts as lost, and is sent again. */
+const SAVE_TIMEOUT_MS = 20_000;
+
 /** Saves a caption and waits up to ten seconds for its revision. */
 export const putCaption = (imageId: number, save: CaptionSave) =>
   exchange<{ revision?: number; state?: string }>("PUT", `/images/${imageId}/caption`, {
     json: save,
     headers: { Prefer: "wait=10" },
+    signal: AbortSignal.timeout(SAVE_TIMEOUT_MS),
   });
 
 /** The plan of a training. An empty `pretrained` is sent: it means from scratch. */
@@ -155,4 +190,43 @@ export const getMap = (id: string, model: string, signal?: Signal) =>
 export const getSystem = (signal?: Signal) => request<System>("GET", "/system", withSignal(signal));
 
 export const datasetFile = (id: string, name: string) => `/api/v1/datasets/${part(id)}/files/${name}`;
-export const datasetExport = (id: string) => `/api/v1/datasets/${part(id)}/export.zip`;
+/** The archive of a dataset; captions: csv, txt, jsonl or all; images: all or captioned. */
+export const datasetExport = (id: string, captions = "csv", images = "all") =>
+  `/api/v1/datasets/${part(id)}/export.zip${query({ captions, images })}`;
+
+/** Which files, by their SHA-256, are images of the dataset already. */
+export const knownFiles = (id: string, sha256: string[]) =>
+  request<{ known: string[] }>("POST", `/datasets/${part(id)}/images/known`, { json: { sha256 } });
+/** Announces a large file, or finds the unfinished upload of the same one. */
+export const beginUpload = (name: string, size_bytes: number, fingerprint: string) =>
+  request<LargeUpload>("POST", "/uploads", { json: { name, size_bytes, fingerprint: fingerprint.slice(-200) } });
+export const putUpload = (id: string, offset: number, bytes: Blob) =>
+  request<LargeUpload>("PUT", `/uploads/${part(id)}`, { bytes, headers: { "Upload-Offset": String(offset) } });
+/** Hands whole uploads to a job. */
+export const takeUploads = (id: string, uploads: string[]) =>
+  request<{ job: Job }>("POST", `/datasets/${part(id)}/images`, { json: { uploads } });
+
+/** The ids of all images that fit, in order. */
+export const listIds = (id: string, filter: ImageFilter, signal?: Signal) =>
+  request<{ ids: number[]; total: number }>("GET", `/datasets/${part(id)}/images/ids${query(asked(filter))}`, withSignal(signal));
+/** Deletes at most 500 images. */
+export const deleteImages = (id: string, image_ids: number[]) =>
+  request<{ deleted: number }>("POST", `/datasets/${part(id)}/images/delete`, { json: { image_ids } });
+export const previewEdit = (id: string, edit: EditRequest, signal?: Signal) =>
+  request<EditPreview>("POST", `/datasets/${part(id)}/edits/preview`, { json: edit, ...withSignal(signal) });
+export const startEdit = (id: string, edit: EditRequest) =>
+  request<{ job: Job }>("POST", `/datasets/${part(id)}/edits`, { json: edit });
+export const undoJob = (job: string) => request<{ job: Job }>("POST", `/jobs/${part(job)}/undo`, { json: {} });
+
+export interface Marks {
+  flagged?: boolean;
+  note?: string;
+  reviewed?: boolean;
+  /** Of the first captions as they are shown; one for each image. */
+  revisions?: number[];
+}
+/** Flags or reviews at most 1,000 images. */
+export const markImages = (id: string, image_ids: number[], marks: Marks) =>
+  request<{ changed: number; skipped: { image_id: number; reason: string }[] }>("POST", `/datasets/${part(id)}/marks`, { json: { image_ids, ...marks } });
+export const getTeam = (id: string, days: number, signal?: Signal) =>
+  request<Team>("GET", `/datasets/${part(id)}/team${query({ days })}`, withSignal(signal));

@@ -61,19 +61,24 @@ export function asApiError(thrown: unknown): ApiError {
 export interface RequestOptions {
   json?: unknown;
   form?: FormData;
+  /** Bytes, sent as they are. */
+  bytes?: Blob;
   headers?: Record<string, string>;
   signal?: AbortSignal;
   /** A 401 is an answer here, not the end of the sign-in. */
   quiet401?: boolean;
+  /** The request is finished even when the page is closed meanwhile. */
+  keepalive?: boolean;
 }
 
 async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
   if (options.json !== undefined) headers["Content-Type"] = "application/json";
-  const body = options.form ?? (options.json === undefined ? null : JSON.stringify(options.json));
+  if (options.bytes) headers["Content-Type"] = "application/octet-stream";
+  const body = options.form ?? options.bytes ?? (options.json === undefined ? null : JSON.stringify(options.json));
   const signal = options.signal ?? null;
   try {
-    return await fetch(API + path, { method, headers, body, signal, credentials: "same-origin" });
+    return await fetch(API + path, { method, headers, body, signal, credentials: "same-origin", keepalive: options.keepalive ?? false });
   } catch (thrown) {
     if (thrown instanceof DOMException && thrown.name === "AbortError") throw thrown;
     throw OFFLINE;

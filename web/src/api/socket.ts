@@ -1,13 +1,14 @@
 /** The one Socket.IO connection: rooms, snapshots, re-subscription after a reconnect. */
 import { signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
-import type { CaptionEvent, Job, JobEvent, Presence } from "./types";
+import type { CaptionEvent, ImageEvent, Job, JobEvent, Presence } from "./types";
 
 export type Connection = "connecting" | "online" | "offline";
 
 interface FromServer {
   job: (event: JobEvent) => void;
   caption: (event: CaptionEvent) => void;
+  image: (event: ImageEvent) => void;
   caption_conflict: (event: { client_id: string; current?: unknown }) => void;
   dataset: (event: { dataset_id: string }) => void;
   presence: (event: Presence) => void;
@@ -76,6 +77,7 @@ export function connect(handlers: Handlers): void {
   socket.on("connect_error", () => (connection.value = "offline"));
   socket.on("job", handlers.job);
   socket.on("caption", handlers.caption);
+  socket.on("image", handlers.image);
   socket.on("caption_conflict", handlers.caption_conflict);
   socket.on("dataset", handlers.dataset);
   socket.on("presence", handlers.presence);

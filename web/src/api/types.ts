@@ -49,10 +49,63 @@ export interface ImageItem {
   caption: string | null;
   revision: number;
   captioned_by: string | null;
+  captioned_at?: string | null;
+  /** The captions after the first one: slots 1 to 9. */
+  captions?: ExtraCaption[];
+  tokens?: number | null;
+  flagged_by?: string | null;
+  flagged_at?: string | null;
+  flag_note?: string | null;
+  reviewed_by?: string | null;
+  reviewed_at?: string | null;
   claimed_by?: string | null;
   lease_expires_at?: string | null;
   url: string;
   thumb_url: string;
+}
+
+export interface ExtraCaption {
+  slot: number;
+  text: string;
+  revision: number;
+  by: string | null;
+  at: string | null;
+}
+
+/** The images around one, in order, and its place among all that fit. */
+export interface Neighbours {
+  items: ImageItem[];
+  position: number;
+  total: number;
+}
+
+/** One saved text of an image; null: the caption was taken away. */
+export interface CaptionRevision {
+  slot: number;
+  revision: number;
+  text: string | null;
+  author: string | null;
+  client_id: string;
+  created_at: string;
+}
+
+export interface Suggestion {
+  text: string;
+  source: string;
+  score: number | null;
+  image_ids?: number[];
+}
+
+export interface Suggestions {
+  items: Suggestion[];
+  state: string;
+  message?: string | null;
+}
+
+/** The words and phrases of a dataset's captions, most frequent first. */
+export interface WordCounts {
+  words: [string, number][];
+  phrases: [string, number][];
 }
 
 export interface Page<T> {
@@ -122,17 +175,27 @@ export interface JobEvent {
   error?: Problem | null;
 }
 
+/** A caption was saved; text null: taken away. */
 export interface CaptionEvent {
   image_id: number;
+  slot?: number;
   revision: number;
-  text: string;
+  text: string | null;
   by: string;
   client_id: string;
 }
 
+/** An image's flag or review has changed. */
+export interface ImageEvent {
+  image_id: number;
+  flagged_by: string | null;
+  flag_note: string | null;
+  reviewed_by: string | null;
+}
+
 export interface CaptionVersion {
   revision: number;
-  text: string;
+  text: string | null;
   by: string;
 }
 
@@ -266,4 +329,13 @@ export interface ApiToken {
   name: string;
   created_at: string;
   token?: string;
+}
+
+/** A file that goes in portions: offset is the byte to go on at. */
+export interface LargeUpload {
+  id: string;
+  name: string;
+  size_bytes: number;
+  offset: number;
+  job_id: string | null;
 }

@@ -4,20 +4,39 @@ import { useEffect } from "preact/hooks";
 import { getDataset } from "../api/calls";
 import { connection, enterRoom } from "../api/socket";
 import type { Dataset } from "../api/types";
+import { createPace } from "./pace";
 import { type Resource, useResource } from "./resource";
 
 const versions = signal<ReadonlyMap<string, number>>(new Map());
-const due = new Map<string, number>();
+const bulks = signal<ReadonlyMap<string, number>>(new Map());
+const EVERY_MS = 2000;
+const SPREAD_MS = 400;
 
-/** Says that a dataset changed; many in a row count once. */
-export function touchDataset(id: string): void {
-  if (due.has(id)) return;
-  const timer = window.setTimeout(() => {
-    due.delete(id);
-    versions.value = new Map(versions.value).set(id, (versions.value.get(id) ?? 0) + 1);
-  }, 300);
-  due.set(id, timer);
+const grown = (counts: ReadonlyMap<string, number>, id: string) => new Map(counts).set(id, (counts.get(id) ?? 0) + 1);
+
+const pace = createPace(
+  {
+    every_ms: EVERY_MS,
+    spread_ms: SPREAD_MS,
+    now: () => Date.now(),
+    random: Math.random,
+    later: (act, delay_ms) => void window.setTimeout(act, delay_ms),
+    isPaused: () => document.hidden,
+  },
+  (id) => (versions.value = grown(versions.value, id)),
+);
+document.addEventListener("visibilitychange", () => document.hidden || pace.resume());
+
+/** Says that a dataset changed; many in a row count once, and a tab nobody sees waits until it is seen. */
+export const touchDataset = (id: string): void => pace.ask(id);
+
+/** Says that many captions of a dataset may have changed, each without an event of its own. */
+export function touchCaptions(id: string): void {
+  bulks.value = grown(bulks.value, id);
 }
+
+/** Grows with each change of many captions at once. */
+export const captionsVersion = (id: string): number => bulks.value.get(id) ?? 0;
 
 /** Grows with each change of a dataset: a dependency for what is fetched of it. */
 export const datasetVersion = (id: string): number => versions.value.get(id) ?? 0;
@@ -32,7 +51,7 @@ export function useDataset(id: string): Resource<Dataset> {
   const { reload } = dataset;
   const isOnline = connection.value === "online";
   useEffect(() => {
-    const timer = window.setInterval(reload, isOnline ? 20_000 : 3000);
+    const timer = window.setInterval(() => document.hidden || reload(), isOnline ? 20_000 : 3000);
     return () => clearInterval(timer);
   }, [id, isOnline]);
   return dataset;

@@ -5,14 +5,20 @@ import { getJob, listJobs } from "../api/calls";
 import { isFullJob, mergeEvent, mergeRecord } from "../api/sequence";
 import { connection, enterRoom } from "../api/socket";
 import type { Job, JobEvent } from "../api/types";
-import { announce, toast } from "../design/toast";
+import { announce, toast, type ToastAction } from "../design/toast";
 import { runPath } from "../routes";
 import { endingText, isActive } from "../text/words";
-import { touchDataset } from "./datasets";
+import { touchCaptions, touchDataset } from "./datasets";
 
 const jobs = signal<ReadonlyMap<string, Job>>(new Map());
 const watched = new Map<string, number>();
 const asked = new Set<string>();
+const again = new Set<string>();
+const quiet = new Set<string>();
+
+type Offer = (job: Job) => ToastAction | undefined;
+const offers = new Map<string, { offer: Offer; leave: () => void }>();
+const BULK = new Set(["edit_captions", "undo_edit", "import_captions", "ingest"]);
 
 const POLL_OFFLINE_MS = 3000;
 const POLL_ONLINE_MS = 15_000;
@@ -26,11 +32,30 @@ export const activeJobs = computed(() =>
 
 export const jobById = (id: string): Job | undefined => jobs.value.get(id);
 
+/** Follows a job to its end, whose sentence then offers something beside itself, such as taking it back. */
+export function offerAtEnd(id: string, offer: Offer): void {
+  offers.set(id, { offer, leave: enterRoom(`job:${id}`) });
+}
+
+/** Lets a job that is a part of something larger end without a sentence of its own, if it succeeds. */
+export const tellQuietly = (id: string): unknown => quiet.add(id);
+
 function tellEnd(job: Job): void {
+  if (quiet.has(job.id) && job.state === "succeeded") return touch(job);
   const text = endingText(job);
   announce(text);
-  toast({ tone: job.state === "succeeded" ? "done" : job.state === "failed" ? "failed" : "waiting", text, href: runPath(job.id) });
+  const ending = offers.get(job.id);
+  const action = ending?.offer(job);
+  const tone = job.state === "succeeded" ? "done" : job.state === "failed" ? "failed" : "waiting";
+  toast({ tone, text, href: runPath(job.id), ...(action ? { action } : {}) });
+  ending?.leave();
+  offers.delete(job.id);
+  touch(job);
+}
+
+function touch(job: Job): void {
   if (job.dataset_id) touchDataset(job.dataset_id);
+  if (job.dataset_id && BULK.has(job.kind)) touchCaptions(job.dataset_id);
 }
 
 function put(job: Job): void {
@@ -51,7 +76,9 @@ export function acceptJob(record: Job): Job {
 export function acceptEvent(event: JobEvent): void {
   const known = jobs.value.get(event.job_id);
   const next = mergeEvent(known, event);
-  if (next && next !== known) put(next);
+  const isEnd = known !== undefined && isActive(known.state) && !isActive(event.state);
+  const waits = isEnd && offers.has(event.job_id); // what is offered depends on the result, which no event holds
+  if (next && next !== known && !waits) put(next);
   const changedState = next?.state !== known?.state;
   if (!known || (changedState && !isActive(event.state))) void fetchJob(event.job_id);
 }
@@ -66,7 +93,7 @@ export function acceptSnapshot(snapshot: unknown): void {
 }
 
 async function fetchJob(id: string): Promise<void> {
-  if (asked.has(id)) return;
+  if (asked.has(id)) return void again.add(id);
   asked.add(id);
   try {
     acceptJob(await getJob(id));
@@ -74,6 +101,7 @@ async function fetchJob(id: string): Promise<void> {
     /* the next poll asks again */
   } finally {
     asked.delete(id);
+    if (again.delete(id)) void fetchJob(id);
   }
 }
 

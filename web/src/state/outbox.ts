@@ -1,6 +1,7 @@
 /**
  * The outbox of captions: what was typed and is not yet known to be saved. Pure; the storage and the
- * network are passed in. Each entry is kept under its own key, so that two tabs never overwrite each other.
+ * network are passed in. Each entry is kept under its own key, so that two tabs never overwrite each
+ * other, and names the tab that sends it, so that no other tab sends it, too.
  */
 import type { CaptionVersion } from "../api/types";
 
@@ -9,12 +10,20 @@ export type EntryState = "saving" | "conflict" | "refused";
 export interface Entry {
   client_id: string;
   image_id: number;
+  /** Which of the image's captions: 0 for the first one. */
+  slot: number;
   dataset_id: string;
-  text: string;
+  /** Null takes the caption away. */
+  text: string | null;
   base_revision: number;
+  /** The entry of the outbox that this one was typed on top of: its revision will be the base. */
+  after?: string;
   state: EntryState;
-  attempts: number;
   typed_at_ms: number;
+  /** Who typed it: nobody else's session sends it. */
+  author: string;
+  /** The tab that sends it. */
+  tab: string;
   /** The caption that somebody else saved meanwhile. */
   current?: CaptionVersion;
   /** Why the server refused it for good. */
@@ -29,15 +38,15 @@ export interface KeyValueStorage {
   removeItem(key: string): void;
 }
 
-const ENTRY = "clip-browser.outbox.";
-const DRAFT = "clip-browser.draft.";
+export const ENTRY = "clip-browser.outbox.";
 
-function keysWith(storage: KeyValueStorage, prefix: string): string[] {
+export function keysWith(storage: KeyValueStorage, prefix: string): string[] {
   const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index));
   return keys.filter((key): key is string => key !== null && key.startsWith(prefix));
 }
 
-function parsed<T>(text: string | null): T | null {
+/** What a stored text holds; null when it cannot be read. */
+export function parsed<T>(text: string | null): T | null {
   try {
     return text === null ? null : (JSON.parse(text) as T);
   } catch {
@@ -45,14 +54,20 @@ function parsed<T>(text: string | null): T | null {
   }
 }
 
-/** All entries, oldest first. A key that cannot be read is left alone. */
-export function loadEntries(storage: KeyValueStorage): Entry[] {
+/**
+ * All entries of one person, oldest first. A key that cannot be read is left alone; an entry of a
+ * dashboard that did not yet know authors, slots and tabs is whose browser it is.
+ */
+export function loadEntries(storage: KeyValueStorage, author: string): Entry[] {
   return keysWith(storage, ENTRY)
     .map((key) => parsed<Entry>(storage.getItem(key)))
-    .filter((entry): entry is Entry => entry !== null && typeof entry.client_id === "string")
+    .filter((entry): entry is Entry => typeof entry?.client_id === "string")
+    .map((entry) => ({ ...entry, slot: entry.slot ?? 0, tab: entry.tab ?? "", author: entry.author ?? author }))
+    .filter((entry) => entry.author === author)
     .sort((a, b) => a.typed_at_ms - b.typed_at_ms);
 }
 
+/** Raises what the storage raises when it is full. */
 export function storeEntry(storage: KeyValueStorage, entry: Entry): void {
   storage.setItem(ENTRY + entry.client_id, JSON.stringify(entry));
 }
@@ -61,41 +76,33 @@ export function dropEntry(storage: KeyValueStorage, clientId: string): void {
   storage.removeItem(ENTRY + clientId);
 }
 
-/** What is being typed for an image, and the revision it started from: null while that is not known. */
-export interface Draft {
-  text: string;
-  base_revision: number | null;
-}
+/** Two entries are about the same caption. */
+export const isSame = (a: Pick<Entry, "image_id" | "slot">, b: Pick<Entry, "image_id" | "slot">): boolean =>
+  a.image_id === b.image_id && a.slot === b.slot;
 
-export function storeDraft(storage: KeyValueStorage, imageId: number, draft: Draft): void {
-  storage.setItem(DRAFT + imageId, JSON.stringify(draft));
-}
+/** The newest entry of a caption. */
+export const lastOf = (entries: readonly Entry[], image: number, slot: number): Entry | undefined =>
+  entries.findLast((entry) => entry.image_id === image && entry.slot === slot);
 
-export function dropDraft(storage: KeyValueStorage, imageId: number): void {
-  storage.removeItem(DRAFT + imageId);
-}
-
-export function loadDraft(storage: KeyValueStorage, imageId: number): Draft | null {
-  const draft = parsed<Draft>(storage.getItem(DRAFT + imageId));
-  return draft && typeof draft.text === "string" ? draft : null;
-}
-
-/** The entries to send now: of each image the oldest that is still saving, and none behind a conflict. */
-export function sendable(entries: readonly Entry[]): Entry[] {
-  const first = new Map<number, Entry>();
+/** The entries that `tab` sends now: of each caption the oldest, if it is still saving and the tab's own. */
+export function sendable(entries: readonly Entry[], tab: string): Entry[] {
+  const first = new Map<string, Entry>();
   for (const entry of entries) {
-    if (!first.has(entry.image_id)) first.set(entry.image_id, entry);
+    const key = `${entry.image_id} ${entry.slot}`;
+    if (!first.has(key)) first.set(key, entry);
   }
-  return [...first.values()].filter((entry) => entry.state === "saving");
+  return [...first.values()].filter((entry) => entry.state === "saving" && entry.tab === tab);
 }
 
-/** The entries after `clientId` was saved as `revision`: later ones of the image build on it. */
+/** The entries after `clientId` was saved as `revision`: what was typed on top of it builds on that. */
 export function afterSaved(entries: readonly Entry[], clientId: string, revision: number): Entry[] {
-  const saved = entries.find((entry) => entry.client_id === clientId);
-  if (!saved) return [...entries];
   return entries
     .filter((entry) => entry.client_id !== clientId)
-    .map((entry) => (entry.image_id === saved.image_id ? { ...entry, base_revision: revision } : entry));
+    .map((entry) => {
+      if (entry.after !== clientId) return entry;
+      const { after: _after, ...rest } = entry;
+      return { ...rest, base_revision: revision };
+    });
 }
 
 /** The entries after the server said that another caption is there. */
@@ -112,28 +119,39 @@ export function afterRefused(entries: readonly Entry[], clientId: string, proble
   );
 }
 
+/** The entries of tabs that are gone, given to `tab`. */
+export function adopted(entries: readonly Entry[], gone: ReadonlySet<string>, tab: string): Entry[] {
+  return entries.map((entry) => (gone.has(entry.tab) ? { ...entry, tab } : entry));
+}
+
+/** A person's answer to a conflict: the own text, the other one, or a text made of both. */
+export type Choice = { take: "mine" } | { take: "theirs" } | { take: "text"; text: string };
+
 /**
- * The person decides a conflict: "mine" sends the own text again on top of the other one, under a new
- * client id; "theirs" drops it.
+ * The person decides a conflict: the own text or a merged one is sent again on top of the other one,
+ * under a new client id and by this tab; "theirs" drops it.
  */
 export function decide(
   entries: readonly Entry[],
   clientId: string,
-  choice: "mine" | "theirs",
-  newClientId: string,
+  choice: Choice,
+  again: Pick<Entry, "client_id" | "tab">,
 ): Entry[] {
   const entry = entries.find((one) => one.client_id === clientId);
   if (!entry) return [...entries];
-  if (choice === "theirs") return entries.filter((one) => one.client_id !== clientId);
-  const { current, problem: _problem, ...rest } = entry;
-  const again: Entry = {
+  if (choice.take === "theirs") return entries.filter((one) => one.client_id !== clientId);
+  const { current, problem: _problem, after: _after, ...rest } = entry;
+  const sent: Entry = {
     ...rest,
-    client_id: newClientId,
+    ...again,
+    text: choice.take === "text" ? choice.text : entry.text,
     base_revision: current?.revision ?? entry.base_revision,
     state: "saving",
-    attempts: 0,
   };
-  return entries.map((one) => (one.client_id === clientId ? again : one));
+  return entries.map((one) => {
+    if (one.client_id === clientId) return sent;
+    return one.after === clientId ? { ...one, after: sent.client_id } : one;
+  });
 }
 
 /** Milliseconds until the next try: 1 s, 2 s, 4 s ... at most 30 s. */
@@ -158,9 +176,10 @@ interface Failure {
 export function readCurrent(details: unknown): CaptionVersion {
   const outer = (details ?? {}) as Record<string, unknown>;
   const inner = (outer.current ?? outer) as Record<string, unknown>;
+  const text = inner.text ?? inner.caption;
   return {
     revision: Number(inner.revision ?? 0),
-    text: String(inner.text ?? inner.caption ?? ""),
+    text: typeof text === "string" ? text : null,
     by: String(inner.by ?? inner.captioned_by ?? inner.author ?? "somebody"),
   };
 }
@@ -171,9 +190,15 @@ export function outcomeOf(answer: { status: number; body: { revision?: number } 
   return answer.status === 200 && typeof revision === "number" ? { kind: "saved", revision } : { kind: "again" };
 }
 
-/** What a failed save means: silence, 5xx, 401, 408 and 429 are tried again, the rest is for good. */
-export function outcomeOfFailure(failure: Failure): Outcome {
-  if (failure.code === "caption_conflict") return { kind: "conflict", current: readCurrent(failure.details) };
+/**
+ * What a failed save means: silence, 5xx, 401, 408 and 429 are tried again, the rest is for good.
+ * A conflict with the very same text is none.
+ */
+export function outcomeOfFailure(failure: Failure, text: string | null): Outcome {
+  if (failure.code === "caption_conflict") {
+    const current = readCurrent(failure.details);
+    return current.text === text ? { kind: "saved", revision: current.revision } : { kind: "conflict", current };
+  }
   const passes = failure.status === 0 || failure.status >= 500 || [401, 408, 429].includes(failure.status);
   return passes ? { kind: "again" } : { kind: "refused", problem: failure.message };
 }

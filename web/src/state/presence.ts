@@ -24,6 +24,12 @@ export function peopleIn(datasetId: string): Presence["users"] {
   return [...seen.values()];
 }
 
+/** The names of those who have an image open, in any of their tabs. */
+export function peopleAt(datasetId: string, image: number): string[] {
+  const there = (here.value.get(datasetId) ?? []).filter((user) => user.image_id === image);
+  return [...new Set(there.map((user) => user.name))];
+}
+
 function tell(): void {
   const now = route.value;
   tellPresence(datasetOf(now), now.page === "caption" ? now.image : null);

@@ -2,15 +2,23 @@
 import { computed, signal } from "@preact/signals";
 import { putCaption } from "../api/calls";
 import { asApiError } from "../api/http";
-import type { CaptionEvent } from "../api/types";
+import type { CaptionEvent, CaptionVersion } from "../api/types";
 import { announce } from "../design/toast";
+import { rebaseDraft, startDrafts } from "./drafts";
+import { knownHead, learnHead } from "./heads";
+import { imageOf } from "./images";
 import {
+  adopted,
   afterConflict,
   afterRefused,
   afterSaved,
+  type Choice,
   decide,
   dropEntry,
   type Entry,
+  ENTRY,
+  isSame,
+  lastOf,
   loadEntries,
   type Outcome,
   outcomeOf,
@@ -20,44 +28,56 @@ import {
   sendable,
   storeEntry,
 } from "./outbox";
+import { type Done, forgotten, noted, sentAgain, settledAs } from "./sitting";
+import { FULL_WORDS, kept, stored } from "./storage";
+import { newId, type Tabs } from "./tabs";
+import { thisTab } from "./this-tab";
 
+const ADOPT_EVERY_MS = 10_000;
+/** How long a write to the storage may take to be seen by another tab. */
+const SETTLE_MS = 200;
 const entries = signal<Entry[]>([]);
+const sitting = signal<Done[]>([]);
 const inFlight = new Set<string>();
 const waiting = new Map<string, number>();
+const attempts = new Map<string, number>();
+let author = "";
+let tabs: Tabs | null = null;
 
-/** Captions saved in this sitting: image id to its text and revision. */
-export const saved = signal<ReadonlyMap<number, { text: string; revision: number }>>(new Map());
 export const outbox = computed(() => entries.value);
 export const savingCount = computed(() => entries.value.filter((entry) => entry.state === "saving").length);
 export const conflicts = computed(() => entries.value.filter((entry) => entry.state !== "saving"));
+/** What was saved in this sitting. */
+export const saves = computed(() => sitting.value);
 
-function newId(): string {
-  return globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
-}
-
-/** Takes over a new list: stores what is new or changed, forgets what is gone. */
+/** Takes over a new list: stores what is new or changed, forgets what is gone. A full storage keeps the old state. */
 function keep(next: Entry[]): void {
   const before = new Map(entries.value.map((entry) => [entry.client_id, entry]));
   for (const entry of next) {
-    if (before.get(entry.client_id) !== entry) storeEntry(localStorage, entry);
+    if (before.get(entry.client_id) !== entry) stored(() => storeEntry(kept, entry));
     before.delete(entry.client_id);
   }
-  for (const clientId of before.keys()) dropEntry(localStorage, clientId);
+  for (const clientId of before.keys()) dropEntry(kept, clientId);
   entries.value = next;
 }
 
-function remember(imageId: number, text: string, revision: number): void {
-  saved.value = new Map(saved.value).set(imageId, { text, revision });
+/** A save is durable: what was typed on top of it builds on its revision. */
+function settleSaved(entry: Entry, revision: number): void {
+  attempts.delete(entry.client_id);
+  learnHead(entry.image_id, entry.slot, { revision, text: entry.text, by: entry.author });
+  sitting.value = settledAs(sitting.value, entry.client_id, revision);
+  rebaseDraft(entry.image_id, entry.slot, entry.client_id, revision);
+  keep(afterSaved(entries.value, entry.client_id, revision));
+  announce(entry.text === null ? "Taken away." : "Saved.");
+  sendNow();
 }
 
 function settle(entry: Entry, outcome: Outcome): void {
   switch (outcome.kind) {
     case "saved":
-      remember(entry.image_id, entry.text, outcome.revision);
-      keep(afterSaved(entries.value, entry.client_id, outcome.revision));
-      announce("Saved.");
-      return sendNow();
+      return settleSaved(entry, outcome.revision);
     case "conflict":
+      learnHead(entry.image_id, entry.slot, outcome.current);
       keep(afterConflict(entries.value, entry.client_id, outcome.current));
       return announce(`${outcome.current.by} saved another caption for this image.`);
     case "refused":
@@ -68,97 +88,181 @@ function settle(entry: Entry, outcome: Outcome): void {
   }
 }
 
-function sendLater(entry: Entry): void {
-  const attempts = entry.attempts + 1;
-  keep(entries.value.map((one) => (one.client_id === entry.client_id ? { ...one, attempts } : one)));
+function sendLater({ client_id }: Entry): void {
+  const tries = (attempts.get(client_id) ?? 0) + 1;
+  attempts.set(client_id, tries);
   const timer = window.setTimeout(() => {
-    waiting.delete(entry.client_id);
+    waiting.delete(client_id);
     sendNow();
-  }, retryDelay_ms(attempts));
-  waiting.set(entry.client_id, timer);
+  }, retryDelay_ms(tries));
+  waiting.set(client_id, timer);
 }
 
 async function sendOne(entry: Entry): Promise<void> {
   inFlight.add(entry.client_id);
-  const { text, base_revision, client_id } = entry;
-  const outcome = await putCaption(entry.image_id, { text, base_revision, client_id })
+  const { text, base_revision, client_id, slot } = entry;
+  const outcome = await putCaption(entry.image_id, { text, base_revision, client_id, slot })
     .then(outcomeOf)
-    .catch((thrown: unknown) => outcomeOfFailure(asApiError(thrown)));
-  inFlight.delete(entry.client_id);
+    .catch((thrown: unknown) => outcomeOfFailure(asApiError(thrown), text));
+  inFlight.delete(client_id);
   const now = entries.value.find((one) => one.client_id === client_id);
   if (now) settle(now, outcome);
 }
 
-/** Sends what can be sent and is neither on its way nor waiting for its next try. */
+/** Sends what this tab can send and is neither on its way nor waiting for its next try. */
 export function sendNow(): void {
-  for (const entry of sendable(entries.value)) {
+  for (const entry of sendable(entries.value, tabs?.id ?? "")) {
     if (!inFlight.has(entry.client_id) && !waiting.has(entry.client_id)) void sendOne(entry);
   }
 }
 
+function stopWaiting(clientId: string): void {
+  clearTimeout(waiting.get(clientId));
+  waiting.delete(clientId);
+}
+
 /** Sends everything at once: the connection is back. */
 export function retryNow(): void {
-  waiting.forEach((timer) => clearTimeout(timer));
-  waiting.clear();
+  [...waiting.keys()].forEach(stopWaiting);
   sendNow();
 }
 
-/** Puts a caption into the outbox and sends it in the background. */
-export function saveCaption(what: { imageId: number; datasetId: string; text: string; baseRevision: number }): void {
+export interface Typed {
+  imageId: number;
+  slot: number;
+  datasetId: string;
+  text: string | null;
+  /** The text before; null: there was none. */
+  before: string | null;
+  baseRevision: number;
+  /** The entry that it was typed on top of, if that is not saved yet. */
+  after?: string | undefined;
+  /** It is known to meet this caption of somebody else: the person chooses before it is sent. */
+  meets?: CaptionVersion | undefined;
+}
+
+function enqueue(typed: Typed): Entry | null {
+  const parent = entries.value.find((entry) => entry.client_id === typed.after);
   const entry: Entry = {
     client_id: newId(),
-    image_id: what.imageId,
-    dataset_id: what.datasetId,
-    text: what.text,
-    base_revision: what.baseRevision,
-    state: "saving",
-    attempts: 0,
+    image_id: typed.imageId,
+    slot: typed.slot,
+    dataset_id: typed.datasetId,
+    text: typed.text,
+    base_revision: typed.baseRevision,
+    ...(parent ? { after: parent.client_id } : {}),
+    ...(typed.meets ? { state: "conflict", current: typed.meets } : { state: "saving" }),
     typed_at_ms: Date.now(),
+    author,
+    tab: tabs?.id ?? "",
   };
-  keep([...entries.value.filter((one) => one.image_id !== entry.image_id || one.state !== "refused"), entry]);
+  if (!stored(() => storeEntry(kept, entry))) return null;
+  keep([...entries.value.filter((one) => !isSame(one, entry) || one.state !== "refused"), entry]);
   sendNow();
+  return entry;
 }
 
-/** The event says that one of our captions was saved: no need to ask again. */
+/** Puts a caption into the outbox and sends it in the background. Returns why it could not be kept. */
+export function saveCaption(typed: Typed): string | null {
+  const entry = enqueue(typed);
+  if (!entry) return FULL_WORDS;
+  const { client_id, image_id, slot, dataset_id, text } = entry;
+  sitting.value = noted(sitting.value, { client_id, image_id, slot, dataset_id, text, before: typed.before, revision: null });
+  return null;
+}
+
+export type Undone = { done: Done } | { problem: string };
+
+/** Takes the last save of this sitting back: writes the text before it, on top of it. */
+export function undoLast(datasetId: string): Undone {
+  const done = sitting.value.findLast((one) => one.dataset_id === datasetId);
+  if (!done) return { problem: "Nothing was saved in this sitting that could be undone." };
+  const entry = entries.value.find((one) => one.client_id === done.client_id);
+  if (entry && entry.state !== "saving") return { problem: "Your last text was not saved: choose what becomes of it first." };
+  const typed = { imageId: done.image_id, slot: done.slot, datasetId, text: done.before, before: done.text };
+  if (!enqueue({ ...typed, baseRevision: done.revision ?? entry?.base_revision ?? 0, after: entry?.client_id })) return { problem: FULL_WORDS };
+  sitting.value = forgotten(sitting.value, done.client_id);
+  return { done };
+}
+
+/** The event says that a caption was saved; if it is one of ours, there is no need to ask again. */
 export function onCaptionEvent(event: CaptionEvent): void {
   const mine = entries.value.find((entry) => entry.client_id === event.client_id);
-  remember(event.image_id, event.text, event.revision);
+  if (!mine && !imageOf(event.image_id)) return; // of a hundred people most caption what is not seen here
+  learnHead(event.image_id, event.slot ?? 0, { revision: event.revision, text: event.text, by: event.by });
   if (!mine) return;
-  clearTimeout(waiting.get(mine.client_id));
-  waiting.delete(mine.client_id);
-  keep(afterSaved(entries.value, mine.client_id, event.revision));
-  sendNow();
+  stopWaiting(mine.client_id);
+  settleSaved(mine, event.revision);
 }
 
 /** The event says that one of our captions met another one. */
 export function onConflictEvent(event: { client_id: string; current?: unknown }): void {
   const mine = entries.value.find((entry) => entry.client_id === event.client_id);
   if (!mine || mine.state !== "saving") return;
-  clearTimeout(waiting.get(mine.client_id));
-  waiting.delete(mine.client_id);
+  stopWaiting(mine.client_id);
   settle(mine, { kind: "conflict", current: readCurrent(event) });
 }
 
-export function decideConflict(clientId: string, choice: "mine" | "theirs"): void {
+export function decideConflict(clientId: string, choice: Choice): void {
   const entry = entries.value.find((one) => one.client_id === clientId);
-  if (choice === "theirs" && entry?.current) remember(entry.image_id, entry.current.text, entry.current.revision);
-  keep(decide(entries.value, clientId, choice, newId()));
+  const again = { client_id: newId(), tab: tabs?.id ?? "" };
+  const next = decide(entries.value, clientId, choice, again);
+  const sent = next.find((one) => one.client_id === again.client_id);
+  sitting.value = sent
+    ? sentAgain(sitting.value, clientId, { client_id: sent.client_id, text: sent.text, before: entry?.current?.text ?? null })
+    : forgotten(sitting.value, clientId);
+  keep(next);
   sendNow();
 }
 
-/** What this browser last knows of an image's caption: what is on its way, else what was saved. */
-export function knownCaption(imageId: number): string | undefined {
-  return entries.value.findLast((entry) => entry.image_id === imageId)?.text ?? saved.value.get(imageId)?.text;
+/** What this browser last knows of a caption: what is on its way, else what was saved. Undefined: nothing. */
+export function knownCaption(imageId: number, slot = 0): string | null | undefined {
+  const last = lastOf(entries.value, imageId, slot);
+  return last ? last.text : knownHead(imageId, slot)?.text;
 }
 
-/** The revision this browser last knows of an image. */
-export function knownRevision(imageId: number): number | undefined {
-  return saved.value.get(imageId)?.revision;
+async function goneTabs(mine: Tabs): Promise<Set<string>> {
+  const gone = new Set<string>();
+  for (const other of new Set(entries.value.map((entry) => entry.tab))) {
+    if (other !== mine.id && !(await mine.isAlive(other))) gone.add(other);
+  }
+  return gone;
 }
 
-/** Reads the stored entries and starts to send them. */
-export function startSaving(): void {
-  entries.value = loadEntries(localStorage);
-  addEventListener("online", retryNow);
+/**
+ * Sends what tabs left behind that are gone: closed, crashed, or of an earlier start of the browser.
+ * Of two tabs that adopt an entry at once, the last one to write it keeps it.
+ */
+async function adopt(): Promise<void> {
+  const gone = tabs ? await goneTabs(tabs) : new Set<string>();
+  if (!tabs || gone.size === 0) return;
+  entries.value = loadEntries(kept, author);
+  keep(adopted(entries.value, gone, tabs.id));
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  entries.value = loadEntries(kept, author);
   sendNow();
+}
+
+/** Another tab changed the outbox. */
+function follow({ key }: StorageEvent): void {
+  if (key !== null && !key.startsWith(ENTRY)) return;
+  entries.value = loadEntries(kept, author);
+  sendNow();
+}
+
+/** Reads the stored entries of a person and starts to send them. Call again when another person signs in. */
+export async function startSaving(name: string): Promise<void> {
+  const isFirst = tabs === null;
+  if (author !== name) sitting.value = [];
+  author = name;
+  startDrafts(name);
+  entries.value = loadEntries(kept, author);
+  tabs = await thisTab();
+  if (isFirst) {
+    addEventListener("online", retryNow);
+    addEventListener("storage", follow);
+    window.setInterval(() => void adopt(), ADOPT_EVERY_MS);
+  }
+  retryNow();
+  await adopt();
 }

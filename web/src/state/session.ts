@@ -8,18 +8,24 @@ import { go } from "../router";
 import { learnName } from "./names";
 import { touchDataset } from "./datasets";
 import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "./jobs";
+import { onCaptionSaved, onImageEvent } from "./images";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
-import { onCaptionEvent, onConflictEvent, retryNow, startSaving } from "./saving";
+import { followDrafts } from "./drafts";
+import { onCaptionEvent, onConflictEvent, startSaving, retryNow } from "./saving";
 
 export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out" } | { state: "unreachable" };
 
 export const session = signal<Session>({ state: "asking" });
 let isStarted = false;
 
-function start(): void {
+function start(user: User): void {
   connect({
     job: acceptEvent,
-    caption: onCaptionEvent,
+    caption: (event) => {
+      onCaptionSaved(event);
+      onCaptionEvent(event);
+    },
+    image: onImageEvent,
     caption_conflict: onConflictEvent,
     dataset: (event) => touchDataset(event.dataset_id),
     presence: onPresence,
@@ -27,7 +33,8 @@ function start(): void {
   });
   void refreshJobs().catch(() => undefined);
   void listDatasets().then(({ items }) => items.forEach((one) => learnName(one.id, one.name))).catch(() => undefined);
-  if (isStarted) return retryNow();
+  void startSaving(user.name);
+  if (isStarted) return;
   isStarted = true;
   whenConnected(() => {
     void refreshJobs().catch(() => undefined);
@@ -35,12 +42,12 @@ function start(): void {
   });
   startPolling();
   startPresence();
-  startSaving();
+  followDrafts();
 }
 
 export function signedIn(user: User): void {
   session.value = { state: "in", user };
-  start();
+  start(user);
 }
 
 function signedOut(): void {

@@ -1,57 +1,216 @@
-/** Uploads go on while the person looks at other pages. */
+/** Uploads go on while the person looks at other pages, and after the network was away. */
 import { signal } from "@preact/signals";
-import { type ApiError, asApiError, upload } from "../api/http";
+import { beginUpload, getDataset, getJob, knownFiles, putUpload, takeUploads } from "../api/calls";
+import { ApiError, asApiError, upload } from "../api/http";
 import type { Job } from "../api/types";
-import { batches } from "./batches";
-import { acceptJob } from "./jobs";
+import { toast } from "../design/toast";
+import type { Incoming } from "../text/files";
+import { countOf } from "../text/format";
+import { sha256 } from "../text/sha256";
+import { isActive } from "../text/words";
+import { storedZip } from "../text/zip";
+import { batches, sorted, summed } from "./batches";
+import { acceptJob, jobById, tellQuietly } from "./jobs";
+
+export type Phase = "sending" | "pausing" | "offline" | "taking" | "failed" | "done";
 
 export interface Upload {
+  phase: Phase;
   files: number;
   sent_bytes: number;
   total_bytes: number;
+  /** Files that were there already and were not sent. */
+  known: number;
   jobs: string[];
-  isDone: boolean;
   error: ApiError | undefined;
 }
 
+/** What is left to do. */
+interface Work {
+  parts: Incoming[][];
+  large: Incoming[];
+  captions: Incoming[];
+  sent_bytes: number;
+  /** Whether the dataset may have some of the files. */
+  look: boolean;
+}
+
+const PAUSES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
+const PORTION_BYTES = 8 * 1024 * 1024;
+const ASK_MS = 1000;
+
 const uploads = signal<ReadonlyMap<string, Upload>>(new Map());
+const works = new Map<string, Work>();
 export const uploadOf = (datasetId: string): Upload | undefined => uploads.value.get(datasetId);
+export const isSending = (of: Upload | undefined): boolean =>
+  of !== undefined && (of.phase === "sending" || of.phase === "pausing" || of.phase === "taking");
 
 function put(datasetId: string, change: Partial<Upload>): void {
-  const old = uploads.value.get(datasetId);
-  const base: Upload = old ?? { files: 0, sent_bytes: 0, total_bytes: 0, jobs: [], isDone: false, error: undefined };
-  uploads.value = new Map(uploads.value).set(datasetId, { ...base, ...change });
+  const blank: Upload = { phase: "sending", files: 0, sent_bytes: 0, total_bytes: 0, known: 0, jobs: [], error: undefined };
+  uploads.value = new Map(uploads.value).set(datasetId, { ...blank, ...uploadOf(datasetId), ...change });
 }
 
-async function sendBatch(datasetId: string, files: File[], before: number): Promise<void> {
+const sizeOf = (files: readonly Incoming[]): number => files.reduce((sum, file) => sum + file.size, 0);
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Whether trying again may help: no answer, or the service is not all there. */
+const isPassing = (problem: ApiError): boolean => problem.status === 0 || problem.status >= 502;
+
+/** Does it again after growing pauses while there is no answer; not when this machine has no network. */
+async function persist<T>(datasetId: string, act: () => Promise<T>): Promise<T> {
+  for (const pause_ms of PAUSES_MS) {
+    try {
+      return await act();
+    } catch (thrown) {
+      if (!isPassing(asApiError(thrown)) || !navigator.onLine) throw thrown;
+      put(datasetId, { phase: "pausing" });
+      await wait(pause_ms);
+      put(datasetId, { phase: "sending" });
+    }
+  }
+  return act();
+}
+
+function take(datasetId: string, job: Job): void {
+  tellQuietly(job.id);
+  acceptJob(job);
+  const jobs = uploadOf(datasetId)?.jobs ?? [];
+  if (!jobs.includes(job.id)) put(datasetId, { jobs: [...jobs, job.id] });
+}
+
+/** Without those that are images of the dataset already. */
+async function newOnes(datasetId: string, files: Incoming[]): Promise<Incoming[]> {
+  const hashes: string[] = [];
+  for (const { file } of files) hashes.push(await sha256(await file.arrayBuffer()));
+  const known = new Set((await knownFiles(datasetId, hashes)).known);
+  return files.filter((_, index) => !known.has(hashes[index] ?? ""));
+}
+
+async function sendBatch(datasetId: string, files: Incoming[], before: number): Promise<void> {
   const form = new FormData();
-  files.forEach((file) => form.append("files", file, file.webkitRelativePath || file.name));
-  const size = files.reduce((sum, file) => sum + file.size, 0);
-  const { job } = await upload<{ job: Job }>(`/datasets/${encodeURIComponent(datasetId)}/images`, form, (sent, total) =>
+  files.forEach(({ file, name }) => form.append("files", file, name));
+  const size = sizeOf(files);
+  const join = uploadOf(datasetId)?.jobs.at(-1);
+  const address = `/datasets/${encodeURIComponent(datasetId)}/images${join ? `?join=${join}` : ""}`;
+  const { job } = await upload<{ job: Job }>(address, form, (sent, total) =>
     put(datasetId, { sent_bytes: before + (total > 0 ? (sent / total) * size : 0) }),
   );
-  put(datasetId, { jobs: [...(uploadOf(datasetId)?.jobs ?? []), job.id], sent_bytes: before + size });
-  acceptJob(job);
+  take(datasetId, job);
 }
 
-/** Sends images or zips, part by part. */
-export async function uploadImages(datasetId: string, files: File[]): Promise<void> {
-  const total = files.reduce((sum, file) => sum + file.size, 0);
-  put(datasetId, { files: files.length, sent_bytes: 0, total_bytes: total, jobs: [], isDone: false, error: undefined });
-  let before = 0;
+/** Where an upload is after a portion; also when it was not where we thought. */
+async function sendPortion(id: string, file: File, at: number): Promise<number> {
   try {
-    for (const part of batches(files)) {
-      await sendBatch(datasetId, part, before);
-      before += part.reduce((sum, file) => sum + file.size, 0);
-    }
-    put(datasetId, { isDone: true });
+    return (await putUpload(id, at, file.slice(at, at + PORTION_BYTES))).offset;
   } catch (thrown) {
-    put(datasetId, { isDone: true, error: asApiError(thrown) });
+    const offset = (asApiError(thrown).details as { offset?: unknown } | undefined)?.offset;
+    if (typeof offset === "number") return offset;
+    throw thrown;
   }
+}
+
+async function sendLarge(datasetId: string, { name, size, file }: Incoming, before: number): Promise<void> {
+  const begun = await persist(datasetId, () => beginUpload(name, size, `${name} ${size} ${file.lastModified}`));
+  let at = begun.offset;
+  while (at < size) {
+    put(datasetId, { sent_bytes: before + at });
+    const from = at;
+    at = await persist(datasetId, () => sendPortion(begun.id, file, from));
+  }
+  take(datasetId, (await persist(datasetId, () => takeUploads(datasetId, [begun.id]))).job);
+}
+
+/** Waits until the jobs of the images have ended. */
+async function imagesAreIn(datasetId: string): Promise<void> {
+  for (const id of uploadOf(datasetId)?.jobs ?? []) {
+    while (isActive(acceptJob(await persist(datasetId, () => getJob(id))).state)) await wait(ASK_MS);
+  }
+}
+
+/** All caption files as one zip, when the images that they are about are there. */
+async function sendCaptions(datasetId: string, files: Incoming[], before: number): Promise<void> {
+  const read = files.map(async ({ name, file }) => ({ name, data: new Uint8Array(await file.arrayBuffer()) }));
+  const zip = new File([storedZip(await Promise.all(read))], "captions.zip");
+  await sendBatch(datasetId, [{ name: zip.name, size: sizeOf(files), file: zip }], before);
+}
+
+/** Does what is left to do. Each step is taken off when it is done, so that another call goes on. */
+async function work(datasetId: string, left: Work): Promise<void> {
+  const advance = (files: Incoming[]) => {
+    left.sent_bytes += sizeOf(files);
+    put(datasetId, { sent_bytes: left.sent_bytes });
+  };
+  for (let part = left.parts[0]; part; part = left.parts[0]) {
+    const all = part;
+    const files = left.look ? await persist(datasetId, () => newOnes(datasetId, all)) : all;
+    if (files.length > 0) await persist(datasetId, () => sendBatch(datasetId, files, left.sent_bytes));
+    put(datasetId, { known: (uploadOf(datasetId)?.known ?? 0) + all.length - files.length });
+    left.parts.shift();
+    advance(all);
+  }
+  for (let file = left.large[0]; file; file = left.large[0]) {
+    await sendLarge(datasetId, file, left.sent_bytes);
+    left.large.shift();
+    advance([file]);
+  }
+  if (left.captions.length > 0) {
+    put(datasetId, { phase: "taking" });
+    await imagesAreIn(datasetId);
+    await persist(datasetId, () => sendCaptions(datasetId, left.captions, left.sent_bytes));
+    left.captions = [];
+  }
+}
+
+/** Until all is sent, or something stands in the way; then until all is taken in. */
+async function run(datasetId: string, left: Work): Promise<void> {
+  put(datasetId, { phase: "sending", error: undefined });
+  try {
+    await work(datasetId, left);
+    works.delete(datasetId);
+    put(datasetId, { phase: "done", sent_bytes: uploadOf(datasetId)?.total_bytes ?? 0 });
+  } catch (thrown) {
+    const error = asApiError(thrown);
+    put(datasetId, { phase: isPassing(error) ? "offline" : "failed", error, sent_bytes: left.sent_bytes });
+    return;
+  }
+  await imagesAreIn(datasetId);
+  const jobs = (uploadOf(datasetId)?.jobs ?? []).map(jobById).filter((job) => job !== undefined);
+  const { added } = summed(jobs);
+  if (jobs.every((job) => job.state === "succeeded")) toast({ tone: "done", text: `${countOf(added, "image")} added.` });
+}
+
+/** Goes on with an upload that the network or an error has broken off. */
+export async function resumeUpload(datasetId: string): Promise<void> {
+  const left = works.get(datasetId);
+  if (left && !isSending(uploadOf(datasetId))) await run(datasetId, left);
+}
+
+/** Sends images, zips and the captions beside them, part by part; what is there already is left out. */
+export async function uploadImages(datasetId: string, files: Incoming[]): Promise<void> {
+  const { small, large, captions } = sorted(files);
+  const all = [...small, ...large, ...captions];
+  put(datasetId, { phase: "sending", files: all.length, sent_bytes: 0, total_bytes: sizeOf(all), known: 0, jobs: [], error: undefined });
+  const look = await getDataset(datasetId).then(
+    ({ counts }) => counts.images > 0,
+    () => true,
+  );
+  const left = { parts: batches(small), large, captions, sent_bytes: 0, look };
+  works.set(datasetId, left);
+  await run(datasetId, left);
 }
 
 export function forgetUpload(datasetId: string): void {
   const next = new Map(uploads.value);
   next.delete(datasetId);
   uploads.value = next;
+  works.delete(datasetId);
+}
+
+/** Goes on by itself when the network is back; asks before the page is left in the middle. */
+export function watchUploads(): void {
+  window.addEventListener("online", () => {
+    for (const [id, { phase }] of uploads.value) if (phase === "offline") void resumeUpload(id);
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if ([...uploads.value.values()].some((one) => one.phase === "sending" || one.phase === "pausing")) event.preventDefault();
+  });
 }

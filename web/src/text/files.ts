@@ -1,4 +1,11 @@
-/** Files out of a drop, folders opened. */
+/** Files out of a drop or a picker, folders opened, each with its path in the folder. */
+
+/** A file and its path in the folder it came from. */
+export interface Incoming {
+  name: string;
+  size: number;
+  file: File;
+}
 
 async function readAll(reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> {
   const all: FileSystemEntry[] = [];
@@ -9,18 +16,24 @@ async function readAll(reader: FileSystemDirectoryReader): Promise<FileSystemEnt
   }
 }
 
-async function filesOf(entry: FileSystemEntry): Promise<File[]> {
+const incoming = (file: File, name: string): Incoming => ({ name, size: file.size, file });
+
+async function filesOf(entry: FileSystemEntry): Promise<Incoming[]> {
   if (entry.isFile) {
-    return [await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))];
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    return [incoming(file, entry.fullPath.replace(/^\//, ""))];
   }
   const inside = await readAll((entry as FileSystemDirectoryEntry).createReader());
   return (await Promise.all(inside.map(filesOf))).flat();
 }
 
-/** The files of a drop; hidden files of folders are left out. */
-export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
+/** The files of a picker. */
+export const pickedFiles = (files: Iterable<File>): Incoming[] =>
+  [...files].map((file) => incoming(file, file.webkitRelativePath || file.name));
+
+/** The files of a drop. */
+export async function droppedFiles(transfer: DataTransfer): Promise<Incoming[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  if (entries.length === 0) return [...transfer.files];
-  const files = (await Promise.all(entries.map(filesOf))).flat();
-  return files.filter((file) => !file.name.startsWith("."));
+  if (entries.length === 0) return pickedFiles(transfer.files);
+  return (await Promise.all(entries.map(filesOf))).flat();
 }

@@ -1,6 +1,6 @@
 /** The dashboard's words for states, kinds of jobs and metrics. Pure. */
 import type { Job, JobState, StepKey, StepState } from "../api/types";
-import { count, duration } from "./format";
+import { count, countOf, duration } from "./format";
 
 /** The four state colours, and one for what has not begun. */
 export type Tone = "idle" | "waiting" | "running" | "done" | "failed";
@@ -35,6 +35,8 @@ const KINDS: Record<string, string> = {
   sample: "Draw sample dataset",
   ingest: "Add images",
   import_captions: "Import captions",
+  edit_captions: "Edit captions",
+  undo_edit: "Undo edit",
   split: "Split captions",
   augment: "Augment captions",
   train: "Train",
@@ -103,9 +105,23 @@ export function timeLeft(job: Pick<Job, "progress" | "eta_s" | "state">): string
   return isActive(job.state) && eta_s !== null && eta_s !== undefined && eta_s >= 1 ? `${duration(eta_s)} left` : "";
 }
 
+/** What an edit of many captions, or its undo, did: "312 captions changed, 2 left alone". */
+function editText({ kind, result }: Pick<Job, "kind" | "result">): string | null {
+  const number = (key: string) => Number(result?.[key] ?? 0);
+  const say = (parts: [number, string][]) => parts.map(([many, words]) => (many > 0 ? `${count(many)} ${words}` : "")).filter(Boolean);
+  if (kind === "undo_edit") {
+    return [`${countOf(number("restored"), "caption")} restored`, ...say([[number("kept"), "kept as changed since"]])].join(", ");
+  }
+  if (kind !== "edit_captions") return null;
+  const rest = say([[number("conflicts"), "left as changed meanwhile"], [number("rejected_count"), "refused"]]);
+  return [`${countOf(number("changed"), "caption")} changed`, ...rest].join(", ");
+}
+
 /** How a job ended, in one sentence, for the live region. */
-export function endingText(job: Worded & Pick<Job, "error">): string {
+export function endingText(job: Worded & Pick<Job, "error" | "result">): string {
   const title = jobTitle(job);
+  const edited = job.state === "failed" || !job.result ? null : editText(job);
+  if (edited) return `${title}: ${job.state === "stopped" ? "stopped, " : ""}${edited}.`;
   if (job.state === "succeeded") return `${title}: done.`;
   if (job.state === "stopped") {
     const at = progressText(job);

@@ -1,152 +1,158 @@
-import { CheckCheck } from "lucide-preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { ImageItem } from "../../api/types";
+import { ImageOff } from "lucide-preact";
+import type { ApiError } from "../../api/http";
+import { connection } from "../../api/socket";
 import { Button } from "../../design/button";
-import { EmptyState, ErrorState, Notice, Skeleton } from "../../design/states";
-import { go } from "../../router";
+import { EmptyState, ErrorState, Notice } from "../../design/states";
+import { go, params } from "../../router";
 import { captionPath, datasetPath } from "../../routes";
-import { learnName } from "../../state/names";
 import { useDataset } from "../../state/datasets";
-import { asApiError, type ApiError } from "../../api/http";
-import { conflicts } from "../../state/saving";
+import { headOf } from "../../state/heads";
+import { learnName } from "../../state/names";
+import { knownCaption } from "../../state/saving";
 import { useTitle } from "../../state/title";
-import { claimFresh, useNeighbours, useOpenImage, useUpcoming } from "./claims";
-import { Conflicts } from "./conflicts";
+import { filterQuery, type ImageFilter, parseFilter } from "../../text/image-filter";
+import { accept, edit, removeSlot, restore } from "./acts";
+import { Box } from "./box";
+import { ConflictDialog, openConflicts, Unsaved } from "./conflicts";
+import { FilterBar } from "./filter-bar";
+import { FirstImage } from "./first-image";
+import { History } from "./history";
+import { setFlag } from "./judging";
 import { KeySheet } from "./key-sheet";
-import { type Command, useCommands } from "./keyboard";
+import { FlagNote, Meta } from "./meta";
 import { Picture } from "./picture";
+import { type Stage, useScene } from "./scene";
+import { openSlot, showSlot } from "./slots";
+import { SlotList } from "./slot-list";
 import { Strip } from "./strip";
-import { type Typed, useTyped } from "./typed";
+import { dismiss, hasRow } from "./suggested";
+import { Suggestions } from "./suggestions";
+import { Toolbar } from "./toolbar";
 import { WritingLine } from "./writing-line";
 import "./caption.css";
 
-interface PageProps {
-  id: string;
-  image: number | null;
-}
-
-function AllDone({ id }: { id: string }) {
-  return (
-    <main id="page" class="page" tabIndex={-1}>
-      <EmptyState icon={CheckCheck} title="No image waits for a caption" text="All are captioned, or open at somebody else. The next step is to split the captions into a part to train on and a part to measure with.">
-        <Button kind="primary" href={datasetPath(id, "prepare")}>Split captions</Button>
-        <Button href={datasetPath(id)}>Go to the overview</Button>
-      </EmptyState>
-    </main>
-  );
-}
-
-/** Without an image in the address: claims one and goes there. */
-function FirstImage({ id }: { id: string }) {
-  const [state, setState] = useState<"asking" | "none" | ApiError>("asking");
-  const ask = () => {
-    setState("asking");
-    claimFresh(id).then(
-      (item) => (item ? go(captionPath(id, item.id), { replace: true }) : setState("none")),
-      (thrown: unknown) => setState(asApiError(thrown)),
-    );
-  };
-  useEffect(ask, [id]);
-  if (state === "none") return <AllDone id={id} />;
-  return (
-    <main id="page" class="page" tabIndex={-1}>
-      {state === "asking" ? <Skeleton heights={[400, 68]} /> : <ErrorState problem={state} datasetId={id} onRetry={ask} />}
-    </main>
-  );
-}
-
-/** Goes on as soon as the next image is known. */
-function useMoveOn(id: string, image: number) {
-  const upcoming = useUpcoming(id, image);
-  const [wanted, setWanted] = useState<number | null>(null);
-  useEffect(() => {
-    if (wanted !== image || upcoming.state === "looking") return;
-    setWanted(null);
-    go(upcoming.state === "there" ? captionPath(id, upcoming.item.id) : datasetPath(id, "caption"));
-  }, [wanted, image, upcoming]);
-  return () => setWanted(image);
-}
-
-/** Saves and goes on; a save asked for before the image was there is done when it comes. */
-function useSaving(typed: Typed, image: number, item: ImageItem | undefined, moveOn: () => void): () => void {
-  const [asked, setAsked] = useState<number | null>(null);
-  const save = () => {
-    const outcome = typed.save();
-    setAsked(outcome === "later" ? image : null);
-    if (outcome === "saved") moveOn();
-  };
-  useEffect(() => {
-    if (item && asked === item.id) save();
-  }, [item?.id]);
-  return save;
-}
-
 /** A click beside text and controls leaves the focus in the box. */
 function keepFocus(event: MouseEvent): void {
-  if (!(event.target as Element).closest("a, button, p, textarea, dialog")) event.preventDefault();
+  if (!(event.target as Element).closest("a, button, p, input, label, textarea, dialog, [tabindex='0']")) event.preventDefault();
 }
 
-function neighbourOf(items: ImageItem[], image: number, step: 1 | -1): ImageItem | undefined {
-  const at = items.findIndex((item) => item.id === image);
-  return at < 0 ? undefined : items[at + step];
+/** What somebody else did to this image meanwhile. */
+function Notices({ claims, scene }: Stage) {
+  const { other } = scene.typed;
+  const words = other
+    ? `${other.by} saved another text while you type: "${other.text ?? "taken away"}". Saving asks which one stays.`
+    : claims.held;
+  return <div class="held" aria-live="polite">{words && <Notice><span dir="auto">{words}</span></Notice>}</div>;
 }
 
-function Captioning({ id, image }: { id: string; image: number }) {
-  const { item, error, held } = useOpenImage(image);
-  const neighbours = useNeighbours(id, image);
-  const moveOn = useMoveOn(id, image);
-  const typed = useTyped(id, image, item);
-  const box = useRef<HTMLTextAreaElement>(null);
-  const [isHelping, setHelping] = useState(false);
-  const step = (by: 1 | -1) => {
-    const to = neighbourOf(neighbours, image, by);
-    if (to) go(captionPath(id, to.id));
+/** The image was deleted, or cannot be fetched. */
+function NotThere({ error, next }: { error: ApiError; next: string }) {
+  if (error.status !== 404) return <ErrorState problem={error} onRetry={() => go(next)} />;
+  return (
+    <EmptyState icon={ImageOff} title="This image is gone" text={`${error.message} It may have been deleted meanwhile.`}>
+      <Button kind="primary" href={next}>Go on with another one</Button>
+    </EmptyState>
+  );
+}
+
+/** The dialogs: keys, a conflict, the history. */
+function Panels({ scene, panel }: Stage) {
+  const { id, image, item } = scene;
+  const slot = openSlot(image);
+  const close = () => scene.open(null);
+  const conflict = openConflicts(id).find((entry) => entry.state === "conflict");
+  if (panel === "help") return <KeySheet onClose={close} />;
+  if (panel === "choose" && conflict) return <ConflictDialog key={conflict.client_id} entry={conflict} onClose={close} />;
+  if (panel !== "history" || !item) return null;
+  const pick = (text: string) => {
+    close();
+    window.setTimeout(() => restore(scene, text)); // the box can be written into once the dialog is closed
   };
-  const save = useSaving(typed, image, item, moveOn);
-  const commands: Record<Command, () => void> = {
-    save,
-    leave: () => go(datasetPath(id)),
-    next: () => step(1),
-    previous: () => step(-1),
-    help: () => setHelping(true),
-  };
-  useCommands(box, typed.text === "", (command) => commands[command]());
-  const open = conflicts.value.length;
-  useEffect(() => {
-    box.current?.focus();
-  }, [image, open]);
+  return <History image={image} slot={slot} revision={headOf(item, slot).revision} onRestore={pick} onClose={close} />;
+}
+
+/** The picture, and over it what is to be known about it. */
+function Above(stage: Stage) {
+  const { scene, claims, viewer } = stage;
+  const { id, image, item, filter, walk } = scene;
+  const next = datasetPath(id, "caption") + filterQuery(filter);
+  return (
+    <div class="stage">
+      {claims.error ? <NotThere error={claims.error} next={next} /> : <Picture item={item} viewer={viewer} />}
+      {item && <Meta item={item} />}
+      <div class="above">
+        <FilterBar filter={filter} walk={walk} clearHref={captionPath(id, image)} />
+        <Unsaved datasetId={id} onChoose={() => scene.open("choose")} />
+        <Notices {...stage} />
+      </div>
+    </div>
+  );
+}
+
+/** The image's other captions, if it has several. */
+function Slots({ scene, run }: Stage) {
+  const { image, item, slots, typed } = scene;
+  const open = openSlot(image);
+  const textOf = (slot: number) => (slot === open ? typed.text : (knownCaption(image, slot) ?? (item && headOf(item, slot).text)));
+  return (
+    <SlotList
+      slots={slots.map((slot) => ({ slot, text: textOf(slot) ?? "" }))}
+      open={open}
+      keymap={scene.keymap}
+      onOpen={(slot) => showSlot(image, slot)}
+      onAdd={() => void run("add")}
+      onRemove={(slot) => removeSlot(scene, slot)}
+    />
+  );
+}
+
+/** Why the next image is not there yet. */
+const waitingWords = (): string =>
+  connection.value === "offline" ? "Kept in this browser. The next image comes when the server answers again." : "Looking for the next image";
+
+/** The box, and below it what helps to fill it. */
+function Below(stage: Stage) {
+  const { scene, panel, hint, run } = stage;
+  const { id, image, item, typed, moving } = scene;
+  const placeholder = openSlot(image) === 0 ? "Describe the picture" : "Describe it in other words";
+  return (
+    <div class="writing">
+      <Slots {...stage} />
+      <Box box={stage.box} typed={{ ...typed, type: stage.onType }} label="Caption" vocabulary={stage.vocabulary} offer={stage.offer} placeholder={placeholder} />
+      {hasRow(id) && (
+        <Suggestions
+          items={scene.suggestions}
+          onAccept={(text) => accept(scene, text)}
+          onEdit={(text) => edit(scene, text)}
+          onDismiss={(text) => dismiss(image, text)}
+        />
+      )}
+      {panel === "note" && item && <FlagNote start={item.flag_note ?? ""} onSave={(note) => setFlag(item, true, note)} onClose={() => scene.open(null)} />}
+      <WritingLine datasetId={id} image={image} typed={typed} keymap={scene.keymap} hint={moving.isWaiting ? waitingWords() : hint}>
+        <Toolbar item={item} keymap={scene.keymap} act={run} />
+      </WritingLine>
+      <Strip items={scene.walk.items} current={image} hrefOf={moving.hrefOf} />
+    </div>
+  );
+}
+
+function Captioning({ id, image, filter }: { id: string; image: number; filter: ImageFilter }) {
+  const stage = useScene(id, image, filter);
   return (
     <main id="page" class="captioning" tabIndex={-1} onMouseDown={keepFocus}>
-      <div class="stage">
-        {error ? <ErrorState problem={error} datasetId={id} onRetry={() => go(datasetPath(id, "caption"))} /> : <Picture item={item} key={image} />}
-        {held && <div class="held"><Notice>{held} Page Down goes to the next one.</Notice></div>}
-        <Conflicts datasetId={id} />
-      </div>
-      <div class="writing">
-        <label class="unseen" for="caption-box">Caption</label>
-        <textarea
-          id="caption-box"
-          ref={box}
-          value={typed.text}
-          placeholder="Describe the picture"
-          spellcheck
-          maxLength={2000}
-          aria-describedby="caption-line"
-          onInput={(event) => typed.type(event.currentTarget.value)}
-        />
-        <WritingLine datasetId={id} typed={typed} onHelp={() => setHelping(true)} />
-        <Strip items={neighbours} current={image} />
-      </div>
-      {isHelping && <KeySheet onClose={() => setHelping(false)} />}
+      <Above {...stage} />
+      <Below {...stage} />
+      <Panels {...stage} />
     </main>
   );
 }
 
 /** One image after the other: type, Enter, next. */
-export function CaptionPage({ id, image }: PageProps) {
+export function CaptionPage({ id, image }: { id: string; image: number | null }) {
   const dataset = useDataset(id);
   if (dataset.data) learnName(id, dataset.data.name);
   useTitle("Caption", dataset.data?.name);
-  if (image === null) return <FirstImage id={id} />;
-  return <Captioning id={id} image={image} />;
+  const filter = parseFilter(params.value);
+  if (image === null) return <FirstImage id={id} filter={filter} isEnd={params.value.has("end")} />;
+  return <Captioning id={id} image={image} filter={filter} />;
 }

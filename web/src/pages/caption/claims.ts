@@ -1,75 +1,49 @@
-/** Which image is mine to caption, and the one after it, already there. */
+/** The open image, and the ones after it: claimed, loaded and decoded ahead. */
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { claimImage, claimNext, getImage, listImages, releaseImage } from "../../api/calls";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type ApiError, asApiError } from "../../api/http";
 import type { ImageItem } from "../../api/types";
-import { knownCaption } from "../../state/saving";
+import { fetchImage, imageOf } from "../../state/images";
+import { isSomebodyThere, watchInput } from "./activity";
+import { Ahead, type Upcoming } from "./ahead";
+import { claimFresh, forgetLease, isHeld, isUncaptioned, lease, release, releaseAll, skipped } from "./leases";
+import { preload } from "./pictures";
 
+const AHEAD = 3;
 const RENEW_MS = 60_000;
-const TRIES = 6;
-const WINDOW = 24;
+/** How soon a claim that failed is tried again; and, when none was left, whether somebody gave one back. */
+const TRY_AGAIN_MS = 4000;
+const LOOK_AGAIN_MS = 20_000;
 
-/** Images seen in this sitting, so that going back shows them at once. */
-const items = signal<ReadonlyMap<number, ImageItem>>(new Map());
-
-function remember(found: ImageItem[]): void {
-  const next = new Map(items.value);
-  found.forEach((item) => next.set(item.id, item));
-  items.value = next;
-}
-
-const release = (id: number): void => void releaseImage(id).catch(() => undefined);
-
-/** Claims the next image after `after` that has no caption, neither there nor on its way. Null: none is left. */
-export async function claimFresh(datasetId: string, after?: number): Promise<ImageItem | null> {
-  let from = after;
-  for (let turn = 0; turn < TRIES; turn += 1) {
-    const item = await claimNext(datasetId, from);
-    if (!item || item.id === after) return null;
-    if (knownCaption(item.id) === undefined) {
-      remember([item]);
-      return item;
-    }
-    from = item.id;
-  }
-  return null;
-}
-
-export type Upcoming = { state: "looking" } | { state: "none" } | { state: "there"; item: ImageItem };
-
-function preload(item: ImageItem): void {
-  const picture = new Image();
-  picture.decoding = "async";
-  picture.src = item.url;
-}
-
-/** The image after the open one: claimed and its picture loaded ahead. Given back when it is not used. */
-export function useUpcoming(datasetId: string, current: number | null): Upcoming {
-  const [upcoming, setUpcoming] = useState<Upcoming>({ state: "looking" });
-  const open = useRef(current);
-  open.current = current;
+/** The queue of images to come, while the page is there. */
+function useAhead(datasetId: string): Ahead {
+  const tick = useMemo(() => signal(0), []);
+  const ahead = useMemo(
+    () =>
+      new Ahead(
+        {
+          claim: async (after) => {
+            const item = await claimFresh(datasetId, after);
+            if (item) preload(item);
+            return item;
+          },
+          release,
+          changed: () => (tick.value += 1),
+        },
+        AHEAD,
+      ),
+    [datasetId],
+  );
   useEffect(() => {
-    if (current === null) return undefined;
-    let item: ImageItem | null = null;
-    let isGone = false;
-    setUpcoming({ state: "looking" });
-    void claimFresh(datasetId, current)
-      .catch(() => null)
-      .then((found) => {
-        item = found;
-        if (isGone) return item && item.id !== open.current ? release(item.id) : undefined;
-        if (item) preload(item);
-        setUpcoming(item ? { state: "there", item } : { state: "none" });
-      });
-    const renew = window.setInterval(() => item && void claimImage(item.id).catch(() => undefined), RENEW_MS);
+    const fill = () => isSomebodyThere() && ahead.waiting.length < AHEAD && ahead.lookAgain();
+    const timers = [window.setInterval(() => ahead.upcoming.state === "looking" && fill(), TRY_AGAIN_MS), window.setInterval(fill, LOOK_AGAIN_MS)];
     return () => {
-      isGone = true;
-      clearInterval(renew);
-      if (item && item.id !== open.current) release(item.id);
+      timers.forEach((timer) => clearInterval(timer));
+      ahead.end();
     };
-  }, [datasetId, current]);
-  return upcoming;
+  }, [ahead]);
+  void tick.value;
+  return ahead;
 }
 
 export interface OpenImage {
@@ -79,53 +53,74 @@ export interface OpenImage {
   held: string | undefined;
 }
 
-/** The open image, leased to me while it is open and has no caption. */
-export function useOpenImage(id: number | null): OpenImage {
+function heldWords(name: string, hadLease: boolean): string {
+  return hadLease
+    ? `${name} has taken this image while you were away. What you typed is kept: Enter saves it, and asks if ${name} has saved another text before.`
+    : `${name} is captioning this image. Go on to another one, or ask ${name}.`;
+}
+
+/** The open image, leased to this tab while it is open, has no caption, and somebody is there. */
+function useOpenImage(id: number, onLost: (id: number) => void, waiting: () => readonly ImageItem[]): OpenImage {
   const [problem, setProblem] = useState<{ id: number; error?: ApiError; held?: string } | null>(null);
+  const isWanted = isUncaptioned(id);
+  const open = useRef(id);
+  open.current = id;
+  const renew = async (one: number) => {
+    const hadLease = isHeld(one);
+    const name = await lease(one);
+    if (one !== open.current) return name === null ? undefined : onLost(one);
+    setProblem(name === null ? null : { id: one, held: heldWords(name, hadLease) });
+  };
+  const renewAll = () => [...(isUncaptioned(open.current) ? [open.current] : []), ...waiting().map((item) => item.id)].forEach((one) => void renew(one));
   useEffect(() => {
-    if (id === null) return undefined;
-    let isOpen = true;
-    void open(id).catch((thrown: unknown) => isOpen && setProblem({ id, error: asApiError(thrown) }));
-    const claim = () => void lease(id).then((held) => isOpen && setProblem(held ? { id, held } : null));
-    claim();
-    const renew = window.setInterval(claim, RENEW_MS);
-    return () => {
-      isOpen = false;
-      clearInterval(renew);
-      if (needsLease(id)) release(id);
-    };
+    if (isHeld(id)) return;
+    void fetchImage(id).catch((thrown: unknown) => open.current === id && setProblem({ id, error: asApiError(thrown) }));
   }, [id]);
-  const mine = problem?.id === id ? problem : null;
-  return { item: id === null ? undefined : items.value.get(id), error: mine?.error, held: mine?.held };
-}
-
-async function open(id: number): Promise<void> {
-  remember([await getImage(id)]);
-}
-
-const needsLease = (id: number): boolean => !items.value.get(id)?.caption && knownCaption(id) === undefined;
-
-/** Leases an image; the sentence of the refusal when somebody else has it. */
-async function lease(id: number): Promise<string | undefined> {
-  if (!needsLease(id)) return undefined;
-  try {
-    remember([await claimImage(id)]);
-  } catch (thrown) {
-    const error = asApiError(thrown);
-    return error.status === 409 ? error.message : undefined;
-  }
-  return undefined;
-}
-
-/** The images around the open one, in order. */
-export function useNeighbours(datasetId: string, current: number | null): ImageItem[] {
   useEffect(() => {
-    if (current === null) return;
-    const ids = Array.from({ length: 2 * WINDOW + 1 }, (_, index) => current - WINDOW + index).filter((id) => id > 0);
-    void listImages(datasetId, { ids, limit: ids.length }).then(
-      (page) => remember(page.items),
-      () => undefined,
-    );
-  }, [datasetId, current]);
-  return [...items.value.values()].filter((item) => item.dataset_id === datasetId).sort((a, b) => a.id - b.id);
+    if (isWanted && !isHeld(id)) void renew(id);
+  }, [id, isWanted]);
+  useEffect(() => {
+    const timer = window.setInterval(() => isSomebodyThere() && renewAll(), RENEW_MS);
+    const stop = watchInput(renewAll);
+    const shown = (event: PageTransitionEvent) => event.persisted && renewAll();
+    addEventListener("pagehide", releaseAll);
+    addEventListener("pageshow", shown);
+    return () => {
+      clearInterval(timer);
+      stop();
+      removeEventListener("pagehide", releaseAll);
+      removeEventListener("pageshow", shown);
+    };
+  }, []);
+  const mine = problem?.id === id ? problem : null;
+  return { item: imageOf(id), error: mine?.error, held: isWanted ? mine?.held : undefined };
+}
+
+/** Leaves an image: its lease goes with its caption, back to the others, or waits for my return. */
+function leave(id: number, next: number | null, ahead: Ahead): void {
+  const item = imageOf(id);
+  if (!isUncaptioned(id) || !item) return forgetLease(id);
+  if (!isHeld(id)) return;
+  if (next === null || skipped.value.has(id)) release(id);
+  else ahead.leave(item, next);
+}
+
+export interface Claims extends OpenImage {
+  /** The image that Enter goes to when no filter says otherwise. */
+  upcoming: Upcoming;
+}
+
+/** isQueued: the next images are claimed ahead; not so within a filter. */
+export function useClaims(datasetId: string, current: number, isQueued: boolean): Claims {
+  const ahead = useAhead(datasetId);
+  const before = useRef<number | null>(null);
+  useEffect(() => {
+    if (before.current !== null && before.current !== current) leave(before.current, current, ahead);
+    before.current = current;
+    if (isQueued) ahead.show(current);
+    else ahead.end();
+  }, [ahead, current, isQueued]);
+  useEffect(() => () => void (before.current !== null && leave(before.current, null, ahead)), [ahead]);
+  const open = useOpenImage(current, (id) => ahead.drop(id), () => ahead.waiting);
+  return { ...open, upcoming: ahead.upcoming };
 }

@@ -1,25 +1,18 @@
+import { useState } from "preact/hooks";
+import { Button } from "../../design/button";
 import { Dialog } from "../../design/dialog";
-import "./key-sheet.css";
+import { KeyTable, ResetKeys } from "./key-table";
 
-const KEYS: [string[], string][] = [
-  [["Enter"], "Save and go to the next image without one"],
-  [["Esc"], "Leave; what is typed is kept"],
-  [["Alt", "Right"], "Next image (also Page Down)"],
-  [["Alt", "Left"], "Previous image (also Page Up)"],
-  [["Backspace"], "Delete the last character"],
-  [["?"], "This sheet, while the box is empty"],
-];
-
-/** All keys of the page. */
+/** All keys of the page; here they can be changed, too. */
 export function KeySheet({ onClose }: { onClose: () => void }) {
+  const [isEditing, setEditing] = useState(false);
   return (
-    <Dialog title="Keys" onClose={onClose}>
-      <dl class="keys">
-        {KEYS.map(([keys, what]) => [
-          <dt key={what}>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>,
-          <dd key={`${what} text`}>{what}</dd>,
-        ])}
-      </dl>
+    <Dialog title="Keys" onClose={onClose} wide>
+      <KeyTable isEditable={isEditing} />
+      <div class="dialog-foot">
+        {isEditing && <ResetKeys />}
+        <Button pressed={isEditing} onClick={() => setEditing(!isEditing)}>{isEditing ? "Done" : "Change keys"}</Button>
+      </div>
     </Dialog>
   );
 }

@@ -1,64 +1,103 @@
 /** What is in the box: a draft, what is on its way, or what was saved. */
-import { useState } from "preact/hooks";
-import type { ImageItem } from "../../api/types";
-import { announce } from "../../design/toast";
-import { type Draft, dropDraft, loadDraft, storeDraft } from "../../state/outbox";
-import { knownCaption, knownRevision, outbox, saveCaption } from "../../state/saving";
+import type { CaptionVersion, ImageItem } from "../../api/types";
+import { type Draft, draftOf, dropDraft, keepDraft } from "../../state/drafts";
+import { headOf, knownHead } from "../../state/heads";
+import { lastOf } from "../../state/outbox";
+import { outbox, saveCaption } from "../../state/saving";
+import { isFull } from "../../state/storage";
+import { isVisible, oneLine, problemOf } from "../../text/caption-line";
+import { learnWords } from "./vocabulary";
 
-export type TypedState = "empty" | "draft" | "saving" | "saved" | "conflict";
+export type TypedState = "empty" | "draft" | "unkept" | "saving" | "saved" | "conflict" | "refused";
+
+/** What became of a save: "later" while the image itself is not there yet, "emptied" when a caption would be taken away. */
+export type SaveOutcome =
+  | { state: "saved" | "unchanged" | "empty" | "emptied" | "later" | "conflict" }
+  | { state: "problem"; problem: string };
 
 export interface Typed {
   text: string;
+  /** What is saved or on its way. */
+  kept: string;
   state: TypedState;
-  filename: string;
+  /** The caption that somebody else saved since the draft was begun. */
+  other: CaptionVersion | null;
   type: (text: string) => void;
-  /** Puts the text into the outbox; "later" while the image itself is not there yet. */
-  save: () => "saved" | "empty" | "later";
+  /** Puts the text into the outbox. takeAway: an emptied box takes the caption away. */
+  save: (how?: { takeAway?: boolean; text?: string }) => SaveOutcome;
 }
 
-function stateOf(image: number, text: string, kept: string): TypedState {
-  const entry = outbox.value.find((one) => one.image_id === image);
-  if (entry) return entry.state === "saving" ? "saving" : "conflict";
-  if (text !== kept) return "draft";
+/** Which caption of which image. */
+export interface Place {
+  datasetId: string;
+  image: number;
+  slot: number;
+}
+
+function stateOf({ image, slot }: Place, text: string, kept: string): TypedState {
+  const entry = lastOf(outbox.value, image, slot);
+  if (entry && entry.state !== "saving") return entry.state;
+  if (text !== kept) return isFull.value ? "unkept" : "draft";
+  if (entry) return "saving";
   return text === "" ? "empty" : "saved";
 }
 
-/** One line, spaces at the ends gone: what a caption may be. */
-export function oneLine(text: string): string {
-  return text.normalize("NFC").replace(/\s+/gu, " ").trim();
+/** The caption that a draft does not know of; none while its own base is still on its way. */
+function otherOf(draft: Draft | null, head: CaptionVersion | undefined): CaptionVersion | null {
+  if (!draft || draft.after !== undefined || draft.base_revision === null || !head) return null;
+  const isOther = head.revision > draft.base_revision && head.text !== oneLine(draft.text);
+  return isOther ? head : null;
 }
 
-export function useTyped(datasetId: string, image: number, item: ImageItem | undefined): Typed {
-  const [draft, setDraft] = useState<{ image: number; value: Draft | null }>({ image, value: loadDraft(localStorage, image) });
-  const value = draft.image === image ? draft.value : loadDraft(localStorage, image);
-  const kept = knownCaption(image) ?? item?.caption ?? "";
-  const text = value?.text ?? kept;
-  const current = item && Math.max(knownRevision(image) ?? 0, item.revision);
-  const base = value?.base_revision ?? current ?? null;
-  const forget = () => {
-    dropDraft(localStorage, image);
-    setDraft({ image, value: null });
-  };
+function writeDown(place: Place, text: string, before: string, base: number, other: CaptionVersion | null, after: string | undefined): SaveOutcome {
+  const problem = saveCaption({
+    imageId: place.image,
+    slot: place.slot,
+    datasetId: place.datasetId,
+    text: text === "" ? null : text,
+    before: before === "" ? null : before,
+    baseRevision: base,
+    after,
+    meets: other ?? undefined,
+  });
+  if (problem !== null) return { state: "problem", problem };
+  dropDraft(place.image, place.slot);
+  learnWords(place.datasetId, text);
+  return { state: other ? "conflict" : "saved" };
+}
+
+export function useTyped(place: Place, item: ImageItem | undefined): Typed {
+  const { image, slot } = place;
+  const draft = draftOf(image, slot);
+  const last = lastOf(outbox.value, image, slot);
+  const head = item ? headOf(item, slot) : knownHead(image, slot);
+  const kept = (last ? last.text : head?.text) ?? "";
+  const text = draft?.text ?? kept;
+  const base = draft?.base_revision ?? head?.revision ?? null;
+  const after = draft ? draft.after : last?.client_id;
+  const other = otherOf(draft, head);
   return {
     text,
-    state: stateOf(image, text, kept),
-    filename: item?.filename ?? "",
+    kept,
+    other,
+    state: stateOf(place, text, kept),
     type: (next) => {
-      if (oneLine(next) === kept) return next === kept ? forget() : setDraft({ image, value: { text: next, base_revision: base } });
-      const typed = { text: next, base_revision: base };
-      storeDraft(localStorage, image, typed);
-      setDraft({ image, value: typed });
+      if (next === kept && !other) return dropDraft(image, slot);
+      keepDraft(image, slot, { text: next, base_revision: base, ...(after === undefined ? {} : { after }) });
     },
-    save: () => {
-      const line = oneLine(text);
-      if (line === "") {
-        announce("Type a caption first, or press Page Down for the next image.");
-        return "empty";
+    save: ({ takeAway = false, text: given = text } = {}) => {
+      const line = oneLine(given);
+      const problem = problemOf(line);
+      if (problem) return { state: "problem", problem };
+      const isEmpty = !isVisible(line);
+      if (isEmpty && kept === "") return { state: "empty" };
+      if (isEmpty && !takeAway) return { state: "emptied" };
+      if (base === null) return { state: "later" };
+      if (line === kept && !other) {
+        dropDraft(image, slot);
+        return { state: "unchanged" };
       }
-      if (base === null) return "later";
-      if (line !== kept) saveCaption({ imageId: image, datasetId, text: line, baseRevision: base });
-      forget();
-      return "saved";
+      return writeDown(place, isEmpty ? "" : line, kept, base, other, after);
     },
   };
 }

@@ -1,29 +1,36 @@
-import { peopleIn } from "../../state/presence";
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { peopleAt, peopleIn } from "../../state/presence";
 import { myName } from "../../state/session";
 import { useDataset } from "../../state/datasets";
 import { count } from "../../text/format";
-import { CONTEXT_TOKENS, estimateTokens } from "../../text/tokens";
+import { CONTEXT_TOKENS, tokenWords } from "../../text/tokens";
+import { type Keymap, keyWords } from "./keymap";
+import { loadTokenizer, tokensOf } from "./token-count";
 import type { Typed, TypedState } from "./typed";
 
 const STATE_WORDS: Record<TypedState, string> = {
   empty: "",
-  draft: "Not saved yet, kept in this browser",
+  draft: "Not saved yet",
+  unkept: "Not saved yet. This browser's storage is full: it is lost when the page is closed",
   saving: "Saving",
   saved: "Saved",
-  conflict: "Conflict: choose a text above",
+  conflict: "Conflict: choose a text",
+  refused: "Not saved: see above",
 };
 
 function Tokens({ text }: { text: string }) {
-  const tokens = text === "" ? 0 : estimateTokens(text);
-  const isOver = tokens > CONTEXT_TOKENS;
-  return (
-    <span class={isOver ? "num over" : "num"} title="An estimate: the model reads 77 tokens">
-      {isOver ? `about ${tokens} tokens, only ${CONTEXT_TOKENS} are read` : `about ${tokens} of ${CONTEXT_TOKENS} tokens`}
-    </span>
-  );
+  useEffect(loadTokenizer, []);
+  const found = tokensOf(text);
+  const shown = text === "" ? { ...found, tokens: 0 } : found;
+  const title = "The model reads 77 tokens, start and end included";
+  return <span class={shown.tokens > CONTEXT_TOKENS ? "num over" : "num"} title={title}>{tokenWords(shown)}</span>;
 }
 
-function Others({ datasetId }: { datasetId: string }) {
+/** Who else is here: first of all, who has this image open, too. */
+function Others({ datasetId, image }: { datasetId: string; image: number }) {
+  const here = peopleAt(datasetId, image).filter((name) => name !== myName());
+  if (here.length > 0) return <span class="clip on-this">On this image, too: {here.join(", ")}</span>;
   const others = peopleIn(datasetId).filter((user) => user.name !== myName());
   if (others.length === 0) return null;
   return <span class="clip">Also here: {others.map((user) => user.name).join(", ")}</span>;
@@ -32,19 +39,36 @@ function Others({ datasetId }: { datasetId: string }) {
 function Counts({ datasetId }: { datasetId: string }) {
   const { data } = useDataset(datasetId);
   if (!data) return null;
-  return <span class="num">{count(data.counts.captioned)} of {count(data.counts.images)}</span>;
+  return <span class="num">{count(data.counts.captioned)} of {count(data.counts.images)} captioned</span>;
+}
+
+function hints(keymap: Keymap): string {
+  const first = (keys: readonly string[]) => (keys[0] ? keyWords(keys[0]) : "");
+  const shown = [[keymap.save, "saves"], [keymap.help, "all keys"]] as const;
+  return shown.filter(([keys]) => keys[0]).map(([keys, verb]) => `${first(keys)} ${verb}`).join(" · ");
+}
+
+interface WritingLineProps {
+  datasetId: string;
+  image: number;
+  typed: Typed;
+  keymap: Keymap;
+  /** What was just done or is in the way, in one sentence. */
+  hint: string;
+  children: ComponentChildren;
 }
 
 /** Under the box: tokens, state, who else is here, the keys. */
-export function WritingLine({ datasetId, typed, onHelp }: { datasetId: string; typed: Typed; onHelp: () => void }) {
+export function WritingLine({ datasetId, image, typed, keymap, hint, children }: WritingLineProps) {
   return (
-    <div class="writing-line" id="caption-line">
-      <Tokens text={typed.text} />
-      <span>{STATE_WORDS[typed.state]}</span>
-      <Others datasetId={datasetId} />
-      <span class="fill" />
-      <span class="keys-hint">Enter saves · Esc leaves · Alt+arrows move</span>
-      <button type="button" class="link" onClick={onHelp}>Keys</button>
+    <div class="writing-line">
+      <span class="facts-line" id="caption-line">
+        <Tokens text={typed.text} />
+        <span class={hint ? "typed-state hint" : "typed-state"}>{hint || STATE_WORDS[typed.state]}</span>
+        <Others datasetId={datasetId} image={image} />
+      </span>
+      {!hint && <span class="keys-hint" aria-hidden="true">{hints(keymap)}</span>}
+      {children}
       <Counts datasetId={datasetId} />
     </div>
   );

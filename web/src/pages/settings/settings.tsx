@@ -8,6 +8,7 @@ import { isAdmin, myName, signOut } from "../../state/session";
 import { setTheme, theme, type Theme } from "../../state/theme";
 import { useTitle } from "../../state/title";
 import { countOf } from "../../text/format";
+import { KeyTable, ResetKeys } from "../caption/key-table";
 import { Tokens } from "./tokens";
 import { Users } from "./users";
 import "./settings.css";
@@ -33,7 +34,7 @@ function Account() {
   );
 }
 
-/** Looks, tokens, people. */
+/** Looks, tokens, people, keys. */
 export function SettingsPage() {
   useTitle("Settings");
   return (
@@ -48,6 +49,9 @@ export function SettingsPage() {
           <Tokens />
           {isAdmin() && <Users />}
         </div>
+        <Card title="Keys" text="Of the captioning page, for you in this browser." beside={<ResetKeys />} id="keys">
+          <KeyTable isEditable />
+        </Card>
       </div>
     </>
   );

@@ -1,0 +1,37 @@
+/** Images seen in this sitting, so that going back shows them at once; kept current by events. */
+import { signal } from "@preact/signals";
+import { getImage } from "../api/calls";
+import type { CaptionEvent, ImageEvent, ImageItem } from "../api/types";
+
+const items = signal<ReadonlyMap<number, ImageItem>>(new Map());
+
+export const imageOf = (id: number): ImageItem | undefined => items.value.get(id);
+
+export function remember(found: readonly ImageItem[]): void {
+  const next = new Map(items.value);
+  found.forEach((item) => next.set(item.id, item));
+  items.value = next;
+}
+
+/** Changes what is known of an image, if anything is. */
+export function patchImage(id: number, change: Partial<ImageItem>): void {
+  const item = items.value.get(id);
+  if (item) items.value = new Map(items.value).set(id, { ...item, ...change });
+}
+
+export async function fetchImage(id: number): Promise<void> {
+  remember([await getImage(id)]);
+}
+
+export function onImageEvent({ image_id, flagged_by, flag_note, reviewed_by }: ImageEvent): void {
+  patchImage(image_id, { flagged_by, flag_note, reviewed_by });
+}
+
+/** A new text needs a new look: the server takes the review away. */
+export function onCaptionSaved({ image_id, slot, text, revision, by }: CaptionEvent): void {
+  const item = items.value.get(image_id);
+  if (!item) return;
+  const isNewer = !slot && revision > item.revision;
+  const own = isNewer ? { caption: text, revision, captioned_by: by, claimed_by: null } : {};
+  patchImage(image_id, { ...own, reviewed_by: null, reviewed_at: null });
+}
