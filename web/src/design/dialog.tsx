@@ -7,8 +7,16 @@ import { Button } from "./button";
 import { ErrorState } from "./states";
 import "./dialog.css";
 
+interface DialogProps {
+  title: string;
+  onClose: () => void;
+  /** For what has two columns. */
+  wide?: boolean;
+  children: ComponentChildren;
+}
+
 /** A question in front of the page. Esc and the cross close it. */
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
+export function Dialog({ title, onClose, wide, children }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
@@ -16,12 +24,15 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     const before = document.activeElement;
     if (opened && !opened.open) opened.showModal();
     opened?.querySelector<HTMLElement>("[autofocus]")?.focus();
-    return () => before instanceof HTMLElement && before.focus();
+    return () => {
+      opened?.close(); // while it is open, nothing behind it takes the focus
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return (
     <dialog
       ref={box}
-      class="dialog"
+      class={wide ? "dialog wide" : "dialog"}
       aria-labelledby={titleId}
       onCancel={(event) => {
         event.preventDefault();

@@ -1,4 +1,4 @@
-import { Play, RotateCcw, Square, X } from "lucide-preact";
+import { Play, RotateCcw, Square, Undo2, X } from "lucide-preact";
 import { resumeJob, retryJob, startJob, stopJob } from "../api/calls";
 import { asApiError } from "../api/http";
 import type { Job } from "../api/types";
@@ -6,6 +6,7 @@ import { Button } from "../design/button";
 import { Progress } from "../design/progress";
 import { ErrorState } from "../design/states";
 import { toast } from "../design/toast";
+import { isUndoable, undo, undoVerb } from "../state/edits";
 import { acceptJob, useJob } from "../state/jobs";
 import { useAction } from "../state/resource";
 import { fractionDone, isActive, jobWord, progressText, timeLeft } from "../text/words";
@@ -55,14 +56,21 @@ function StopButtons({ job, small }: { job: Job; small: boolean }) {
   );
 }
 
-/** What can be done about a job in its state: stop, resume, retry. */
+function UndoButton({ job, small }: { job: Job; small: boolean }) {
+  const action = useAction(() => undo(job.id));
+  return <Button small={small} icon={Undo2} busy={action.busy} onClick={() => action.run()}>{undoVerb(job)}</Button>;
+}
+
+/** What can be done about a job in its state: stop, resume, retry, take back. */
 export function JobButtons({ job, small = false }: { job: Job; small?: boolean }) {
   const resume = useJobCall(() => resumeJob(job.id));
   const retry = useJobCall(() => retryJob(job.id));
   if (isActive(job.state)) return <StopButtons job={job} small={small} />;
-  if (job.state === "succeeded") return null;
+  const back = isUndoable(job) && <UndoButton job={job} small={small} />;
+  if (job.state === "succeeded") return <>{back}</>;
   return (
     <>
+      {back}
       {job.resumable && <Button small={small} kind="primary" icon={Play} busy={resume.busy} onClick={resume.run}>Resume</Button>}
       <Button small={small} icon={RotateCcw} busy={retry.busy} onClick={retry.run}>Retry</Button>
     </>

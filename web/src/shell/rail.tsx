@@ -4,6 +4,7 @@ import {
   ChartScatter,
   Ellipsis,
   Images,
+  LayoutGrid,
   LayoutList,
   ListChecks,
   type LucideIcon,
@@ -43,6 +44,7 @@ const COMMON: PlaceLink[] = [
 function placesOf(dataset: string): PlaceLink[] {
   return [
     { href: datasetPath(dataset), icon: LayoutList, name: "Overview" },
+    { href: datasetPath(dataset, "images"), icon: LayoutGrid, name: "Images" },
     { href: datasetPath(dataset, "caption"), icon: PencilLine, name: "Caption" },
     { href: datasetPath(dataset, "prepare"), icon: Split, name: "Prepare" },
     { href: datasetPath(dataset, "train"), icon: TrendingUp, name: "Train" },
@@ -71,7 +73,7 @@ function BottomBar({ places }: { places: PlaceLink[] }) {
   const here = path.value;
   useEffect(() => setOpen(false), [here]);
   const first = places.length > 0
-    ? [DATASETS, ...places.filter((place) => ["Overview", "Caption", "Search"].includes(place.name))]
+    ? [DATASETS, ...places.filter((place) => ["Overview", "Images", "Caption", "Search"].includes(place.name))]
     : [DATASETS, ...COMMON.slice(0, 2)];
   const rest = [...places, ...COMMON].filter((place) => !first.includes(place));
   return (

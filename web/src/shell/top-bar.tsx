@@ -14,6 +14,7 @@ import "./top-bar.css";
 const PAGE_NAMES: Record<Route["page"], string> = {
   datasets: "Datasets",
   overview: "Overview",
+  images: "Images",
   caption: "Caption",
   prepare: "Prepare",
   train: "Train",

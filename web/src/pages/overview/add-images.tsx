@@ -1,39 +1,35 @@
-import { FolderUp, ImagePlus, Upload as UploadIcon } from "lucide-preact";
+import { FolderUp, ImagePlus, Play, Upload as UploadIcon } from "lucide-preact";
 import { useRef, useState } from "preact/hooks";
 import type { Job } from "../../api/types";
 import { Button } from "../../design/button";
 import { Card } from "../../design/card";
 import { Progress } from "../../design/progress";
-import { ErrorState } from "../../design/states";
+import { ErrorState, Notice } from "../../design/states";
 import { Table } from "../../design/table";
-import { JobError, JobProgress } from "../../jobs/job-parts";
-import { useJob } from "../../state/jobs";
-import { forgetUpload, type Upload, uploadImages, uploadOf } from "../../state/uploads";
-import { droppedFiles } from "../../text/files";
+import { JobButtons, JobError, JobProgress } from "../../jobs/job-parts";
+import { type Imported, summed, type Taken } from "../../state/batches";
+import { jobById, useJob } from "../../state/jobs";
+import { forgetUpload, isSending, type Phase, resumeUpload, type Upload, uploadImages, uploadOf } from "../../state/uploads";
+import { droppedFiles, type Incoming, pickedFiles } from "../../text/files";
 import { bytes, count, countOf } from "../../text/format";
+import { isActive } from "../../text/words";
 import "./add-images.css";
 
-interface IngestResult {
-  added?: number;
-  duplicates?: number | unknown[];
-  rejected?: { name: string; reason: string }[];
-}
-
-/** What an ingest did: numbers, and each refused file with its reason. */
-export function IngestReport({ job }: { job: Job }) {
-  const { added = 0, duplicates = 0, rejected = [] } = (job.result ?? {}) as IngestResult;
-  const repeated = Array.isArray(duplicates) ? duplicates.length : duplicates;
+/** What an upload did: numbers, and each refused file with its reason. */
+function TakenReport({ of, known }: { of: Taken; known: number }) {
+  const reasons = [...of.reasons, ...(of.captions?.reasons ?? [])].slice(0, 100);
   return (
     <div class="stack small">
       <div class="upload-counts">
-        <div><b>{count(added)}</b><span>added</span></div>
-        <div><b>{count(repeated)}</b><span>already there</span></div>
-        <div><b>{count(rejected.length)}</b><span>rejected</span></div>
+        <div><b>{count(of.added)}</b><span>added</span></div>
+        <div><b>{count(of.duplicates + known)}</b><span>already there</span></div>
+        <div><b>{count(of.rejected)}</b><span>rejected</span></div>
       </div>
-      {rejected.length > 0 && (
+      {of.captions && <CaptionsReport of={of.captions} />}
+      {reasons.length > 0 && (
         <div class="rejected">
           <Table name="Rejected files" columns={[{ title: "File" }, { title: "Reason" }]}>
-            {rejected.map((one, index) => (
+            {reasons.map((one, index) => (
               <tr key={index}><td>{one.name}</td><td>{one.reason}</td></tr>
             ))}
           </Table>
@@ -43,35 +39,102 @@ export function IngestReport({ job }: { job: Job }) {
   );
 }
 
-function IngestJob({ id }: { id: string }) {
-  const job = useJob(id);
-  if (!job) return null;
-  if (job.state === "succeeded") return <IngestReport job={job} />;
-  if (job.state === "failed") return <JobError job={job} />;
-  return <JobProgress job={job} />;
+/** The same of a single job. */
+export const IngestReport = ({ job }: { job: Job }) => <TakenReport of={summed([job])} known={0} />;
+
+function CaptionsReport({ of }: { of: Imported }) {
+  const parts = [
+    `${countOf(of.written, "caption")} imported`,
+    of.unchanged > 0 && `${count(of.unchanged)} unchanged`,
+    of.unmatched > 0 && `${countOf(of.unmatched, "name")} without an image`,
+    of.rejected > 0 && `${count(of.rejected)} rejected`,
+  ].filter(Boolean);
+  return (
+    <>
+      <p class="muted">{parts.join(", ")}.</p>
+      {of.kept > 0 && (
+        <Notice>
+          {countOf(of.kept, "image")} kept the captions typed here. To write over them, use “Captions from a file”.
+        </Notice>
+      )}
+    </>
+  );
 }
+
+/** Keeps a job current. */
+function Watch({ id }: { id: string }) {
+  useJob(id);
+  return null;
+}
+
+/** All jobs of an upload as one. */
+function Taking({ of }: { of: Upload }) {
+  const jobs = of.jobs.map(jobById).filter((job) => job !== undefined);
+  const sum = summed(jobs);
+  const isOver = of.phase === "done" && jobs.every((job) => !isActive(job.state));
+  const ended = jobs.filter((job) => job.state === "failed" || job.state === "stopped");
+  return (
+    <>
+      {of.jobs.map((id) => <Watch key={id} id={id} />)}
+      {!isOver && jobs.length > 0 && (
+        <>
+          <Progress value={sum.total > 0 ? sum.done / sum.total : null} label="Taking in" />
+          <p class="muted num">Taken in: {count(sum.done)} of {countOf(Math.max(sum.total, of.files - of.known), "file")}</p>
+        </>
+      )}
+      {ended.map((job) => (
+        <div class="stack small" key={job.id}>
+          {job.state === "failed" ? <JobError job={job} /> : <JobProgress job={job} />}
+          <div class="row"><JobButtons job={job} small /></div>
+        </div>
+      ))}
+      {isOver && ended.length === 0 && <TakenReport of={sum} known={of.known} />}
+    </>
+  );
+}
+
+const SAID: Record<Phase, string> = {
+  sending: "Sending",
+  pausing: "The server does not answer; trying again. Sent so far of",
+  offline: "Sent so far of",
+  failed: "Sent so far of",
+  taking: "Sent. The captions follow when the images are in. Sent of",
+  done: "Sent",
+};
 
 function UploadState({ datasetId, of }: { datasetId: string; of: Upload }) {
   const fraction = of.total_bytes > 0 ? of.sent_bytes / of.total_bytes : 0;
   return (
     <div class="stack small" aria-live="polite">
-      {!of.isDone && (
+      {of.phase !== "done" && (
         <>
           <Progress value={fraction} label="Upload" />
           <p class="muted num">
-            Sending {countOf(of.files, "file")}: {bytes(of.sent_bytes)} of {bytes(of.total_bytes)}
+            {SAID[of.phase]} {countOf(of.files, "file")}: {bytes(of.sent_bytes)} of {bytes(of.total_bytes)}
+            {of.known > 0 && `, ${count(of.known)} were there already`}
           </p>
         </>
       )}
-      {of.error && <ErrorState problem={of.error} datasetId={datasetId} onRetry={() => forgetUpload(datasetId)} />}
-      {of.jobs.map((id) => <IngestJob key={id} id={id} />)}
+      {of.phase === "offline" && (
+        <Notice>
+          <p>The connection was lost. What has arrived is safe and is not sent again.</p>
+          <div class="row">
+            <Button small kind="primary" icon={Play} onClick={() => void resumeUpload(datasetId)}>Resume upload</Button>
+            <Button small onClick={() => forgetUpload(datasetId)}>Drop the rest</Button>
+          </div>
+        </Notice>
+      )}
+      {of.phase === "failed" && of.error && (
+        <ErrorState problem={of.error} datasetId={datasetId} onRetry={() => void resumeUpload(datasetId)} />
+      )}
+      <Taking of={of} />
     </div>
   );
 }
 
-function Picker({ name, isFolder, onFiles }: { name: string; isFolder?: boolean; onFiles: (files: File[]) => void }) {
+function Picker({ name, isFolder, onFiles }: { name: string; isFolder?: boolean; onFiles: (files: Incoming[]) => void }) {
   const input = useRef<HTMLInputElement>(null);
-  const folder = isFolder ? { webkitdirectory: true } : { accept: "image/*,.zip,application/zip" };
+  const folder = isFolder ? { webkitdirectory: true } : { accept: "image/*,.zip,application/zip,.txt,.caption,.csv,.jsonl" };
   return (
     <>
       <Button kind={isFolder ? "quiet" : "secondary"} icon={isFolder ? FolderUp : UploadIcon} onClick={() => input.current?.click()}>
@@ -86,7 +149,7 @@ function Picker({ name, isFolder, onFiles }: { name: string; isFolder?: boolean;
         aria-label={isFolder ? "Image folder" : "Image files"}
         {...folder}
         onChange={(event) => {
-          onFiles([...(event.currentTarget.files ?? [])]);
+          onFiles(pickedFiles(event.currentTarget.files ?? []));
           event.currentTarget.value = "";
         }}
       />
@@ -98,9 +161,8 @@ function Picker({ name, isFolder, onFiles }: { name: string; isFolder?: boolean;
 export function AddImages({ datasetId }: { datasetId: string }) {
   const [isOver, setOver] = useState(false);
   const upload = uploadOf(datasetId);
-  const isSending = upload !== undefined && !upload.isDone;
-  const send = (files: File[]) => {
-    if (files.length > 0 && !isSending) void uploadImages(datasetId, files);
+  const send = (files: Incoming[]) => {
+    if (files.length > 0 && !isSending(upload)) void uploadImages(datasetId, files);
   };
   return (
     <Card title="Add images" id="add">
@@ -119,7 +181,7 @@ export function AddImages({ datasetId }: { datasetId: string }) {
           }}
         >
           <ImagePlus size={24} strokeWidth={1.5} aria-hidden />
-          <p>Drop images, folders or a zip here.</p>
+          <p>Drop images, folders or a zip here. Captions in .txt files beside the images come along.</p>
           <div class="row">
             <Picker name="Choose files" onFiles={send} />
             <Picker name="Choose a folder" isFolder onFiles={send} />

@@ -12,11 +12,11 @@ import { useAction } from "../../state/resource";
 import { count, countOf } from "../../text/format";
 
 interface ImportResult {
-  matched?: number;
+  written?: number;
   unchanged?: number;
   unmatched?: string[];
   unmatched_count?: number;
-  rejected?: { line: number | null; reason: string }[];
+  rejected?: { line: number | null; name?: string; reason: string }[];
   rejected_count?: number;
 }
 
@@ -30,13 +30,13 @@ function Unmatched({ names, total }: { names: string[]; total: number }) {
 }
 
 function ImportReport({ result }: { result: ImportResult }) {
-  const { matched = 0, unchanged = 0, unmatched = [], rejected = [] } = result;
+  const { written = 0, unchanged = 0, unmatched = [], rejected = [] } = result;
   const lost = result.unmatched_count ?? unmatched.length;
   const refused = result.rejected_count ?? rejected.length;
   return (
     <div class="stack small">
       <div class="upload-counts">
-        <div><b>{count(matched)}</b><span>imported</span></div>
+        <div><b>{count(written)}</b><span>imported</span></div>
         <div><b>{count(unchanged)}</b><span>unchanged</span></div>
         <div><b>{count(lost)}</b><span>unmatched</span></div>
         <div><b>{count(refused)}</b><span>rejected</span></div>
@@ -44,9 +44,9 @@ function ImportReport({ result }: { result: ImportResult }) {
       {lost > 0 && <Unmatched names={unmatched} total={lost} />}
       {rejected.length > 0 && (
         <div class="rejected">
-          <Table name="Rejected rows" columns={[{ title: "Line", right: true }, { title: "Reason" }]}>
+          <Table name="Rejected rows" columns={[{ title: "Line", right: true }, { title: "Name" }, { title: "Reason" }]}>
             {rejected.map((one, index) => (
-              <tr key={index}><td class="right num">{one.line ?? "-"}</td><td>{one.reason}</td></tr>
+              <tr key={index}><td class="right num">{one.line || "-"}</td><td>{one.name}</td><td>{one.reason}</td></tr>
             ))}
           </Table>
         </div>
@@ -74,7 +74,7 @@ export function ImportCaptions({ datasetId }: { datasetId: string }) {
   const [jobId, setJobId] = useState<string | null>(null);
   const action = useAction(async (file: File) => setJobId(acceptJob((await send(datasetId, file)).job).id));
   return (
-    <Card title="Captions from a file" text="CSV with filepath and title (or image and caption), JSONL, or a zip of .txt files.">
+    <Card title="Captions from a file" text="CSV with filepath and title (or image and caption), JSONL, or a zip of .txt files, one caption a line. Captions that differ are written over; the history keeps them.">
       <div class="stack small">
         <div class="row">
           <Button icon={FileUp} busy={action.busy} onClick={() => input.current?.click()}>Import captions</Button>
@@ -85,7 +85,7 @@ export function ImportCaptions({ datasetId }: { datasetId: string }) {
           type="file"
           tabIndex={-1}
           aria-label="Captions file"
-          accept=".csv,.tsv,.txt,.jsonl,.zip"
+          accept=".csv,.tsv,.txt,.caption,.jsonl,.ndjson,.json,.zip"
           onChange={(event) => {
             const [file] = event.currentTarget.files ?? [];
             if (file) action.run(file);

@@ -1,6 +1,6 @@
-import { Download, FileDown, Pencil, Trash2 } from "lucide-preact";
+import { FileDown, Pencil, Trash2 } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { datasetExport, datasetFile, deleteDataset, renameDataset } from "../../api/calls";
+import { datasetFile, deleteDataset, renameDataset } from "../../api/calls";
 import type { Dataset } from "../../api/types";
 import { Button } from "../../design/button";
 import { Card } from "../../design/card";
@@ -18,9 +18,11 @@ import { useTitle } from "../../state/title";
 import { JobWatch } from "../../jobs/job-parts";
 import { kindWord } from "../../text/words";
 import { AddImages } from "./add-images";
+import { ExportMenu } from "./export-menu";
 import { Gallery } from "./gallery";
 import { ImportCaptions } from "./import-captions";
 import { Steps } from "./steps";
+import { TeamCard } from "./team";
 
 const FILES = ["index.csv", "train_original.csv", "val.csv", "train.csv"];
 
@@ -59,7 +61,7 @@ function DatasetActions({ dataset }: { dataset: Resource<Dataset> }) {
   const close = () => setOpen(null);
   return (
     <>
-      <Button icon={Download} href={datasetExport(known.id)} download>Export</Button>
+      <ExportMenu datasetId={known.id} />
       <Button kind="quiet" icon={Pencil} label="Rename dataset" onClick={() => setOpen("rename")} />
       <Button kind="quiet" icon={Trash2} label="Delete dataset" onClick={() => setOpen("delete")} />
       {open === "rename" && <RenameDialog dataset={dataset} onClose={close} />}
@@ -120,7 +122,8 @@ export function OverviewPage({ id }: { id: string }) {
             <Steps dataset={data} />
             <div class="columns wide-left">
               <div class="stack">
-                {data.counts.images > 0 && <Gallery datasetId={id} />}
+                {data.counts.images > 0 && <Gallery datasetId={id} total={data.counts.images} />}
+                {data.counts.images > 0 && <TeamCard datasetId={id} />}
                 {data.counts.images === 0 && <AddImages datasetId={id} />}
               </div>
               <div class="stack">

@@ -133,7 +133,7 @@ export function SearchPage({ id }: { id: string }) {
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(([file]) => file && setPicture(file));
+        if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(([first]) => first && setPicture(first.file));
       }}
     >
       <h1 class="unseen">Search {dataset.data?.name}</h1>
