@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way
+.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way bench-captions chaos
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -39,6 +39,12 @@ minio:
 
 bench-way: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m bench.way $(ARGS)
+
+chaos: $(VENV)/.test
+	@$(BIN)/python -m tests.system.chaos $(ARGS)
+
+bench-captions: $(VENV)/.test web/dist/.built
+	@$(BIN)/python -m bench.captions $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,14 @@
+"""Nothing lost: captioners with outboxes, parts that are killed, and a check of the whole history.
+
+    outbox.py      what a browser keeps of captions that are not yet known to be saved (pure)
+    tab.py         a browser tab: its outbox at work, over HTTP and Socket.IO, through the proxy
+    captioner.py   a person at a tab: types, takes away, undoes, claims, crashes and comes back
+    proxy.py       the bad line between tabs and API: cuts and stalls connections
+    killer.py      kills, stops and pauses parts of the running stack
+    history.py     what happened, as an observer notes it; what the database holds at the end
+    checker.py     whether the two agree (pure)
+    stage.py       the running stack, its images and people
+    story.py       all of it together
+
+`python -m tests.system.chaos --seconds 300 --seed 7` runs it alone.
+"""

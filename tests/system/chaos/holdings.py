@@ -1,0 +1,107 @@
+"""Reads what the service holds: straight from its database and its artifact store, and as the API says."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from common.csvfiles import read_rows
+from common.db import SessionFactory, open_engine, reader_factory
+from common.jobs import ACTIVE
+from common.schema import CaptionRevision, ExtraCaption, Image, Job, now
+from tests.system.chaos.history import Head, Holdings, Revision
+from tests.system.chaos.stage import Stage
+
+INDEX_TIMEOUT_S = 15.0
+
+
+class Ledger:
+    """The books of one dataset of a stack."""
+
+    def __init__(self, stage: Stage, dataset_id: str) -> None:
+        self._readers: SessionFactory = reader_factory(open_engine(stage.database_url))
+        self._stack, self._dataset_id = stage.stack, dataset_id
+        self._index_csv = stage.stack.data_dir / "datasets" / dataset_id / "index.csv"
+
+    def read(self) -> Holdings:
+        """Everything, as soon as the stored index.csv is right or INDEX_TIMEOUT_S have passed."""
+        with self._readers() as session:
+            revisions, heads = self._revisions(session), self._heads(session)
+            paths = {
+                image.id: f"images/{image.sha256}.{image.ext}" for image in self._images(session)
+            }
+            last_saved = session.scalar(select(func.max(CaptionRevision.created_at)))
+        expected = sorted((paths[head.image_id], head.text) for head in heads if head.text)
+        served = read_rows(
+            self._stack.http.get(f"/datasets/{self._dataset_id}/files/index.csv").content
+        )
+        until = time.monotonic() + INDEX_TIMEOUT_S
+        stored = self._stored()
+        while sorted(stored) != expected and time.monotonic() < until:
+            time.sleep(0.05)
+            stored = self._stored()
+        lag_s = 0.0
+        if last_saved is not None:
+            lag_s = max(0.0, self._index_csv.stat().st_mtime - last_saved.timestamp())
+        return Holdings(revisions, heads, paths, stored, served, lag_s, self._stuck())
+
+    def _stored(self) -> list[tuple[str, str]]:
+        return read_rows(self._index_csv.read_bytes()) if self._index_csv.exists() else []
+
+    def _images(self, session: Session) -> list[Image]:
+        wanted = select(Image).where(Image.dataset_id == self._dataset_id).order_by(Image.id)
+        return list(session.scalars(wanted))
+
+    def _revisions(self, session: Session) -> list[Revision]:
+        return [
+            Revision(
+                image_id=row.image_id,
+                slot=row.slot,
+                revision=row.revision,
+                text=row.text,
+                author=row.author,
+                client_id=row.client_id,
+                saved_s=row.created_at.timestamp(),
+            )
+            for row in session.scalars(select(CaptionRevision).order_by(CaptionRevision.id))
+        ]
+
+    def _heads(self, session: Session) -> list[Head]:
+        first = [
+            Head(image.id, 0, image.revision, image.caption, image.captioned_by)
+            for image in self._images(session)
+        ]
+        others = session.scalars(select(ExtraCaption))
+        return first + [
+            Head(each.image_id, each.slot, each.revision, each.text, each.author) for each in others
+        ]
+
+    def _stuck(self) -> list[str]:
+        """Jobs that have not ended; uncaptioned images that are not served once all claims are over."""
+        with self._readers() as session:
+            jobs = session.scalars(select(Job).where(Job.state.in_(ACTIVE))).all()
+            last = session.scalar(
+                select(func.max(Image.claim_until)).where(Image.caption.is_(None))
+            )
+            uncaptioned = {image.id for image in self._images(session) if image.caption is None}
+        if last is not None:
+            time.sleep(max(0.0, (last - now()) / timedelta(seconds=1) + 0.1))
+        found = [f"job {job.id} ({job.kind}) is still {job.state}" for job in jobs]
+        served = self._serve_all(len(uncaptioned))
+        if served != uncaptioned:
+            found.append(f"images {sorted(uncaptioned ^ served)} are uncaptioned and not served")
+        return found
+
+    def _serve_all(self, count: int) -> set[int]:
+        """Claim as often as there are images, each time as another tab."""
+        served = set()
+        for _ in range(count + 1):
+            path = f"/datasets/{self._dataset_id}/claim"
+            item = self._stack.call("POST", path, params={"holder": secrets.token_hex(8)})
+            if item is not None:
+                served.add(int(item["id"]))
+        return served

@@ -1,0 +1,161 @@
+"""Accidents of the running stack: which happen when, and how each is brought about."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import psutil
+
+from tests.servers import Server
+from tests.system.chaos.proxy import BadLine
+
+HANG_S = 5.0
+VICTIM_WAIT_S = 20.0
+SAVE_WAIT_S = 3.0
+
+
+class Accident(NamedTuple):
+    """at_s: seconds after the beginning; for_s: how long, for those that last.
+
+    late_s: how long after a caption went through to the API, so that it is struck on its way.
+    """
+
+    at_s: float
+    kind: str
+    for_s: float
+    late_s: float
+
+
+CAPTIONS_WORKER = "captions worker killed"
+KINDS = (
+    CAPTIONS_WORKER,
+    "Redis killed",
+    "Redis stopped",
+    "Redis hangs",
+    "API killed",
+    "API's process killed",
+    "all workers killed",
+    "network away",
+)
+RESTART_POSTGRES = "PostgreSQL restarted"
+
+
+def plan_accidents(seed: str, seconds: float, postgres: bool = False) -> list[Accident]:
+    """Each kind in turn, in an order and at moments that the seed decides; none in the last 2 s.
+
+    The captions worker comes three times as often: what it does must be whole.
+    """
+    dice = random.Random(f"{seed}:accidents")
+    kinds = (*KINDS, RESTART_POSTGRES) if postgres else KINDS
+    planned: list[Accident] = []
+    bag: list[str] = []
+    at_s = dice.uniform(1.0, 2.0)
+    while at_s < seconds - 2.0:
+        if not bag:
+            bag = [*kinds, CAPTIONS_WORKER, CAPTIONS_WORKER]
+            dice.shuffle(bag)
+        late_s = dice.uniform(0.0, 0.04)
+        planned.append(Accident(at_s, bag.pop(), dice.uniform(0.5, HANG_S), late_s))
+        at_s += dice.uniform(1.0, 6.0)
+    return planned
+
+
+class Killer:
+    """Does what was planned to the stack with this process id, to its line and its database."""
+
+    def __init__(self, stack_pid: int, line: BadLine, database: Server | None) -> None:
+        self._stack = psutil.Process(stack_pid)
+        self._line, self._database = line, database
+        self.done: Counter[str] = Counter()
+        self.log: list[tuple[float, str]] = []
+
+    def run(self, planned: list[Accident]) -> None:
+        """One accident after the other, each at its time or as soon as its victim is there."""
+        began = time.monotonic()
+        for accident in planned:
+            time.sleep(max(0.0, began + accident.at_s - time.monotonic()))
+            self._bring_about(accident)
+
+    def _bring_about(self, accident: Accident) -> None:
+        self.done[accident.kind] += 1
+        victim = self._find(VICTIMS[accident.kind]) if accident.kind in VICTIMS else None
+        self._line.save_passed.clear()
+        self._line.save_passed.wait(SAVE_WAIT_S)
+        time.sleep(accident.late_s)
+        self.log.append((time.time(), accident.kind))
+        if accident.kind == "network away":
+            self._line.go_offline(accident.for_s)
+        elif accident.kind == RESTART_POSTGRES and self._database is not None:
+            self._database.stop()
+            self._database.start()
+        elif victim is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):  # its parent was killed just before
+                _hurt(victim, accident)
+
+    def _find(self, is_wanted: Callable[[psutil.Process], bool]) -> psutil.Process:
+        """A running process of the stack; waits for one that is being started again."""
+        until = time.monotonic() + VICTIM_WAIT_S
+        while time.monotonic() < until:
+            for process in self._stack.children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if process.status() != psutil.STATUS_ZOMBIE and is_wanted(process):
+                        return process
+            time.sleep(0.1)
+        raise AssertionError(f"a part was not started again within {VICTIM_WAIT_S:.0f} s")
+
+
+def _hurt(victim: psutil.Process, accident: Accident) -> None:
+    if accident.kind == "Redis hangs":
+        victim.send_signal(signal.SIGSTOP)
+        time.sleep(accident.for_s)
+        victim.send_signal(signal.SIGCONT)
+    elif accident.kind == "Redis stopped":
+        victim.terminate()
+    else:
+        victim.kill()
+
+
+def _is_redis(process: psutil.Process) -> bool:
+    return bool(process.name().startswith(("redis", "valkey")))
+
+
+def _is_api(process: psutil.Process) -> bool:
+    return _is_first("api.serve", process)
+
+
+def _is_api_process(process: psutil.Process) -> bool:
+    """gunicorn's worker, which its master starts again."""
+    return "api.serve" in process.cmdline() and not _is_api(process)
+
+
+def _is_fleet(process: psutil.Process) -> bool:
+    return _is_first("fleet", process)
+
+
+def _is_first(word: str, process: psutil.Process) -> bool:
+    """Whether it is the eldest process with this word in its command line."""
+    parent = process.parent()
+    return word in process.cmdline() and (parent is None or word not in parent.cmdline())
+
+
+def _is_captions_worker(process: psutil.Process) -> bool:
+    return "fleet" in process.cmdline() and any(
+        file.path.endswith("worker-captions.log") for file in process.open_files()
+    )
+
+
+VICTIMS: dict[str, Callable[[psutil.Process], bool]] = {
+    CAPTIONS_WORKER: _is_captions_worker,
+    "Redis killed": _is_redis,
+    "Redis stopped": _is_redis,
+    "Redis hangs": _is_redis,
+    "API killed": _is_api,
+    "API's process killed": _is_api_process,
+    "all workers killed": _is_fleet,
+}

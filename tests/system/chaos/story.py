@@ -1,0 +1,136 @@
+"""The whole story: captioners on a bad line, accidents, calm, and a look at what is left."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.chaos.captioner import Captioner
+from tests.system.chaos.checker import check
+from tests.system.chaos.history import History
+from tests.system.chaos.holdings import Ledger
+from tests.system.chaos.killer import plan_accidents
+from tests.system.chaos.stage import CAPTIONERS, FREE, OWN, SHARED, Plan, Stage, open_stage
+from tests.system.chaos.summary import summarise
+
+PAUSE_S = 0.5  # between two captions of a person
+SAVES_PER_S = 1.0  # at least, or the story tells nothing; about 20 on two cores
+RECOVERY_S = 60.0
+DRAIN_S = 60.0
+LIVE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of it. problems: empty when nothing was lost."""
+
+    problems: list[str]
+    summary: str
+
+
+def play(plan: Plan, folder: Path) -> Report:
+    """The story, in an empty folder. Takes `plan.seconds` and half a minute to a minute more."""
+    with open_stage(plan, folder) as stage:
+        return _Story(stage).play()
+
+
+class _Story:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._history = History()
+        self._dataset, images = stage.make_dataset()
+        (stage.folder / "tabs").mkdir()
+        self._people = [self._invite(number, images) for number in range(CAPTIONERS)]
+        self._problems: list[str] = []
+
+    def _invite(self, number: int, images: list[int]) -> Captioner:
+        """A person at a tab behind the bad line."""
+        name = f"person{number:02}"
+        first = FREE + SHARED + number * OWN
+        return Captioner(
+            name, self._stage.invite(name), self._stage.line.url, self._dataset,
+            self._stage.folder / "tabs", self._history, self._stage.plan.seed,
+            own=images[first : first + OWN], shared=images[FREE : FREE + SHARED],
+        )  # fmt: skip
+
+    def play(self) -> Report:
+        """Accidents, calm, a last round in which everything must work, the check."""
+        self._live()
+        self._stage.line.calm()
+        self._expect(self._stage.is_ready, RECOVERY_S, "the service has not come back")
+        began = time.monotonic()
+        self._drain()
+        drain_s = time.monotonic() - began
+        self._hear_each_other()
+        for person in self._people:
+            person.leave()
+        held = Ledger(self._stage, self._dataset).read()
+        if len(held.revisions) < self._stage.plan.seconds * SAVES_PER_S:
+            self._problems.append(f"only {len(held.revisions)} captions were saved at all")
+        problems = [*self._problems, *self._history.faults, *self._unread_faults()]
+        problems += check(self._history.attempts, self._history.claims, held)
+        return Report(problems, summarise(self._stage, self._history, drain_s, held.index_lag_s))
+
+    def _unread_faults(self) -> list[str]:
+        """Errors 500 of requests whose line was cut, so that nobody read the answer."""
+        log = (self._stage.stack.data_dir / "logs" / "api.log").read_text("utf-8", "replace")
+        found = re.findall(r"^((?:GET|PUT|POST) /\S+)\nTraceback.*(?:\n[ \t].*)+\n(.*)", log, re.M)
+        return [f"{request} failed in the API: {problem}" for request, problem in found]
+
+    def _live(self) -> None:
+        """Captioners at work among accidents."""
+        plan, over = self._stage.plan, threading.Event()
+        with ThreadPoolExecutor(CAPTIONERS) as pool:
+            work = [pool.submit(person.work, over, PAUSE_S) for person in self._people]
+            try:
+                began = time.monotonic()
+                self._stage.killer.run(plan_accidents(plan.seed, plan.seconds, plan.postgres))
+                time.sleep(max(0.0, began + plan.seconds - time.monotonic()))
+            except AssertionError as absent:
+                self._problems.append(str(absent))
+            finally:
+                over.set()
+                self._history.over_s = time.time()
+        for done in work:
+            done.result()
+
+    def _drain(self) -> None:
+        """Wait until every outbox is empty; what stays in one is found by the check."""
+        self._until(lambda: not any(person.tab.waiting for person in self._people), DRAIN_S)
+
+    def _hear_each_other(self) -> None:
+        """Once all is calm, everybody hears of everybody's caption by an event, without errors."""
+        until = time.monotonic() + LIVE_S
+        while deaf := self._deaf_to([self._people[0].type_last()], 0.5):
+            if time.monotonic() > until:
+                self._problems.append(f"no events reach {deaf} within {LIVE_S:.0f} s")
+                return
+        self._history.is_calm = True
+        last = [person.type_last() for person in self._people]
+        self._drain()
+        if deaf := self._deaf_to(last, 5.0):
+            self._problems.append(f"events to {deaf} were lost although all was calm")
+
+    def _deaf_to(self, client_ids: list[str], timeout_s: float) -> list[str]:
+        """Who has not heard of all these saves in time."""
+        self._until(lambda: all(each.tab.has_heard(client_ids) for each in self._people), timeout_s)
+        return [each.name for each in self._people if not each.tab.has_heard(client_ids)]
+
+    def _expect(self, true: Callable[[], bool], timeout_s: float, problem: str) -> None:
+        if not self._until(true, timeout_s):
+            self._problems.append(f"{problem} within {timeout_s:.0f} s")
+
+    @staticmethod
+    def _until(true: Callable[[], bool], timeout_s: float) -> bool:
+        """Whether it became true in time."""
+        until = time.monotonic() + timeout_s
+        while not true():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True

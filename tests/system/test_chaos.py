@@ -1,0 +1,25 @@
+"""Nothing that was typed is lost, doubled or overwritten, whatever part is killed; see tests/system/chaos."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.system.chaos.stage import Plan
+from tests.system.chaos.story import play
+
+
+@pytest.mark.parametrize(("seconds", "postgres"), [(60, False), (25, True)])
+def test_nothing_typed_is_lost_while_parts_are_killed_and_connections_cut(
+    tmp_path: Path, seconds: int, postgres: bool
+) -> None:
+    seed = secrets.token_hex(3)
+    again = (
+        f'make chaos ARGS="--seconds {seconds} --seed {seed}{" --postgres" if postgres else ""}"'
+    )
+    print(f"seed {seed}; again: {again}")
+    report = play(Plan(seconds, seed, postgres), tmp_path)
+    print(report.summary)
+    assert report.problems == [], f"{again}\n" + "\n".join(report.problems[:50])
