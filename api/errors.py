@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from pydantic import ValidationError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -44,6 +44,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, lambda problem: answer(_translated(problem)))
     app.register_error_handler(DataError, _unfit)
     app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(DisconnectionError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
     app.register_error_handler(ConnectionError, _broken_off)
     app.register_error_handler(Exception, _unexpected)
@@ -111,8 +112,9 @@ def _unfit(problem: DataError) -> Response:
     )
 
 
-def _database_away(problem: OperationalError | PoolTimeout) -> Response:
-    log.error("%s %s", request.method, request.path, exc_info=problem)
+def _database_away(problem: OperationalError | DisconnectionError | PoolTimeout) -> Response:
+    reason = (str(problem).splitlines() or [""])[0]
+    log.warning("%s %s: no database: %s", request.method, request.path, reason)
     return answer(
         Unavailable(
             "The database does not answer.",

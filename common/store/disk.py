@@ -66,6 +66,19 @@ def write_whole(path: Path, fill: Callable[[BinaryIO], object], attempts: int = 
                 raise
 
 
+def remove_folder(folder: Path, attempts: int = 20) -> None:
+    """Remove a folder, also while a writer that is in it takes its temporary file away. Raises OSError."""
+    for attempt in range(attempts):
+        try:
+            shutil.rmtree(folder)
+            return
+        except FileNotFoundError:
+            if not folder.exists():
+                return
+            if attempt == attempts - 1:
+                raise
+
+
 def copy_whole(source: BinaryIO, path: Path) -> None:
     """`write_whole` of a seekable stream's content."""
 

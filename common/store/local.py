@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from common.errors import InvalidInput, NotFound
-from common.store.disk import copy_whole, disk_errors, write_whole
+from common.store.disk import copy_whole, disk_errors, remove_folder, write_whole
 from common.store.interface import BINARY, ArtifactStat, ArtifactStore
 from common.store.keys import TEMPORARY_PREFIX, check_folder, check_key, key_fault
 
@@ -99,7 +99,7 @@ class LocalStore(ArtifactStore):
                 return 0
             os.rename(path, doomed)
             count = sum(1 for _ in self._walk(doomed, ""))
-            shutil.rmtree(doomed)
+            remove_folder(doomed)
         self._prune(path.parent)
         return count
 

@@ -70,6 +70,9 @@ def test_a_folder_goes_on_after_the_network_was_away_and_is_told_as_one(
     stack: Stack, page: Page, folder: Path
 ) -> None:
     dataset = open_dataset(stack, page, "Folder")
+    expect(
+        page.get_by_label("Image folder")
+    ).to_be_attached()  # a part of the page that comes later
     page.context.set_offline(True)
     page.get_by_label("Image folder").set_input_files(folder)
     expect(page.get_by_role("button", name="Resume upload")).to_be_visible()

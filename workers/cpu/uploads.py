@@ -77,8 +77,12 @@ def _result_before(ctx: JobContext) -> dict[str, Any] | None:
 def _closed(
     ctx: JobContext, uploads: list[dict[str, str]], result: dict[str, Any]
 ) -> dict[str, Any]:
-    """The result, kept before the uploads it was made from are dropped."""
-    ctx.save_checkpoint({"result": result})
+    """The result, kept before the uploads it was made from are dropped.
+
+    Raises LeaseLost when the job is another execution's by now: that one still needs the uploads.
+    """
+    with ctx.session() as session:
+        ctx.keep_checkpoint(session, {"result": result})
     for folder in {upload["key"].rsplit("/", 2)[0] for upload in uploads}:
         if folder.startswith("uploads/"):  # uploads/<token>/<number>/<name>, as the API stores them
             ctx.store.delete_prefix(folder)
