@@ -22,7 +22,7 @@ from api.parts import Parts, parts
 from api.schemas import DatasetPath
 from api.shapes import PREFIX
 from common.clip_tokens import MERGES, merges_file
-from common.schema import ExtraCaption, Image
+from common.schema import Dataset, ExtraCaption, Image
 from common.wording import count_wording
 
 words = APIBlueprint("words", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
@@ -42,12 +42,16 @@ def get_words(path: DatasetPath) -> Response:
     """Words and phrases of the dataset's captions, for autocompletion. At most some seconds old."""
     with parts().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
+    body = words_of(parts(), dataset)
+    return _fresh(Response(body, mimetype="application/json"), "private, no-cache")
+
+
+def words_of(made: Parts, dataset: Dataset) -> bytes:
+    """The JSON of `Words`; at most some seconds old."""
     state = (dataset.created_at, dataset.caption_seq)
-    made = parts()
-    body = made.remembered.get(
+    return made.remembered.get(
         f"words:{dataset.id}", state, lambda: _words(made, dataset.id), LEAST_S
     )
-    return _fresh(Response(body, mimetype="application/json"), "private, no-cache")
 
 
 @words.get("/tokenizer/merges.txt")
@@ -75,12 +79,13 @@ def _fresh(response: Response, cached: str) -> Response:
 
 def _words(made: Parts, dataset_id: str) -> bytes:
     with made.readers() as session:
-        found = count_wording(_newest_captions(session, dataset_id))
+        found = count_wording(newest_captions(session, dataset_id))
     shape = {"words": found.words, "phrases": found.phrases}
     return json.dumps(shape, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _newest_captions(session: Session, dataset_id: str) -> Iterator[str]:
+def newest_captions(session: Session, dataset_id: str) -> Iterator[str]:
+    """The captions of a dataset, the newest first ones first, then the newest of the others."""
     firsts = (
         select(Image.caption)
         .where(Image.dataset_id == dataset_id, Image.caption.is_not(None))

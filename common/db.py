@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -66,6 +66,17 @@ def session_factory(engine: Engine) -> SessionFactory:
 def reader_factory(engine: Engine) -> SessionFactory:
     """Sessions that only read: on SQLite they never wait for a writer."""
     return session_factory(engine.execution_options(read_only=True))
+
+
+def hold(session: Session, name: str) -> None:
+    """Wait until no other transaction holds this name, and hold it until this one ends.
+
+    For what lies outside the database. On SQLite all writing transactions wait for each other.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+    else:
+        session.execute(select(1))  # BEGIN IMMEDIATE goes before it
 
 
 def migrate(url: str) -> None:
