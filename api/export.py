@@ -26,6 +26,7 @@ MADE_BY = {
     "val.csv": "Split the captions first.",
     "train.csv": "Augment the captions first.",
 }
+LINEAGE = "train_lineage.jsonl"
 CSV_TYPE = "text/csv; charset=utf-8"
 
 
@@ -143,6 +144,25 @@ def _csv_entries(made: Parts, found: Contents) -> Iterator[Entry]:
         if made.store.exists(f"datasets/{found.dataset_id}/{name}"):
             data = _stored_csv(made, found.dataset_id, name)
             yield _text_entry(name, _with_moved_paths(data, moved))
+            if name == "train.csv" and (lineage := _lineage_of(made, found, data, moved)):
+                yield _text_entry(LINEAGE, lineage)
+
+
+def _lineage_of(
+    made: Parts, found: Contents, train_csv: bytes, moved: Mapping[str, str]
+) -> bytes | None:
+    """The lines of train_lineage.jsonl for the rows of train.csv that are in the archive.
+
+    None when there is none, or when it is that of another train.csv, written at this moment.
+    """
+    try:
+        data = made.store.get_bytes(f"datasets/{found.dataset_id}/{LINEAGE}")
+    except NotFound:
+        return None
+    rows, lines = read_rows(train_csv), data.splitlines(keepends=True)
+    if len(rows) != len(lines):
+        return None
+    return b"".join(line for (path, _), line in zip(rows, lines, strict=True) if path in moved)
 
 
 def _metadata(found: Contents, texts: Mapping[int, list[str]]) -> bytes:

@@ -1,4 +1,4 @@
-"""Flags and reviews: what people note about an image and its captions, one by one or many at once."""
+"""Flags, reviews and tags: what people note about an image and its captions, one by one or many at once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def put_review(path: ImagePath, body: ReviewChange) -> dict[str, Any]:
 
 @marks.post("/datasets/<dataset_id>/marks", responses={200: Marked, 400: Problem, 404: Problem})
 def mark_many(path: DatasetPath, body: Marks) -> dict[str, Any]:
-    """Flag or review many images of a dataset; of each one that is left out, the reason."""
+    """Flag, review or tag many images of a dataset; of each one that is left out, the reason."""
     skipped: list[dict[str, Any]] = []
     changed: list[Image] = []
     with parts().sessions() as session:
@@ -88,6 +88,8 @@ def _mark(
         changed = _review(session, image, extras, wanted.reviewed)
     if wanted.flagged is not None:
         changed = _flag(image, wanted.flagged, wanted.note) or changed
+    if wanted.tag is not None and (wanted.tag or None) != image.tag:
+        image.tag, changed = wanted.tag or None, True
     return changed
 
 
@@ -189,5 +191,6 @@ def _tell(image: Image) -> None:
         "flagged_by": image.flagged_by,
         "flag_note": image.flag_note,
         "reviewed_by": image.reviewed_by,
+        "tag": image.tag,
     }
     parts().events.image(image.dataset_id, data)

@@ -27,6 +27,7 @@ def one_line_or_none(text: str) -> str:
 
 
 Note = Annotated[str, Field(max_length=MAX_NOTE_CHARS), AfterValidator(one_line_or_none)]
+TagName = Annotated[str, Field(max_length=80), AfterValidator(one_line_or_none)]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1)]
 SlotRevision = Annotated[list[Revision], Field(min_length=2, max_length=2)]
 
@@ -47,18 +48,22 @@ class ReviewChange(Body):
 
 
 class Marks(Body):
-    """What to note of many images. revisions: of their first captions as they were shown."""
+    """What to note of many images. revisions: of their first captions as they were shown.
+
+    tag: the kind of picture that they are; "" takes it away.
+    """
 
     image_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_MARKED)]
     revisions: list[Revision] | None = None
     flagged: bool | None = None
     note: Note | None = None
     reviewed: bool | None = None
+    tag: TagName | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if self.flagged is None and self.reviewed is None:
-            raise ValueError("flagged or reviewed: one of them is needed")
+        if self.flagged is None and self.reviewed is None and self.tag is None:
+            raise ValueError("flagged, reviewed or tag: one of them is needed")
         if self.note is not None and not self.flagged:
             raise ValueError("a note goes with flagged: true")
         if self.revisions is not None and len(self.revisions) != len(self.image_ids):

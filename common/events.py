@@ -45,7 +45,7 @@ class Events:
         self.emit("caption", data, [f"dataset:{dataset_id}"])
 
     def image(self, dataset_id: str, data: dict[str, Any]) -> None:
-        """A flag or a review has changed: `{image_id, flagged_by, flag_note, reviewed_by}`."""
+        """A mark has changed: `{image_id, flagged_by, flag_note, reviewed_by, tag}`."""
         self.emit("image", data, [f"dataset:{dataset_id}"])
 
     def caption_conflict(self, dataset_id: str, data: dict[str, Any]) -> None:

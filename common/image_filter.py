@@ -14,9 +14,12 @@ from common.schema import ExtraCaption, Image, Suggestion
 MAX_TOKENS_ASKED = 10_000
 
 
-def _no_nul(text: str) -> str:
+def storable(text: str) -> str:
+    """The text, if a database can look for it. Raises ValueError."""
     if "\x00" in text:
         raise ValueError("it has a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it has half of a character (a lone surrogate)")
     return text
 
 
@@ -30,8 +33,8 @@ class ImageFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     status: Literal["captioned", "uncaptioned"] | None = None
-    q: Annotated[str, Field(max_length=200), AfterValidator(_no_nul)] | None = None
-    by: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_no_nul)] | None = None
+    q: Annotated[str, Field(max_length=200), AfterValidator(storable)] | None = None
+    by: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(storable)] | None = None
     flagged: bool | None = None
     reviewed: bool | None = None
     longer_than: Annotated[int, Field(ge=0, le=MAX_TOKENS_ASKED)] | None = None

@@ -29,6 +29,7 @@ QUEUES = (CAPTIONS, CPU, SEARCH, GPU, MAINTENANCE)
 SAVE_CAPTIONS = "captions.save"
 SEARCH_QUERY = "search.query"
 REFRESH_INDEX_CSV = "maintenance.refresh_index_csv"
+REFRESH_TRAIN_CSV = "maintenance.refresh_train_csv"
 REAP = "maintenance.reap"
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"

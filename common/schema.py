@@ -87,6 +87,9 @@ class Dataset(Base):
 
     changed_at: when it last counted. index_csv_seq: the change that the stored index.csv holds.
     stale_since: the first change that it does not hold; None while it holds all.
+    snapshot_id: the frozen captions of the newest split. variants_job_id: the augmentation whose
+    variants stand. The variants_... and train_... columns are to train.csv what those above are to
+    index.csv; train_rows: how many rows train.csv has, None while there is none.
     """
 
     __tablename__ = "datasets"
@@ -98,6 +101,13 @@ class Dataset(Base):
     index_csv_seq: Mapped[int] = mapped_column(BigInteger, default=-1)
     changed_at: Mapped[datetime | None]
     stale_since: Mapped[datetime | None]
+    snapshot_id: Mapped[str | None] = mapped_column(String(16))
+    variants_job_id: Mapped[str | None] = mapped_column(String(32))
+    variants_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    train_csv_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    variants_changed_at: Mapped[datetime | None]
+    variants_stale_since: Mapped[datetime | None]
+    train_rows: Mapped[int | None]
     defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
@@ -107,7 +117,8 @@ class Image(Base):
     caption: None while it has none. revision: how often it was written or taken away; 0: never.
     tokens: how many CLIP tokens the caption has, start and end included; None: not counted yet.
     claim_holder: which tab or token of `claimed_by` holds the claim. reviewed_by: who has found
-    all captions of the image right, as they stand now.
+    all captions of the image right, as they stand now. tag: the kind of picture that it is, by
+    which a split can be stratified.
     """
 
     __tablename__ = "images"
@@ -134,6 +145,7 @@ class Image(Base):
     flag_note: Mapped[str] = mapped_column(String(500), default="", server_default="")
     reviewed_by: Mapped[str | None] = mapped_column(String(80))
     reviewed_at: Mapped[datetime | None]
+    tag: Mapped[str | None] = mapped_column(String(80))
     __table_args__ = (
         UniqueConstraint("dataset_id", "sha256"),
         Index("ix_images_dataset_id", "dataset_id", "id"),
@@ -244,6 +256,43 @@ class Suggestion(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     dismissed_by: Mapped[str | None] = mapped_column(String(80))
     __table_args__ = (UniqueConstraint("image_id", "text_sha256"),)
+
+
+class Variant(Base):
+    """Another way to say a caption, proposed by an augmentation and judged by people.
+
+    source_revision, source_text: of the caption as it stands in the split's snapshot. proposed:
+    what the augmentation wrote; text: that, or what a person made of it (state "edited").
+    score: how near in meaning, -1..1, None where the method has none. reasons: why it is doubted;
+    is_doubted: whether there are any, to find them by.
+    state: proposed, accepted, edited or rejected; all but the last stand in train.csv.
+    job_id: the augmentation that proposed it last. Rows of an earlier one are kept only where
+    somebody decided: they are remembered, not shown, until the same words are proposed again.
+    """
+
+    __tablename__ = "variants"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    job_id: Mapped[str] = mapped_column(String(32))
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), index=True)
+    slot: Mapped[int]
+    source_revision: Mapped[int]
+    source_text: Mapped[str] = mapped_column(Text)
+    proposed: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(String(16))
+    model: Mapped[str | None] = mapped_column(String(300))
+    seed: Mapped[int]
+    score: Mapped[float | None]
+    reasons: Mapped[list[str]] = mapped_column(JSON, default=list)
+    is_doubted: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(String(16), default="proposed")
+    decided_by: Mapped[str | None] = mapped_column(String(80))
+    decided_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_variants_dataset_job", "dataset_id", "job_id", "id"),
+        {"sqlite_autoincrement": True},  # a late decision must never meet another variant's id
+    )
 
 
 class Job(Base):

@@ -13,6 +13,7 @@ from common.queue import (
     MAINTENANCE,
     REAP,
     REFRESH_INDEX_CSV,
+    REFRESH_TRAIN_CSV,
     SWEEP_STORE,
     celery_config,
 )
@@ -20,7 +21,7 @@ from common.settings import load_settings
 from workers import shutdown
 from workers.presence import WorkerPresence
 
-INDEX_CSV_EVERY_S = 1.0
+CSV_EVERY_S = 1.0
 SWEEP_EVERY_S = 6 * 3600.0
 COUNT_TOKENS_EVERY_S = 60.0
 
@@ -35,7 +36,8 @@ def create_app() -> Celery:
     made.conf.update(celery_config(settings))
     made.conf.beat_schedule = {
         "reap": _every(REAP, settings.reap_every_s),
-        "index.csv": _every(REFRESH_INDEX_CSV, INDEX_CSV_EVERY_S),
+        "index.csv": _every(REFRESH_INDEX_CSV, CSV_EVERY_S),
+        "train.csv": _every(REFRESH_TRAIN_CSV, CSV_EVERY_S),
         "store": _every(SWEEP_STORE, SWEEP_EVERY_S),
         "tokens": _every(COUNT_TOKENS, COUNT_TOKENS_EVERY_S),
     }

@@ -1,4 +1,4 @@
-"""What beat asks for: the reaper, and index.csv files that lag behind."""
+"""What beat asks for: the reaper, and index.csv and train.csv files that lag behind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from sqlalchemy import case, or_, select, update
 from common import jobs
 from common.caption_rows import index_rows
 from common.csvfiles import write_rows
-from common.queue import COUNT_TOKENS, REAP, REFRESH_INDEX_CSV, SWEEP_STORE
+from common.queue import COUNT_TOKENS, REAP, REFRESH_INDEX_CSV, REFRESH_TRAIN_CSV, SWEEP_STORE
 from common.schema import Dataset, now
 from workers.app import app
 from workers.runner import send_quietly, settle_followers
 from workers.services import Services, services
 from workers.token_counts import fill_missing
+from workers.train_csv import stale_datasets, write_train_csv
 
 RESEND_AFTER_S = 60.0
 QUIET_S = 0.5  # index.csv is written when nothing was saved for so long
@@ -79,6 +80,17 @@ def write_index_csv(parts: Services, dataset_id: str) -> None:
                 stale_since=case((Dataset.caption_seq > seq, now()), else_=None),
             )
         )
+
+
+@app.task(name=REFRESH_TRAIN_CSV)
+def refresh_train_csv() -> None:
+    """Write the train.csv of each dataset whose variants were decided on since it was written."""
+    parts = services()
+    with parts.readers() as session:
+        stale = stale_datasets(session)
+    for dataset_id in stale:
+        write_train_csv(parts, dataset_id)
+        parts.events.dataset(dataset_id)
 
 
 @app.task(name=SWEEP_STORE)

@@ -1,27 +1,52 @@
-"""The CSV files of a prepared dataset: what the split wrote, what augmentation makes of it."""
+"""What a split froze, and how an augmentation hands over the variants that it made of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from common import jobs
-from common.csvfiles import read_rows, write_rows
-from common.errors import NoSplit, NotFound
+from common.captions import normalise_caption
+from common.errors import InvalidInput, NoSplit, NotFound
+from common.schema import Dataset
+from common.snapshots import FrozenCaption, load_snapshot
 from workers.runner import JobContext
-
-Row = tuple[str, str]  # (path below datasets/<id>/, caption)
+from workers.train_csv import Row, write_train_csv
+from workers.variant_rows import NewVariant, replace_variants, run_of
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """The rows of train_original.csv, and what is known of the split that wrote them."""
+    """The training captions of the newest split, as they were frozen, in the order of its rows."""
 
     dataset_id: str
-    train: list[Row]
+    captions: list[FrozenCaption]
     snapshot_id: str
     caption_seq: int
+
+    @cached_property
+    def train(self) -> list[Row]:
+        """The rows of train_original.csv."""
+        return [(caption.path, caption.text) for caption in self.captions]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Another way to say a caption.
+
+    row: which of `SplitData.train`. score: how near in meaning, -1..1. reasons: why a person should
+    doubt it. kept: False for one that the method itself found unfit: it is stored as rejected, so
+    that people may look at it and accept it after all.
+    """
+
+    row: int
+    text: str
+    score: float | None = None
+    reasons: tuple[str, ...] = ()
+    kept: bool = True
 
 
 def read_split(ctx: JobContext) -> SplitData:
@@ -29,44 +54,75 @@ def read_split(ctx: JobContext) -> SplitData:
     dataset_id = str(ctx.job.dataset_id)
     with ctx.reader() as session:
         split = jobs.last_succeeded(session, dataset_id, ["split"]).get("split")
-    if split is None or split.result is None:
+        dataset = session.get(Dataset, dataset_id)
+    if split is None or split.result is None or dataset is None:
         raise NoSplit("This dataset has not been split yet.")
+    if dataset.snapshot_id is None:
+        raise NoSplit("The captions were split by an earlier version.", remedy="Split them again.")
     try:
-        data = ctx.store.get_bytes(f"datasets/{dataset_id}/train_original.csv")
+        frozen = load_snapshot(ctx.store, dataset_id, dataset.snapshot_id)
     except NotFound:
-        raise NoSplit("train_original.csv is missing from the artifact store.") from None
-    return SplitData(
-        dataset_id, read_rows(data), split.result["snapshot_id"], split.result["caption_seq"]
-    )
+        raise NoSplit("The split's snapshot is missing from the artifact store.") from None
+    captions = [caption for caption in frozen if caption.side == "train"]
+    return SplitData(dataset_id, captions, dataset.snapshot_id, split.result["caption_seq"])
 
 
-def write_train_csv(
-    ctx: JobContext, split: SplitData, variants: Sequence[Sequence[str]], *, method: str
+def propose_variants(
+    ctx: JobContext,
+    split: SplitData,
+    proposals: Iterable[Proposal],
+    *,
+    method: str,
+    model: str | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """Write train.csv: each training row, then its variants. variants: one list per row.
+    """Put these variants in the place of the earlier ones, and write train.csv; the job's result.
 
-    A variant that says the same as another row of its image is left out: an image with several
-    captions may lead to the same words twice. Gives the result of an augment job; `short` counts
-    the captions that got fewer than asked.
+    What people decided on the same words of the same caption revision holds again. A text that
+    its image has already, or that is no caption, is left out. model: what wrote them, if it was a
+    model. Result: `{method, model, seed, captions, variants, rows, short, proposed, rejected,
+    kept_decisions, snapshot_id, caption_seq}`; variants: those in train.csv; short: captions that
+    got fewer than `per_caption`. A job that is tried again proposes once. Raises JobStopped,
+    LeaseLost, StoreUnavailable.
     """
+    fresh = _distinct(split, proposals)
+    kept_decisions = replace_variants(
+        ctx, [new for _, new in fresh], run_of(ctx, split.snapshot_id, method, model, seed)
+    )
+    rows = write_train_csv(ctx.services, split.dataset_id) or len(split.captions)
+    kept = Counter(row for row, new in fresh if new.kept)
     wanted = int(ctx.job.params.get("per_caption", 3))
-    seen = set(split.train)
-    rows: list[Row] = []
-    for (path, caption), extra in zip(split.train, variants, strict=True):
-        new = [(path, text) for text in extra if (path, text) not in seen]
-        seen.update(new)
-        rows += [(path, caption), *new]
-    key = f"datasets/{split.dataset_id}/train.csv"
-    ctx.store.put_bytes(key, write_rows(rows), "text/csv")
-    short = sum(len(extra) < wanted for extra in variants)
+    short = sum(kept[row] < wanted for row in range(len(split.captions)))
     if short:
-        ctx.note(f"{short:,} of {len(variants):,} captions got fewer than {wanted} variants.")
+        ctx.note(f"{short:,} of {len(split.captions):,} captions got fewer than {wanted} variants.")
     return {
         "method": method,
-        "captions": len(split.train),
-        "variants": len(rows) - len(split.train),
-        "rows": len(rows),
+        "model": model,
+        "seed": seed,
+        "captions": len(split.captions),
+        "variants": rows - len(split.captions),
+        "rows": rows,
         "short": short,
+        "proposed": len(fresh),
+        "rejected": len(fresh) - kept.total(),
+        "kept_decisions": kept_decisions,
         "snapshot_id": split.snapshot_id,
         "caption_seq": split.caption_seq,
     }
+
+
+def _distinct(split: SplitData, proposals: Iterable[Proposal]) -> list[tuple[int, NewVariant]]:
+    """(row, variant) in the order of the captions, each text of an image once."""
+    seen = set(split.train)
+    found: list[tuple[int, NewVariant]] = []
+    for proposal in proposals:
+        caption = split.captions[proposal.row]
+        try:
+            text = normalise_caption(proposal.text)
+        except InvalidInput:
+            continue
+        if (caption.path, text) not in seen:
+            seen.add((caption.path, text))
+            new = NewVariant(caption, text, proposal.score, proposal.reasons, proposal.kept)
+            found.append((proposal.row, new))
+    return sorted(found, key=lambda one: one[0])

@@ -45,7 +45,7 @@ class ImportPlan:
 
     changes: those of one image follow each other. unchanged: captions that stand already. kept:
     names of images whose captions are others and stay. unmatched: names for which the dataset has
-    no image, each once, in their order.
+    no image, each once, in their order. tags: of the images whose rows have one.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -53,6 +53,7 @@ class ImportPlan:
     kept: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
+    tags: dict[int, str] = field(default_factory=dict)
 
     @property
     def matched(self) -> int:
@@ -126,6 +127,8 @@ def _plan_image(
     Free is a slot without a caption, or with one that the rows do not have: that is written over.
     Captions beyond the rows stay.
     """
+    if tag := next((row.tag for row in own if row.tag), ""):
+        plan.tags[image.image_id] = tag
     standing = {slot: head.text for slot, head in image.heads.items() if head.text is not None}
     texts = {row.caption for row in own}
     new = [(place, row) for place, row in enumerate(own) if row.caption not in standing.values()]

@@ -41,6 +41,7 @@ def write_captions(
     plan = plan_import(parsed.rows, images, aliases=aliases, fill_only=fill_only)
     names = {image.image_id: image.filename for image in images}
     refused, written = _write(ctx, plan, names)
+    _write_tags(ctx, plan.tags)
     rejected = [*parsed.rejected, *plan.rejected, *refused]
     ctx.services.events.dataset(dataset_id)
     return _result(plan, rejected, written, before)
@@ -89,6 +90,17 @@ def _write(
     return refused, written
 
 
+def _write_tags(ctx: JobContext, tags: Mapping[int, str]) -> None:
+    """An image that was deleted meanwhile is passed over."""
+    ids = sorted(tags)
+    for start in range(0, len(ids), PORTION):
+        part = ids[start : start + PORTION]
+        with ctx.session() as session:
+            there = session.scalars(select(Image).where(Image.id.in_(part)).with_for_update())
+            for image in there:
+                image.tag = tags[image.id]
+
+
 def _portions(changes: Iterable[Change]) -> Iterator[list[Change]]:
     """About PORTION changes each; those of one image stay together."""
     portion: list[Change] = []
@@ -128,6 +140,7 @@ def _result(
         "matched": written + unchanged,
         "written": written,
         "unchanged": unchanged,
+        "tagged": len(plan.tags),
         "kept": plan.kept[:SHOWN],
         "kept_count": len(plan.kept),
         "unmatched": plan.unmatched[:SHOWN],

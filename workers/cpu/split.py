@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from common.errors import InvalidInput, NoCaptions
+from workers.cpu.embedding_pairs import NearPair
 from workers.cpu.near_duplicates import NearDuplicates, find_near_duplicates
+from workers.cpu.strata import choose_val
 
 MIN_IMAGES = 100  # for basic fine-tuning
 GOOD_IMAGES = 1000  # from here on results are good
+_BLIND_MODEL = (
+    "The model of the index sees more than half of the images alike, so near-duplicates were told "
+    "by their perceptual hash only."
+)
+
+
+class StratumCount(NamedTuple):
+    """How many images of a kind train and validate."""
+
+    name: str
+    train: int
+    val: int
 
 
 @dataclass(frozen=True)
@@ -18,13 +33,16 @@ class Split:
     """Which image ids train and which validate, each ascending.
 
     groups: ids of near-duplicates that were kept on one side. pairs: (id, id, bits of the
-    perceptual hash that differ), the closest ones. warnings: what the user should know.
+    perceptual hash that differ), the closest ones. near: pairs that embeddings showed, the closest
+    first. strata: by size, none unless asked for. warnings: what the user should know.
     """
 
     train_ids: list[int]
     val_ids: list[int]
     groups: list[list[int]] = field(default_factory=list)
     pairs: list[tuple[int, int, int]] = field(default_factory=list)
+    near: list[NearPair] = field(default_factory=list)
+    strata: list[StratumCount] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -38,26 +56,76 @@ def split_by_image(
     val_fraction: float = 0.2,
     seed: int = 0,
     group_near_duplicates: bool = True,
+    *,
+    near: Sequence[NearPair] = (),
+    strata: Mapping[int, str] | None = None,
 ) -> Split:
-    """Split (image id, fingerprint) items; the same ids and seed give the same split.
+    """Split (image id, fingerprint) items; the same input and seed give the same split.
 
     An image's side hangs on the seed and its own id, so that most images keep theirs when the
-    dataset grows. Near-duplicates are on one side; val_fraction is met as nearly as that permits,
+    dataset grows. Near-duplicates by fingerprint, and those in `near`, are on one side;
+    val_fraction is met as nearly as that permits, in each stratum (image id -> its name) as well,
     and neither side is empty. Raises NoCaptions without items, InvalidInput for a single one, for
     an id given twice, or unless 0 < val_fraction < 1.
     """
     _check(items, val_fraction)
     ordered = sorted(items)
-    found = NearDuplicates([], [])
+    ids = [image_id for image_id, _ in ordered]
+    found, warnings = NearDuplicates([], []), []
     if group_near_duplicates:
         found = find_near_duplicates([mark for _, mark in ordered])
-    groups = [[ordered[at][0] for at in group] for group in found.groups]
-    pairs = [(ordered[i][0], ordered[j][0], bits) for i, j, bits in found.pairs]
-    ids = [image_id for image_id, _ in ordered]
-    val = _choose(_units(ids, groups), len(ids), val_fraction, seed)
-    train_ids = [image_id for image_id in ids if image_id not in val]
-    warnings = _warnings(len(ids), len(val), val_fraction, groups)
-    return Split(train_ids, sorted(val), groups, pairs, warnings)
+    groups = [[ids[at] for at in group] for group in found.groups]
+    known = set(ids)
+    near = [pair for pair in near if known.issuperset(pair[:2])] if group_near_duplicates else []
+    merged = merge_groups(groups, near)
+    if _largest(merged) > max(len(ids) / 2, _largest(groups)):
+        near = []
+        warnings.append(_BLIND_MODEL)
+    else:
+        groups = merged
+    stratum = strata or dict.fromkeys(ids, "")
+    target = min(max(1, round(len(ids) * val_fraction)), len(ids) - 1)
+    val = choose_val(_units(ids, groups), stratum, target, seed)
+    return Split(
+        [image_id for image_id in ids if image_id not in val],
+        sorted(val),
+        groups,
+        [(ids[i], ids[j], bits) for i, j, bits in found.pairs],
+        near,
+        _count_strata(ids, val, strata) if strata else [],
+        _warnings(len(ids), len(val), val_fraction, groups) + warnings,
+    )
+
+
+def merge_groups(groups: Sequence[Sequence[int]], near: Sequence[NearPair]) -> list[list[int]]:
+    """The groups joined with pairs: ids that hang together, each group ascending, by first id."""
+    head: dict[int, int] = {}
+
+    def find(image_id: int) -> int:
+        while (above := head.setdefault(image_id, image_id)) != image_id:
+            head[image_id] = head[above]
+            image_id = above
+        return image_id
+
+    links = [(group[0], other) for group in groups for other in group[1:]]
+    for first, second in links + [pair[:2] for pair in near]:
+        low, high = sorted((find(first), find(second)))
+        head[high] = low
+    together: dict[int, list[int]] = {}
+    for image_id in sorted(head):
+        together.setdefault(find(image_id), []).append(image_id)
+    return list(together.values())
+
+
+def _largest(groups: Sequence[Sequence[int]]) -> int:
+    return max(map(len, groups), default=0)
+
+
+def _count_strata(ids: list[int], val: set[int], strata: Mapping[int, str]) -> list[StratumCount]:
+    sizes = Counter(strata[image_id] for image_id in ids)
+    kept = Counter(strata[image_id] for image_id in val)
+    by_size = sorted(sizes, key=lambda name: (-sizes[name], name))
+    return [StratumCount(name, sizes[name] - kept[name], kept[name]) for name in by_size]
 
 
 def _check(items: Sequence[tuple[int, str]], val_fraction: float) -> None:
@@ -86,28 +154,6 @@ def _units(ids: list[int], groups: list[list[int]]) -> list[list[int]]:
         return [[image_id] for image_id in ids]
     grouped = {image_id for group in groups for image_id in group}
     return groups + [[image_id] for image_id in ids if image_id not in grouped]
-
-
-def _choose(units: list[list[int]], number: int, val_fraction: float, seed: int) -> set[int]:
-    """Fill the validation part in an order drawn from the seed, passing over what is too large."""
-    target = min(max(1, round(number * val_fraction)), number - 1)
-    order = sorted(units, key=lambda unit: _draw(seed, unit[0]))
-    val: set[int] = set()
-    left = []
-    for unit in order:
-        if len(val) + len(unit) <= target:
-            val.update(unit)
-        else:
-            left.append(unit)
-    missing = target - len(val)
-    smallest = min(left, key=len)
-    if not val or (len(smallest) - missing < missing and len(left) > 1):
-        val.update(smallest)
-    return val
-
-
-def _draw(seed: int, image_id: int) -> bytes:
-    return hashlib.blake2b(f"{seed} {image_id}".encode(), digest_size=8).digest()
 
 
 def _warnings(

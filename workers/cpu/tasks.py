@@ -66,7 +66,7 @@ def undo_edit(ctx: JobContext) -> dict[str, Any]:
 @job_task("split")
 def split(ctx: JobContext) -> dict[str, Any]:
     """Split the captions into training and validation."""
-    from workers.cpu.prepare import split_dataset
+    from workers.cpu.splitting import split_dataset
 
     return split_dataset(ctx)
 

@@ -25,7 +25,7 @@ function shownRevisions(ids: readonly number[]): Pick<Marks, "revisions"> {
   return revisions.every((revision) => revision !== undefined) ? { revisions: revisions as number[] } : {};
 }
 
-/** Flags or reviews, and says what was done. */
+/** Flags, reviews or tags, and says what was done. */
 export async function mark(datasetId: string, ids: readonly number[], marks: Marks, done: string): Promise<void> {
   try {
     const answers = [];

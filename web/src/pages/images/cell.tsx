@@ -62,7 +62,7 @@ export function Cell({ id, item, caption, marks, column, isActive, isChosen, has
       aria-label={name}
       tabIndex={isActive ? 0 : -1}
     >
-      <span class="cell-picture" title={item ? `${item.filename}\n${caption ?? "no caption yet"}` : undefined}>
+      <span class="cell-picture" title={item ? [item.filename, caption ?? "no caption yet", item.tag && `tag: ${item.tag}`].filter(Boolean).join("\n") : undefined}>
         {item && <img src={item.thumb_url} alt="" loading="lazy" decoding="async" draggable={false} />}
         {item && <Marks of={marks} />}
         {item && <Facts item={item} />}

@@ -29,6 +29,7 @@ import { type Listing, useListing, useRecords } from "./listing";
 import { places } from "./places";
 import { inOrder, kept, NONE, type Selection } from "./selection";
 import { SelectionBar } from "./selection-bar";
+import { TagDialog } from "./tag-dialog";
 import { keptSize, keepSize } from "./size";
 import "./images.css";
 
@@ -69,7 +70,7 @@ function Keys() {
   );
 }
 
-type Open = "edit" | "delete" | null;
+type Open = "edit" | "tag" | "delete" | null;
 
 interface ListProps {
   id: string;
@@ -111,7 +112,7 @@ function List({ id, filter, listing, size, open, setOpen }: ListProps) {
     <>
       <div class="list-head">
         {chosen.length > 0
-          ? <SelectionBar datasetId={id} chosen={chosen} onCaption={walk} onEdit={() => setOpen("edit")} onDelete={() => setOpen("delete")} onClear={() => setSelection(NONE)} />
+          ? <SelectionBar datasetId={id} chosen={chosen} onCaption={walk} onEdit={() => setOpen("edit")} onTag={() => setOpen("tag")} onDelete={() => setOpen("delete")} onClear={() => setSelection(NONE)} />
           : <><p class="num"><b>{countOf(ids.length, "image")}</b></p>{!jobId && <Keys />}</>}
         {listing.waiting > 0 && <Button small onClick={listing.refresh}>Show {countOf(listing.waiting, "change")}</Button>}
         {jobId && <EditProgress id={jobId} />}
@@ -139,6 +140,7 @@ function List({ id, filter, listing, size, open, setOpen }: ListProps) {
           onStarted={(job) => setJobId(job.id)}
         />
       )}
+      {open === "tag" && chosen.length > 0 && <TagDialog datasetId={id} chosen={chosen} onClose={() => setOpen(null)} />}
       {open === "delete" && chosen.length > 0 && (
         <Confirm
           title={`Delete ${countOf(chosen.length, "image")}?`}

@@ -1,4 +1,4 @@
-import { BadgeCheck, Flag, FlagOff, PencilLine, Replace, Trash2, X } from "lucide-preact";
+import { BadgeCheck, Flag, FlagOff, PencilLine, Replace, Tag, Trash2, X } from "lucide-preact";
 import { Button } from "../../design/button";
 import { imageOf } from "../../state/images";
 import { useAction } from "../../state/resource";
@@ -10,12 +10,13 @@ interface SelectionBarProps {
   chosen: number[];
   onCaption: () => void;
   onEdit: () => void;
+  onTag: () => void;
   onDelete: () => void;
   onClear: () => void;
 }
 
 /** What can be done with the chosen images. */
-export function SelectionBar({ datasetId, chosen, onCaption, onEdit, onDelete, onClear }: SelectionBarProps) {
+export function SelectionBar({ datasetId, chosen, onCaption, onEdit, onTag, onDelete, onClear }: SelectionBarProps) {
   const items = chosen.map(imageOf);
   const areFlagged = items.every((item) => item?.flagged_by);
   const areReviewed = items.every((item) => item?.reviewed_by);
@@ -29,6 +30,7 @@ export function SelectionBar({ datasetId, chosen, onCaption, onEdit, onDelete, o
         <Button small icon={Replace} onClick={onEdit}>Edit captions</Button>
         <Button small icon={BadgeCheck} busy={review.busy} onClick={() => review.run()}>{areReviewed ? "Not reviewed" : "Mark reviewed"}</Button>
         <Button small icon={areFlagged ? FlagOff : Flag} busy={flag.busy} onClick={() => flag.run()}>{areFlagged ? "Unflag" : "Flag"}</Button>
+        <Button small icon={Tag} onClick={onTag}>Tag</Button>
         <Button small kind="danger" icon={Trash2} onClick={onDelete}>Delete</Button>
       </div>
       <Button small kind="quiet" icon={X} label="Choose none (Esc)" onClick={onClear} />
