@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way bench-captions chaos
+.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment chaos llm test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -37,6 +37,12 @@ tensorboard: $(VENV)/.runtime
 minio:
 	@bash .ci/minio.sh
 
+llm: $(VENV)/.runtime
+	@$(BIN)/python -m workers.llm_setup
+
+test-llm: $(VENV)/.test
+	@python="$$(bash .ci/llm.sh)" && "$$python" -m pytest -m llm tests/llm
+
 bench-way: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m bench.way $(ARGS)
 
@@ -45,6 +51,9 @@ chaos: $(VENV)/.test
 
 bench-captions: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m bench.captions $(ARGS)
+
+bench-augment: $(VENV)/.test
+	@$(BIN)/python -m bench.augment $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -80,6 +89,10 @@ web/dist/.built: web/node_modules/.installed web/index.html web/vite.config.ts $
 lock:
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml -o requirements/runtime.txt
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml --group test -c requirements/runtime.txt -o requirements/test.txt
+	@for group in llm-cpu llm-cuda llm-test; do \
+		uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q --group $$group -c requirements/runtime.txt \
+			--overrides requirements/llm-overrides.txt --excludes requirements/llm-excludes.txt -o requirements/$$group.txt; \
+	done
 
 clean:
 	@rm -rf $(VENV) web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache

@@ -134,7 +134,7 @@ class NextSlot(Answer):
 
 
 class ImageOut(Answer):
-    """An image, its first caption, the others (`captions`), its flag and its review."""
+    """An image, its first caption, the others (`captions`), its flag, its review and its tag."""
 
     id: int
     dataset_id: str
@@ -154,6 +154,7 @@ class ImageOut(Answer):
     flag_note: str
     reviewed_by: str | None
     reviewed_at: str | None
+    tag: str | None
     claimed_by: str | None
     created_at: str
     url: str

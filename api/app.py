@@ -32,9 +32,11 @@ from api.search import search
 from api.selections import selections
 from api.sockets import Sockets
 from api.suggestions import suggestions
+from api.synonyms import synonyms
 from api.system import app_version, system
 from api.team import team
 from api.transient import Transient
+from api.variants import variants
 from api.words import words
 from common.db import SessionFactory
 from common.events import Events
@@ -63,6 +65,8 @@ BLUEPRINTS = (
     marks,
     team,
     suggestions,
+    synonyms,
+    variants,
 )
 
 

@@ -73,6 +73,7 @@ def read_facts(session: Session, dataset: Dataset) -> Facts:
         index_model=index.model_id if index else "",
         index_job_id=index.job_id if index else None,
         model_waits=_model_without_index(session, dataset.id) if index else "",
+        train_rows=dataset.train_rows,
     )
 
 

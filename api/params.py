@@ -15,6 +15,7 @@ from common import catalogue, jobs
 from common.errors import Conflict, InvalidInput, NoCaptions, NoIndex, NoSplit
 from common.registry import newest_model
 from common.schema import Dataset, Image, Job, Model
+from common.synonym_map import MAX_PER_CAPTION
 from common.train_plan import (
     EPOCHS,
     SCRATCH_EPOCHS,
@@ -35,18 +36,24 @@ class Params(BaseModel):
 
 
 class SplitParams(Params):
-    """Part that is kept for validation, and whether near-duplicates stay on one side."""
+    """Part that is kept for validation, and whether near-duplicates stay on one side.
+
+    near_duplicate_method `auto`: also by the embeddings of the newest index, if there is one.
+    stratify: whether each folder or tag gets its share of the validation part.
+    """
 
     val_fraction: float = Field(0.2, ge=0.01, le=0.9)
     seed: Seed = 0
     group_near_duplicates: bool = True
+    near_duplicate_method: Literal["auto", "hash"] = "auto"
+    stratify: Literal["none", "folder", "tag"] = "none"
 
 
 class AugmentParams(Params):
     """Variants for each training caption: by synonyms, or by a language model on the GPU queue."""
 
     method: Literal["synonyms", "llm"] = "synonyms"
-    per_caption: int = Field(3, ge=1, le=20)
+    per_caption: int = Field(3, ge=1, le=MAX_PER_CAPTION)
     seed: Seed = 0
     llm_model: str | None = Field(None, min_length=1, max_length=300)
 

@@ -81,6 +81,7 @@ def _image_shape(image: Image, extras: Sequence[ExtraCaption]) -> dict[str, Any]
         "flag_note": image.flag_note,
         "reviewed_by": image.reviewed_by,
         "reviewed_at": iso(image.reviewed_at),
+        "tag": image.tag,
         "claimed_by": _claimer(image),
         "created_at": iso(image.created_at),
         "url": file_url(image),

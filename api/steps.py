@@ -14,7 +14,8 @@ class Facts:
     """What is known of a dataset. Jobs are by kind: under way, newest success, newest failure.
 
     `failed` holds a kind only when no success is newer. `indexed_at` is when the newest index was
-    built, `model_at` when the newest model of this dataset without an index was.
+    built, `model_at` when the newest model of this dataset without an index was. train_rows: of
+    train.csv as it stands after the review, None while there is none.
     """
 
     images: int
@@ -29,6 +30,7 @@ class Facts:
     index_model: str = ""
     index_job_id: str | None = None
     model_waits: str = ""
+    train_rows: int | None = None
 
 
 Step = dict[str, Any]
@@ -53,6 +55,7 @@ def counts_of(facts: Facts) -> dict[str, int]:
     rows = split.get("train_rows") or 0
     if _newer(facts, "augment", "split"):
         rows = _result(facts, "augment").get("rows") or rows
+    rows = facts.train_rows or rows
     return {
         "images": facts.images,
         "captioned": facts.captioned,
@@ -130,9 +133,10 @@ def _augment(facts: Facts) -> Step:
     result = _result(facts, "augment")
     figure = ""
     if result:
-        figure = f"{result.get('rows', 0):,} rows"
+        rows = facts.train_rows or result.get("rows", 0)
+        figure = f"{rows:,} rows"
         if result.get("captions"):
-            figure += f" (x{result.get('rows', 0) / result['captions']:.1f})"
+            figure += f" (x{rows / result['captions']:.1f})"
     under_way = _under_way(facts, "augment", ("augment",), figure)
     if under_way:
         return under_way
@@ -140,7 +144,7 @@ def _augment(facts: Facts) -> Step:
         ready = "split" in facts.succeeded
         return _step("augment", "ready" if ready else "empty", "", "" if ready else _NO_SPLIT)
     job = facts.succeeded["augment"]
-    if _newer(facts, "split", "augment"):
+    if _newer(facts, "split", "augment") and not _same_snapshot(facts):
         return _step("augment", "stale", figure, "The captions were split again since.", job)
     return _step("augment", "done", figure, "", job)
 
@@ -199,6 +203,12 @@ def _newer(facts: Facts, kind: str, than: str) -> bool:
     if one is None or other is None or one.finished_at is None or other.started_at is None:
         return False
     return one.finished_at > other.started_at
+
+
+def _same_snapshot(facts: Facts) -> bool:
+    """Whether the newest split froze the very captions that were augmented."""
+    split, augment = (_result(facts, kind).get("snapshot_id") for kind in ("split", "augment"))
+    return split is not None and split == augment
 
 
 def _split_is_stale(facts: Facts) -> bool:

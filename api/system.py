@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from api.gpus import read_gpus
 from api.health import check_database, check_redis, check_store
+from api.llm_state import llm_state
 from api.parts import Parts, parts
 from api.shapes import PREFIX
 from common.errors import QueueUnavailable
@@ -53,6 +54,7 @@ def get_system() -> dict[str, Any]:
         "redis": check_redis(made),
         "disk": {"free_gb": round(disk.free / GB, 1), "total_gb": round(disk.total / GB, 1)},
         "tensorboard": {"url": made.settings.tensorboard_url or None},
+        "llm": llm_state(made.settings, live),
     }
 
 

@@ -12,13 +12,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from common.archives import safe_name
-from common.captions import PANDAS_MISSING, normalise_caption, protect_caption, restore_caption
+from common.captions import (
+    PANDAS_MISSING,
+    normalise_caption,
+    normalise_text,
+    protect_caption,
+    restore_caption,
+)
 from common.errors import InvalidInput
 
 NAME_COLUMNS = (
     "filepath", "image", "filename", "file_name", "file", "path", "image_path", "image_name", "name",
 )  # fmt: skip
 CAPTION_COLUMNS = ("title", "caption", "text", "description", "prompt")
+TAG_COLUMNS = ("tag", "label", "class")
+MAX_TAG_CHARS = 80
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _MAX_LINE_CHARS = 100_000
 REMEDY = (
@@ -29,12 +37,16 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class CaptionRow:
-    """One caption that was read. line: where in the file, from 1. source: which file of several."""
+    """One caption that was read. line: where in the file, from 1. source: which file of several.
+
+    tag: the kind of picture, where the file has a column for it.
+    """
 
     name: str
     caption: str
     line: int
     source: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,12 +72,15 @@ class ParsedCaptions:
         self.rejected += other.rejected
         self.notes += [note for note in other.notes if note not in self.notes]
 
-    def add(self, name: str, caption: str, line: int) -> None:
-        """Take a row if its name and caption are fit, else note why not."""
+    def add(self, name: str, caption: str, line: int, tag: str = "") -> None:
+        """Take a row if its name and caption are fit, else note why not. A long tag is cut."""
         try:
             self.rows.append(
                 CaptionRow(
-                    safe_name(name.strip()), normalise_caption(restore_caption(caption)), line
+                    safe_name(name.strip()),
+                    normalise_caption(restore_caption(caption)),
+                    line,
+                    tag=normalise_text(tag).strip()[:MAX_TAG_CHARS],
                 )
             )
         except InvalidInput as error:
@@ -107,9 +122,10 @@ def read_table(text: str, parsed: ParsedCaptions) -> None:
     header = records[0][1]
     if len(header) == 2 and header[0].strip().lower().endswith(IMAGE_SUFFIXES):
         parsed.notes.append("The file has no header: names were taken first, captions second.")
-        name_at, caption_at = 0, 1
+        name_at, caption_at, tag_at = 0, 1, None
     else:
         name_at, caption_at = _columns(header)
+        tag_at = _column(header, TAG_COLUMNS)
         records = records[1:]
     for line, record in records:
         if len(record) > len(header) and caption_at == len(header) - 1:
@@ -118,7 +134,8 @@ def read_table(text: str, parsed: ParsedCaptions) -> None:
             reason = f"{len(record)} columns where the header has {len(header)}"
             parsed.rejected.append(RejectedRow(line, reason, record[0][:200]))
         else:
-            parsed.add(record[name_at], record[caption_at], line)
+            tag = "" if tag_at is None else record[tag_at]
+            parsed.add(record[name_at], record[caption_at], line, tag)
 
 
 def has_header(text: str) -> bool:
@@ -147,16 +164,20 @@ def _separator(text: str) -> str:
 
 def _columns(header: Sequence[str]) -> tuple[int, int]:
     """Which columns hold the name and the caption."""
-    names = [name.strip().lower() for name in header]
-    name_at = next((names.index(known) for known in NAME_COLUMNS if known in names), None)
-    caption_at = next((names.index(known) for known in CAPTION_COLUMNS if known in names), None)
+    name_at, caption_at = _column(header, NAME_COLUMNS), _column(header, CAPTION_COLUMNS)
     if name_at is None or caption_at is None:
         missing = (
             "file name (filepath or image)" if name_at is None else "caption (title or caption)"
         )
-        found = ", ".join(name[:40] for name in names[:10])
+        found = ", ".join(name.strip().lower()[:40] for name in header[:10])
         raise InvalidInput(f"no column for the {missing}; the header has: {found}", remedy=REMEDY)
     return name_at, caption_at
+
+
+def _column(header: Sequence[str], known: Sequence[str]) -> int | None:
+    """Where the first of the known names stands."""
+    names = [name.strip().lower() for name in header]
+    return next((names.index(name) for name in known if name in names), None)
 
 
 def _records(text: str, separator: str, parsed: ParsedCaptions) -> list[tuple[int, list[str]]]:

@@ -55,9 +55,17 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         3, ge=1, le=20, description="Times a job is tried after lost workers."
     )
-    llm_model: str = Field("HuggingFaceTB/SmolLM2-1.7B-Instruct", description="Paraphrasing model.")
+    llm_model: str = Field(
+        "Qwen/Qwen2.5-1.5B-Instruct-AWQ", description="Paraphrasing model: hub name or folder."
+    )
     llm_base_url: str = Field("", description="OpenAI-compatible endpoint to use in place of vLLM.")
     llm_api_key: str = Field("", description="Key for llm_base_url.")
+    llm_requests: int = Field(
+        4, ge=1, le=256, description="Requests to llm_base_url that are under way at once."
+    )
+    llm_timeout_s: float = Field(
+        120.0, gt=0, description="Seconds llm_base_url has for one caption, repeats included."
+    )
     tensorboard_url: str = Field("", description="Address of TensorBoard, linked from each run.")
     api_threads: int = Field(512, ge=8, description="Requests and sockets served at once.")
     stack: str = Field("external", pattern="^(embedded|external)$", description="Set by `up`.")

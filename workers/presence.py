@@ -6,6 +6,7 @@ Redis disappears from the list even though its process lives.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import socket
@@ -14,7 +15,9 @@ from typing import Any, ClassVar
 import redis as redis_client
 from celery import bootsteps
 
+from common.language_models import find_language_model
 from common.schema import now
+from common.settings import load_settings
 
 EVERY_S = 5.0
 KEPT_S = 16
@@ -49,16 +52,27 @@ class WorkerPresence(bootsteps.StartStopStep):
             return
 
     def _write(self, consumer: Any) -> None:
+        queues = sorted(queue.name for queue in consumer.task_consumer.queues)
         record = {
             "name": consumer.hostname,
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "queues": sorted(queue.name for queue in consumer.task_consumer.queues),
+            "queues": queues,
             "concurrency": consumer.controller.concurrency,
             "started_at": self._since,
             "gpu": os.environ.get("CLIP_BROWSER_GPU"),
+            "llm": _read_llm() if "gpu" in queues else None,
         }
         try:
             self._redis.set(PREFIX + consumer.hostname, json.dumps(record), ex=KEPT_S)
         except redis_client.RedisError:
             return
+
+
+def _read_llm() -> dict[str, bool]:
+    """`{vllm, here}`: whether vLLM is installed in this environment, and the model on this machine."""
+    settings = load_settings()
+    return {
+        "vllm": importlib.util.find_spec("vllm") is not None,
+        "here": find_language_model(settings.llm_model, settings.weights_dir) is not None,
+    }

@@ -114,6 +114,8 @@ class JobContext:
         """How far it is. What is left out stays as it was."""
         given = {"done": done, "total": total, "unit": unit, "message": message}
         with self._lock:
+            if unit is not None and unit != self._progress.get("unit"):
+                self._done_at_begin = None  # another stage: its pace is not known yet
             self._progress.update({key: value for key, value in given.items() if value is not None})
             if metrics:
                 self._progress["metrics"] = {**self._progress.get("metrics", {}), **metrics}

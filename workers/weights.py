@@ -42,7 +42,7 @@ def obtain_weights(
 
 def reachable_file(repo: str, names: Sequence[str]) -> str | None:
     """The first of these files that the hub offers; None when the hub cannot be reached."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
+    if is_offline():
         return None
     found: list[str] = []
     probe = threading.Thread(target=_probe, args=(repo, names, found), daemon=True)
@@ -51,8 +51,18 @@ def reachable_file(repo: str, names: Sequence[str]) -> str | None:
     return found[0] if found else None
 
 
+def is_offline() -> bool:
+    """Whether the hub's own variable forbids to ask it."""
+    return os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on")
+
+
+def hub_address() -> str:
+    """The hub, or the mirror that its own variable names."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+
+
 def _probe(repo: str, names: Sequence[str], found: list[str]) -> None:
-    host = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    host = hub_address()
     for name in names:
         try:
             answer = httpx.head(f"{host}/{repo}/resolve/main/{name}", timeout=PROBE_TIMEOUT_S)

@@ -130,6 +130,18 @@ def test_importing_the_same_captions_again_changes_nothing(worked: Backstage) ->
     assert [image.revision for image in images_of(worked, dataset)] == [1, 1]
 
 
+def test_a_column_of_tags_or_classes_tags_the_images(worked: Backstage) -> None:
+    dataset = make_dataset(worked, "classes")
+    upload(worked, dataset, a__png=png("red", 52), b__png=png("blue", 52), c__png=png("lime", 52))
+    table = b"image,class,caption\na.png, owl ,a red field\nb.png,,a blue field\nc.png,gull,\n"
+    worked.parts.store.put_bytes("uploads/classes.csv", table)
+    uploaded = {"key": "uploads/classes.csv", "name": "captions.csv"}
+    job = run(worked, "import_captions", dataset, upload=uploaded)
+    assert job.result is not None, job.error
+    assert (job.result["written"], job.result["tagged"]) == (2, 1)
+    assert [image.tag for image in images_of(worked, dataset)] == ["owl", None, None]
+
+
 def send_caption(stage: Backstage, image: Image, text: str, base: int, client_id: str) -> Any:
     message = {
         "image_id": image.id, "text": text, "base_revision": base, "client_id": client_id,

@@ -11,7 +11,7 @@ from common import jobs
 from common.csvfiles import read_rows
 from common.schema import Dataset, Job
 from tests.workers.conftest import Backstage, open_backstage
-from tests.workers.gpu.chat_server import ChatServer, chat_server
+from tests.workers.gpu.chat_server import ChatServer, Reply, chat_server
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_train_csv_gets_each_caption_and_its_fit_paraphrases(stage: Backstage) -
 def test_an_endpoint_that_refuses_leaves_no_train_csv_and_offers_synonyms(
     stage: Backstage, chat: ChatServer
 ) -> None:
-    chat.status = 500
+    chat.always = Reply(status=500)
     job = run(stage, "augment", method="llm")
     assert job.state == "failed"
     assert job.error is not None

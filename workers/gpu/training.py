@@ -11,12 +11,13 @@ from sqlalchemy import select
 from common import jobs
 from common.csvfiles import read_rows
 from common.errors import ClipBrowserError, NoSplit, NotFound, TrainingFailedToStart
-from common.schema import Model, now
+from common.schema import Dataset, Model, now
 from common.train_plan import read_params
 from workers.child import run_child
 from workers.gpu.images import fetch_images
 from workers.model_source import model_folder
 from workers.runner import JobContext
+from workers.train_csv import lineage_snapshot, refresh_train_csv
 
 CHILD = "workers.gpu.train_child"
 
@@ -29,6 +30,7 @@ def train_on_dataset(ctx: JobContext) -> dict[str, Any]:
     """
     dataset_id = str(ctx.job.dataset_id)
     ctx.report(message="reading the captions")
+    refresh_train_csv(ctx.services, dataset_id)
     train, val = read_training_rows(ctx, dataset_id)
     files = fetch_images(ctx, dataset_id, [*train, *val])
     try:
@@ -48,22 +50,34 @@ def read_training_rows(
 
     Raises NoSplit.
     """
-    parts = []
-    for names in (("train.csv", "train_original.csv"), ("val.csv",)):
-        rows = None
-        for name in names:
-            try:
-                rows = read_rows(ctx.store.get_bytes(f"datasets/{dataset_id}/{name}"))
-                break
-            except NotFound:
-                continue
-        if rows is None:
-            raise NoSplit("This dataset has not been split yet.")
+    while True:
+        snapshot_id = _snapshot_id(ctx, dataset_id)
+        made_from = lineage_snapshot(ctx.services, dataset_id)
+        names = ["train.csv"] if made_from in (None, snapshot_id) else []
+        train = _captions(ctx, dataset_id, [*names, "train_original.csv"])
+        val = _captions(ctx, dataset_id, ["val.csv"])
+        if _snapshot_id(ctx, dataset_id) == snapshot_id:
+            return train, val
+
+
+def _snapshot_id(ctx: JobContext, dataset_id: str) -> str | None:
+    """Changes when a split parts the captions anew: what was read before may be validation now."""
+    with ctx.reader() as session:
+        return session.scalar(select(Dataset.snapshot_id).where(Dataset.id == dataset_id))
+
+
+def _captions(ctx: JobContext, dataset_id: str, names: list[str]) -> dict[str, list[str]]:
+    """The captions of each image, from the first file that is there. Raises NoSplit."""
+    for name in names:
+        try:
+            rows = read_rows(ctx.store.get_bytes(f"datasets/{dataset_id}/{name}"))
+        except NotFound:
+            continue
         captions: dict[str, list[str]] = {}
         for path, text in rows:
             captions.setdefault(path, []).append(text)
-        parts.append(captions)
-    return parts[0], parts[1]
+        return captions
+    raise NoSplit("This dataset has not been split yet.")
 
 
 def _config(
@@ -112,9 +126,10 @@ def _params_and_base(ctx: JobContext) -> tuple[dict[str, Any], str]:
 
 
 def _lineage(ctx: JobContext, dataset_id: str) -> dict[str, Any]:
-    """Which captions it learned from: the snapshot, and how they were augmented."""
+    """Which captions it learned from: the snapshot, how they were augmented, the rows after review."""
     with ctx.reader() as session:
         done = jobs.last_succeeded(session, dataset_id, ["split", "augment"])
+        dataset = session.get(Dataset, dataset_id)
     split, augment = done.get("split"), done.get("augment")
     snapshot = (split.result or {}) if split else {}
     made = (augment.result or {}) if augment else {}
@@ -124,6 +139,7 @@ def _lineage(ctx: JobContext, dataset_id: str) -> dict[str, Any]:
         "snapshot_id": snapshot.get("snapshot_id"),
         "caption_seq": snapshot.get("caption_seq"),
         "augmentation": made if is_current else None,
+        "train_rows": dataset.train_rows if dataset else None,
         "base_model": ctx.job.params.get("pretrained") or None,
         "trained_by": ctx.job.created_by,
     }
