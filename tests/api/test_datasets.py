@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -197,6 +198,9 @@ def test_the_export_holds_every_path_that_its_files_name(service: Service, call:
     gone = [("images/" + "0" * 64 + ".png", "of a deleted image")]
     service.parts.store.put_bytes(f"datasets/{dataset}/train.csv", write_rows(stored[:4] + gone))
     service.parts.store.put_bytes(f"datasets/{dataset}/val.csv", write_rows(stored[4:]))
+    lines = [json.dumps({"image_id": each, "method": "original"}) for each in [*ids[:4], 0]]
+    lineage = "".join(f"{line}\n" for line in lines).encode()
+    service.parts.store.put_bytes(f"datasets/{dataset}/train_lineage.jsonl", lineage)
     archive = zipfile.ZipFile(io.BytesIO(call("GET", f"/datasets/{dataset}/export.zip")))
     assert archive.testzip() is None
     names = set(archive.namelist())
@@ -206,6 +210,7 @@ def test_the_export_holds_every_path_that_its_files_name(service: Service, call:
         assert len(frame) == count
         assert not frame["title"].isna().any()
         assert set(frame["filepath"]) <= names
+    assert archive.read("train_lineage.jsonl").decode().splitlines() == lines[:4]
     assert "train_original.csv" not in names
     first = next(csv.reader(io.StringIO(archive.read("val.csv").decode()), delimiter="\t"))
     assert first == ["filepath", "title"]

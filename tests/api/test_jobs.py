@@ -34,6 +34,7 @@ def test_stored_parameters_are_complete(service: Service, call: Caller) -> None:
     dataset = ready(service, call)
     assert start(call, dataset, "split", seed=3)["params"] == {
         "val_fraction": 0.2, "seed": 3, "group_near_duplicates": True,
+        "near_duplicate_method": "auto", "stratify": "none",
     }  # fmt: skip
     assert start(call, dataset, "augment")["params"] == {
         "method": "synonyms", "per_caption": 3, "seed": 0,

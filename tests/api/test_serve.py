@@ -203,10 +203,11 @@ def test_everybody_hears_of_each_flag_and_review_that_changes_something(
     marks = {"image_ids": [first, second], "flagged": True}
     call("POST", f"/datasets/{dataset}/marks", json=marks)
     heard = [watcher.next("image") for _ in range(3)]
+    marks = {"flagged_by": "admin", "flag_note": "blurred", "reviewed_by": None, "tag": None}
     assert heard == [
-        {"image_id": first, "flagged_by": "admin", "flag_note": "blurred", "reviewed_by": None},
-        {"image_id": first, "flagged_by": "admin", "flag_note": "blurred", "reviewed_by": "admin"},
-        {"image_id": second, "flagged_by": "admin", "flag_note": "", "reviewed_by": None},
+        {"image_id": first, **marks},
+        {"image_id": first, **marks, "reviewed_by": "admin"},
+        {"image_id": second, **marks, "flag_note": ""},
     ]
 
 

@@ -17,6 +17,7 @@ import { SearchPage } from "./pages/search/search";
 import { SignInPage } from "./pages/signin/signin";
 
 const ImagesPage = later<{ id: string }>(() => import("./pages/images/images").then((m) => m.ImagesPage));
+const ReviewPage = later<{ id: string }>(() => import("./pages/review/review").then((m) => m.ReviewPage));
 const TrainPage = later<{ id: string }>(() => import("./pages/train/train").then((m) => m.TrainPage));
 const MapPage = later<{ id: string }>(() => import("./pages/map/map").then((m) => m.MapPage));
 const RunPage = later<{ id: string }>(() => import("./pages/run/run").then((m) => m.RunPage));
@@ -25,10 +26,11 @@ const ModelsPage = later(() => import("./pages/models/models").then((m) => m.Mod
 const WorkersPage = later(() => import("./pages/workers/workers").then((m) => m.WorkersPage));
 const SettingsPage = later(() => import("./pages/settings/settings").then((m) => m.SettingsPage));
 
-const IN_DATASET: Record<"overview" | "images" | "prepare" | "train" | "search" | "map", ComponentType<{ id: string }>> = {
+const IN_DATASET: Record<"overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map", ComponentType<{ id: string }>> = {
   overview: OverviewPage,
   images: ImagesPage,
   prepare: PreparePage,
+  "review-variants": ReviewPage,
   train: TrainPage,
   search: SearchPage,
   map: MapPage,

@@ -2,12 +2,12 @@
 
 export type Route =
   | { page: "datasets" }
-  | { page: "overview" | "images" | "prepare" | "train" | "search" | "map"; dataset: string }
+  | { page: "overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map"; dataset: string }
   | { page: "caption"; dataset: string; image: number | null }
   | { page: "run"; job: string }
   | { page: "compare" | "models" | "jobs" | "workers" | "settings" | "signin" | "nowhere" };
 
-const PLACES = ["images", "prepare", "train", "search", "map"] as const;
+const PLACES = ["images", "prepare", "review-variants", "train", "search", "map"] as const;
 const TOP = ["compare", "models", "jobs", "workers", "settings", "signin"] as const;
 
 function isOneOf<T extends string>(names: readonly T[], name: string | undefined): name is T {
@@ -47,7 +47,7 @@ export function datasetOf(route: Route): string | null {
   return "dataset" in route ? route.dataset : null;
 }
 
-export type Place = "images" | "caption" | "prepare" | "train" | "search" | "map";
+export type Place = "images" | "caption" | "prepare" | "review-variants" | "train" | "search" | "map";
 
 /** The address of a dataset's overview or of a place in it. */
 export function datasetPath(dataset: string, place?: Place): string {

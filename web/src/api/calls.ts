@@ -222,10 +222,12 @@ export interface Marks {
   flagged?: boolean;
   note?: string;
   reviewed?: boolean;
+  /** "" takes the tag away. */
+  tag?: string;
   /** Of the first captions as they are shown; one for each image. */
   revisions?: number[];
 }
-/** Flags or reviews at most 1,000 images. */
+/** Flags, reviews or tags at most 1,000 images. */
 export const markImages = (id: string, image_ids: number[], marks: Marks) =>
   request<{ changed: number; skipped: { image_id: number; reason: string }[] }>("POST", `/datasets/${part(id)}/marks`, { json: { image_ids, ...marks } });
 export const getTeam = (id: string, days: number, signal?: Signal) =>

@@ -58,6 +58,8 @@ export interface ImageItem {
   flag_note?: string | null;
   reviewed_by?: string | null;
   reviewed_at?: string | null;
+  /** The kind of picture that it is, for a split by tag. */
+  tag?: string | null;
   claimed_by?: string | null;
   lease_expires_at?: string | null;
   url: string;
@@ -185,12 +187,13 @@ export interface CaptionEvent {
   client_id: string;
 }
 
-/** An image's flag or review has changed. */
+/** An image's flag, review or tag has changed. */
 export interface ImageEvent {
   image_id: number;
   flagged_by: string | null;
   flag_note: string | null;
   reviewed_by: string | null;
+  tag: string | null;
 }
 
 export interface CaptionVersion {
@@ -322,6 +325,17 @@ export interface System {
   redis: { ok: boolean; server?: string; detail?: string };
   disk: { free_gb: number; total_gb: number };
   tensorboard: { url: string | null };
+  llm: LlmState;
+}
+
+/** Whether paraphrases by a language model can be asked for; here: its files need no download. */
+export interface LlmState {
+  available: boolean;
+  how: "endpoint" | "vllm" | null;
+  model: string;
+  here: boolean;
+  message: string;
+  remedy: string;
 }
 
 export interface ApiToken {

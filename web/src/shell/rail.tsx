@@ -55,6 +55,7 @@ function placesOf(dataset: string): PlaceLink[] {
 
 function isHere({ href, name }: PlaceLink): boolean {
   if (name === "Caption") return path.value === href || path.value.startsWith(`${href}/`);
+  if (name === "Prepare" && path.value === href.replace(/prepare$/, "review-variants")) return true;
   return path.value === href;
 }
 

@@ -17,6 +17,7 @@ const PAGE_NAMES: Record<Route["page"], string> = {
   images: "Images",
   caption: "Caption",
   prepare: "Prepare",
+  "review-variants": "Review variants",
   train: "Train",
   search: "Search",
   map: "Map",

@@ -23,8 +23,8 @@ export async function fetchImage(id: number): Promise<void> {
   remember([await getImage(id)]);
 }
 
-export function onImageEvent({ image_id, flagged_by, flag_note, reviewed_by }: ImageEvent): void {
-  patchImage(image_id, { flagged_by, flag_note, reviewed_by });
+export function onImageEvent({ image_id, flagged_by, flag_note, reviewed_by, tag }: ImageEvent): void {
+  patchImage(image_id, { flagged_by, flag_note, reviewed_by, tag });
 }
 
 /** A new text needs a new look: the server takes the review away. */

@@ -1,19 +1,19 @@
 import { WandSparkles } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { startJob } from "../../api/calls";
-import type { Dataset, Job } from "../../api/types";
+import type { Dataset } from "../../api/types";
 import { Button } from "../../design/button";
 import { Card } from "../../design/card";
 import { type Choice, Choices, TextField } from "../../design/field";
 import { ErrorState, Notice } from "../../design/states";
-import { When } from "../../design/when";
 import { JobError, JobWatch } from "../../jobs/job-parts";
 import { acceptJob } from "../../state/jobs";
 import { useAction } from "../../state/resource";
-import { count, countOf } from "../../text/format";
+import { count } from "../../text/format";
 import { isActive } from "../../text/words";
+import { AugmentReport } from "./augment-report";
 import { useLastJob } from "./last-job";
-import { Numbers } from "./numbers";
+import { LlmState } from "./llm-state";
 import { seedProblem, wholeProblem } from "./params";
 
 type Method = "synonyms" | "llm";
@@ -22,27 +22,6 @@ const METHODS: Choice<Method>[] = [
   { value: "synonyms", title: "Synonyms", text: "Swaps words by the synonym map. Takes seconds." },
   { value: "llm", title: "Language model", text: "Writes paraphrases with a local model on the GPU queue." },
 ];
-
-interface AugmentResult {
-  captions?: number;
-  variants?: number;
-  rows?: number;
-  short?: unknown[] | number;
-}
-
-function AugmentReport({ job }: { job: Job }) {
-  const { captions, variants, rows, short = [] } = (job.result ?? {}) as AugmentResult;
-  const few = Array.isArray(short) ? short.length : short;
-  return (
-    <div class="stack small">
-      <Numbers of={[["captions", captions], ["variants", variants], ["rows in train.csv", rows]]} />
-      <p class="muted">
-        Done <When at={job.finished_at} /> with {job.params.method === "llm" ? "the language model" : "synonyms"}.
-        {few > 0 && ` ${countOf(few, "caption")} had fewer variants than asked for.`}
-      </p>
-    </div>
-  );
-}
 
 function AugmentForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean }) {
   const [method, setMethod] = useState<Method>("synonyms");
@@ -62,6 +41,7 @@ function AugmentForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean
       }}
     >
       <Choices legend="Method" value={method} choices={METHODS} onChange={setMethod} />
+      {method === "llm" && <LlmState onSynonyms={() => setMethod("synonyms")} />}
       <div class="form-grid">
         <TextField label="Variants per caption" numeric value={perCaption} onInput={setPerCaption} error={problems.perCaption} hint="3 makes four rows of each caption." />
         <TextField label="Augmentation seed" numeric value={seed} onInput={setSeed} error={problems.seed} hint="The same seed writes the same rows." />
@@ -99,7 +79,7 @@ export function AugmentCard({ dataset }: { dataset: Dataset }) {
         <AugmentForm datasetId={dataset.id} isBusy={isBusy} />
         <div aria-live="polite">
           {isBusy && <JobWatch id={job.id} />}
-          {job?.state === "succeeded" && <AugmentReport job={job} />}
+          {job?.state === "succeeded" && <AugmentReport datasetId={dataset.id} job={job} rowsNow={step?.state === "stale" ? undefined : rows} />}
           {job?.state === "failed" && <JobError job={job} />}
           {!job && rows !== undefined && rows > 0 && <p class="muted">{count(rows)} rows to train on now.</p>}
         </div>

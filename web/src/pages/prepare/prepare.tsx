@@ -9,6 +9,7 @@ import { useTitle } from "../../state/title";
 import { countOf } from "../../text/format";
 import { AugmentCard } from "./augment-card";
 import { SplitCard } from "./split-card";
+import { SynonymsCard } from "./synonyms/synonyms-card";
 import "./prepare.css";
 
 /** Split, then augment. */
@@ -28,9 +29,12 @@ export function PreparePage({ id }: { id: string }) {
       </PageHead>
       <Loaded of={dataset} heights={[320, 320]}>
         {(data) => (
-          <div class="columns">
-            <SplitCard dataset={data} />
-            <AugmentCard dataset={data} />
+          <div class="stack">
+            <div class="columns">
+              <SplitCard dataset={data} />
+              <AugmentCard dataset={data} />
+            </div>
+            <SynonymsCard dataset={data} />
           </div>
         )}
       </Loaded>

@@ -1,56 +1,38 @@
 import { Split } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { startJob } from "../../api/calls";
-import type { Dataset, Job } from "../../api/types";
+import type { Dataset } from "../../api/types";
 import { Button } from "../../design/button";
 import { Card } from "../../design/card";
-import { Check, TextField } from "../../design/field";
+import { Check, type Option, Select, TextField } from "../../design/field";
 import { ErrorState, Notice } from "../../design/states";
-import { When } from "../../design/when";
 import { JobError, JobWatch } from "../../jobs/job-parts";
 import { acceptJob } from "../../state/jobs";
 import { useAction } from "../../state/resource";
-import { countOf, percent } from "../../text/format";
 import { isActive } from "../../text/words";
 import { useLastJob } from "./last-job";
-import { Numbers } from "./numbers";
 import { fractionProblem, seedProblem } from "./params";
+import { SplitReport } from "./split-report";
 
-interface SplitResult {
-  train_images?: number;
-  val_images?: number;
-  train_rows?: number;
-  val_rows?: number;
-  groups_kept_together?: number;
-  warnings?: string[];
-}
-
-function SplitReport({ job }: { job: Job }) {
-  const { train_images = 0, val_images = 0, groups_kept_together = 0, warnings = [] } = (job.result ?? {}) as SplitResult;
-  const all = train_images + val_images || 1;
-  return (
-    <div class="stack small">
-      <div class="split-bar" role="img" aria-label={`${percent(train_images / all)} to train on, ${percent(val_images / all)} to measure with`}>
-        <i style={{ width: `${(100 * train_images) / all}%` }} />
-        <i style={{ width: `${(100 * val_images) / all}%` }} />
-      </div>
-      <Numbers of={[["images to train on", train_images], ["images to measure with", val_images]]} />
-      <p class="muted">
-        Split <When at={job.finished_at} />.
-        {groups_kept_together > 0 && ` ${countOf(groups_kept_together, "group")} of near-duplicates kept on one side.`}
-      </p>
-      {warnings.map((text) => <Notice key={text}>{text}</Notice>)}
-    </div>
-  );
-}
+const STRATA: Option[] = [
+  { value: "none", label: "All images together" },
+  { value: "folder", label: "Each folder its share" },
+  { value: "tag", label: "Each tag its share" },
+];
+const STRATA_HINTS: Record<string, string> = {
+  none: "Which images are measured with is drawn from all.",
+  folder: "The folder of the file name, as it was uploaded.",
+  tag: "Tags are given on the images page, to the images you choose.",
+};
 
 function SplitForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean }) {
   const [fraction, setFraction] = useState("0.2");
   const [seed, setSeed] = useState("0");
   const [isGrouped, setGrouped] = useState(true);
+  const [stratify, setStratify] = useState("none");
   const problems = { fraction: fractionProblem(fraction), seed: seedProblem(seed) };
   const action = useAction(async () => {
-    const params = { val_fraction: Number(fraction), seed: Number(seed), group_near_duplicates: isGrouped };
+    const params = { val_fraction: Number(fraction), seed: Number(seed), group_near_duplicates: isGrouped, stratify };
     acceptJob(await startJob(datasetId, "split", params));
   });
   return (
@@ -65,6 +47,7 @@ function SplitForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean }
         <TextField label="Validation fraction" numeric value={fraction} onInput={setFraction} error={problems.fraction} hint="0.2 is one image in five." />
         <TextField label="Split seed" numeric value={seed} onInput={setSeed} error={problems.seed} hint="The same seed splits the same way." />
       </div>
+      <Select label="Mix of both parts" value={stratify} options={STRATA} onChange={setStratify} hint={STRATA_HINTS[stratify]} />
       <Check label="Keep near-duplicates on one side" checked={isGrouped} onChange={setGrouped} />
       {action.error && <ErrorState problem={action.error} datasetId={datasetId} onRetry={() => action.run()} />}
       <div class="form-foot">
