@@ -45,8 +45,6 @@ from common.replies import Replies
 from common.settings import Settings
 from common.store import ArtifactStore
 
-MIB = 1024 * 1024
-MAX_JSON_BYTES = 1 * MIB
 BLUEPRINTS = (
     auth,
     people,

@@ -7,24 +7,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from api.answers import Answer
-from api.schemas import Body, Id, Request, Text
+from api.schemas import Body, Id, Request
 from common.caption_edits import MAX_FIND_CHARS
 from common.captions import MAX_CAPTION_CHARS
-from common.image_filter import ImageFilter
+from common.image_filter import ImageFilter, storable
 
 MAX_CHOSEN = 20_000  # images named one by one; more are meant by a filter
 MAX_DELETED = 500
 
 
-def _no_surrogate(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as bad:
-        raise ValueError("it has half of a character (a lone surrogate)") from bad
-    return text
-
-
-Typed = Annotated[Text, AfterValidator(_no_surrogate)]
+Typed = Annotated[str, AfterValidator(storable)]
 
 
 class NewEdit(Body):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,9 +28,11 @@ from api.variant_schemas import (
 )
 from common.caption_heads import read_heads
 from common.captions import normalise_caption
+from common.dataset_changes import touch_variants
+from common.db import in_turns
 from common.errors import InvalidInput, NotFound
 from common.schema import Dataset, Image, Variant, now
-from common.variants import ALL, STATES, VariantFilter, chosen, touch_variants
+from common.variants import ALL, STATES, VariantFilter, chosen
 
 variants = APIBlueprint("variants", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="variants")])
 PORTION = 500  # rows in one transaction: nobody who saves a caption waits long
@@ -98,11 +99,8 @@ def decide_many(path: DatasetPath, body: Decide) -> dict[str, Any]:
     if body.ids is not None:
         found = sorted(set(body.ids).intersection(found))
     changed: list[int] = []
-    for start in range(0, len(found), PORTION):
-        began = time.monotonic()
-        changed += _decide(path.dataset_id, body, found[start : start + PORTION])
-        if start + PORTION < len(found):
-            time.sleep(time.monotonic() - began)
+    for portion in in_turns(found, PORTION):
+        changed += _decide(path.dataset_id, body, portion)
     if changed:
         parts().events.dataset(path.dataset_id)
     return {"changed": len(changed), "ids": changed if len(changed) <= MAX_DECIDED else None}

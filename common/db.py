@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 BUSY_TIMEOUT_MS = 30_000
 POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
@@ -77,6 +79,20 @@ def hold(session: Session, name: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
     else:
         session.execute(select(1))  # BEGIN IMMEDIATE goes before it
+
+
+def in_turns(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The rows in portions of at most `size`, each to be written in a transaction of its own.
+
+    Between two portions it waits for as long as the first one took: SQLite has one writer, and no
+    queue for those who wait.
+    """
+    took_s = 0.0
+    for start in range(0, len(rows), size):
+        time.sleep(took_s)
+        began = time.monotonic()
+        yield rows[start : start + size]
+        took_s = time.monotonic() - began
 
 
 def migrate(url: str) -> None:

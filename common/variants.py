@@ -1,15 +1,14 @@
-"""Variants of captions: which ones are meant, which ones stand, and that they have changed."""
+"""Variants of captions: which ones are meant, and which ones stand."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from common.image_filter import holds, storable
-from common.schema import Dataset, Variant, now
+from common.schema import Dataset, Variant
 
 State = Literal["proposed", "accepted", "edited", "rejected"]
 STATES: tuple[State, ...] = ("proposed", "accepted", "edited", "rejected")
@@ -61,18 +60,3 @@ def chosen(dataset: Dataset, wanted: VariantFilter, state: bool = True) -> Selec
     if wanted.image_id is not None:
         conditions.append(Variant.image_id == wanted.image_id)
     return select(Variant).where(*conditions).order_by(Variant.id)
-
-
-def touch_variants(session: Session, dataset_id: str) -> None:
-    """Count a change of a dataset's variants; its train.csv is behind from now on."""
-    moment = now()
-    session.execute(
-        update(Dataset)
-        .where(Dataset.id == dataset_id)
-        .values(
-            variants_seq=Dataset.variants_seq + 1,
-            variants_changed_at=moment,
-            variants_stale_since=func.coalesce(Dataset.variants_stale_since, moment),
-        ),
-        execution_options={"synchronize_session": False},
-    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import case, select, update
 
 from common import jobs
 from common.caption_rows import index_rows
 from common.csvfiles import write_rows
+from common.dataset_changes import is_due
 from common.queue import COUNT_TOKENS, REAP, REFRESH_INDEX_CSV, REFRESH_TRAIN_CSV, SWEEP_STORE
 from common.schema import Dataset, now
 from workers.app import app
@@ -18,9 +17,8 @@ from workers.token_counts import fill_missing
 from workers.train_csv import stale_datasets, write_train_csv
 
 RESEND_AFTER_S = 60.0
-QUIET_S = 0.5  # index.csv is written when nothing was saved for so long
 TOKENS_AT_ONCE = 1000
-MAX_LAG_S = 10.0  # but at least so often while captions are being saved all the time
+MAX_LAG_S = 10.0  # index.csv is written at least so often while captions are saved all the time
 
 
 @app.task(name=REAP)
@@ -51,14 +49,10 @@ def refresh_index_csv() -> None:
     not longer than MAX_LAG_S.
     """
     parts = services()
-    moment = now()
-    quiet = or_(
-        Dataset.changed_at.is_(None), Dataset.changed_at < moment - timedelta(seconds=QUIET_S)
-    )
-    late = Dataset.stale_since < moment - timedelta(seconds=MAX_LAG_S)
+    due = is_due(Dataset.changed_at, Dataset.stale_since, MAX_LAG_S)
     with parts.readers() as session:
         stale = session.scalars(
-            select(Dataset.id).where(Dataset.index_csv_seq < Dataset.caption_seq, or_(quiet, late))
+            select(Dataset.id).where(Dataset.index_csv_seq < Dataset.caption_seq, due)
         ).all()
     for dataset_id in stale:
         write_index_csv(parts, dataset_id)

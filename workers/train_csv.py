@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common.csvfiles import write_rows
+from common.dataset_changes import is_due
 from common.errors import NotFound
 from common.schema import Dataset, Variant, now
 from common.snapshots import JSON_LINES, FrozenCaption, load_snapshot
 from common.variants import STANDING
 from workers.services import Services
 
-QUIET_S = 0.5  # written when nothing was decided for so long
-MAX_LAG_S = 5.0  # but at least so often while somebody decides all the time
+MAX_LAG_S = 5.0  # train.csv is written at least so often while somebody decides all the time
 FILES = ("train.csv", "train_lineage.jsonl")
 
 Row = tuple[str, str]  # (path below datasets/<id>/, caption)
@@ -46,14 +45,9 @@ class StandingVariant(NamedTuple):
 
 def stale_datasets(session: Session) -> list[str]:
     """The datasets whose train.csv is behind and that nobody is deciding on at this moment."""
-    moment = now()
-    quiet = or_(
-        Dataset.variants_changed_at.is_(None),
-        Dataset.variants_changed_at < moment - timedelta(seconds=QUIET_S),
-    )
-    late = Dataset.variants_stale_since < moment - timedelta(seconds=MAX_LAG_S)
+    due = is_due(Dataset.variants_changed_at, Dataset.variants_stale_since, MAX_LAG_S)
     behind = Dataset.train_csv_seq < Dataset.variants_seq
-    return list(session.scalars(select(Dataset.id).where(behind, or_(quiet, late))))
+    return list(session.scalars(select(Dataset.id).where(behind, due)))
 
 
 def refresh_train_csv(parts: Services, dataset_id: str) -> None:

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from common.dataset_changes import touch_variants
+from common.db import in_turns
 from common.errors import Conflict
 from common.schema import Dataset, Variant, now
 from common.snapshots import FrozenCaption
-from common.variants import touch_variants
 from workers.runner import JobContext
 
 PORTION = 500  # rows in one transaction
@@ -123,15 +124,13 @@ def _insert(
 ) -> None:
     ctx.report(done=0, total=len(fresh), unit="variants", message="storing variants")
     done = 0
-    for portion in _portions(fresh):
+    for portion in in_turns(fresh, PORTION):
         ctx.check_stop()
         rows = [_row(run, new, decisions.get(_key(new))) for new in portion]
-        began = time.monotonic()
         with ctx.session() as session:
             session.execute(insert(Variant), rows)
         done += len(portion)
         ctx.report(done=done)
-        time.sleep(time.monotonic() - began)  # SQLite has one writer, and no queue for it
 
 
 def _row(run: Run, new: NewVariant, decision: Decision | None) -> dict[str, Any]:

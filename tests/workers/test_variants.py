@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import delete, update
 
 from common.csvfiles import read_rows
+from common.dataset_changes import touch_variants
 from common.errors import NotFound
 from common.schema import Dataset, Image, Model, SearchIndex, Variant, now
 from common.snapshots import load_snapshot
-from common.variants import touch_variants
 from tests.workers.conftest import Backstage, wait_until
 from tests.workers.variant_data import (
     BIRDS,

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from common.caption_edits import CaptionEdit, Edited, Editor
 from common.caption_heads import Head, Target, load_targets, read_heads
+from common.db import in_turns
 from common.errors import CaptionConflict, ClipBrowserError
 from common.schema import CaptionRevision
 from workers.cpu.captions import Save, Saved, save_captions
@@ -109,19 +110,17 @@ def in_portions(
     """Write captions, a transaction for each portion. Raises JobStopped with the `result` so far."""
     teller = Teller(ctx)
     ctx.report(done=0, total=len(targets), unit="captions", message=message)
-    for start in range(0, len(targets), PORTION):
+    done = 0
+    for portion in in_turns(targets, PORTION):
         try:
             ctx.check_stop()
         except JobStopped:
             raise JobStopped(result()) from None
-        portion = targets[start : start + PORTION]
-        began = time.monotonic()
         with ctx.session() as session:
             saved = write(session, portion)
-        took_s = time.monotonic() - began
         teller.tell(saved)
-        ctx.report(done=start + len(portion))
-        time.sleep(took_s)  # others write meanwhile: SQLite has one writer, and no queue for it
+        done += len(portion)
+        ctx.report(done=done)
 
 
 def _edit_portion(
