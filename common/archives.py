@@ -68,6 +68,55 @@ def count_entries(source: Path | BinaryIO, limits: ArchiveLimits) -> int:
         return min(kept, limits.max_entries + 1)
 
 
+def list_names(source: Path, limits: ArchiveLimits) -> list[str]:
+    """The paths of a zip's files as `safe_name` gives them, hidden files left out.
+
+    Raises InvalidInput when it is no readable zip, has too many files, or one with an unsafe path.
+    """
+    with _open(source, limits) as archive:
+        names = [_clean_name(info) for info in archive.infolist() if not info.is_dir()]
+    shown = [name for name in names if not _is_hidden(name)]
+    if len(shown) > limits.max_entries:
+        raise InvalidInput(f"the zip has {len(shown):,} files; the limit is {limits.max_entries:,}")
+    return [_named_safely(name) for name in shown]
+
+
+def unpack_file(source: Path, name: str, target: Path, limits: ArchiveLimits) -> None:
+    """Write one file of a zip to `target`, streamed. name: as `list_names` gives it.
+
+    Raises InvalidInput when it is not there, unsafe, damaged, or over a limit; OSError
+    when the target cannot be written.
+    """
+    with _open(source, limits) as archive:
+        found = [
+            info for info in archive.infolist()
+            if not info.is_dir() and _named_safely(_clean_name(info)) == name
+        ]  # fmt: skip
+        if len(found) != 1:
+            raise InvalidInput(f"the zip holds {len(found)} files of the name {name}")
+        _check_entry(found[0], name, set(), limits)
+        with target.open("wb") as out:
+            pieces = _pieces(archive, found[0], limits)
+            while piece := _next_piece(pieces, name):
+                out.write(piece)
+
+
+def _next_piece(pieces: Iterator[bytes], name: str) -> bytes:
+    try:
+        return next(pieces, b"")
+    except _UNREADABLE as error:
+        raise InvalidInput(
+            f"{name} is damaged inside the zip: {error}", remedy="Pack the files again."
+        ) from error
+
+
+def _named_safely(name: str) -> str:
+    try:
+        return safe_name(name)
+    except InvalidInput as problem:
+        raise InvalidInput(f"{name[:100]!r}: {problem.message}", remedy=problem.remedy) from problem
+
+
 def safe_name(name: str) -> str:
     """A relative path with '/' between its parts, in Unicode's composed form.
 
@@ -194,16 +243,23 @@ def _check_entry(info: zipfile.ZipInfo, name: str, seen: set[str], limits: Archi
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:
-    """Read by pieces, so that an entry larger than it claims is stopped."""
-    data = bytearray()
+    data = b"".join(_pieces(archive, info, limits))
+    if data[:4] in (b"PK\3\4", b"Rar!", b"7z\xbc\xaf"):
+        raise InvalidInput("it is an archive inside the archive; unpack it first")
+    return data
+
+
+def _pieces(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: ArchiveLimits
+) -> Iterator[bytes]:
+    """An entry's data by pieces, so that one larger than it claims is stopped."""
+    size_bytes = 0
     with archive.open(info) as file:
         while piece := file.read(_CHUNK_BYTES):
-            data += piece
-            if len(data) > limits.max_entry_bytes:
-                raise InvalidInput(_too_large(len(data), limits))
-    if bytes(data[:4]) in (b"PK\3\4", b"Rar!", b"7z\xbc\xaf"):
-        raise InvalidInput("it is an archive inside the archive; unpack it first")
-    return bytes(data)
+            size_bytes += len(piece)
+            if size_bytes > limits.max_entry_bytes:
+                raise InvalidInput(_too_large(size_bytes, limits))
+            yield piece
 
 
 def _too_large(size_bytes: int, limits: ArchiveLimits) -> str:

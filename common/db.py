@@ -16,6 +16,14 @@ T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 BUSY_TIMEOUT_MS = 30_000
 POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
+# A PostgreSQL that no longer answers (a cut cable) is an error in much less than a job's lease.
+SILENT_SERVER = {
+    "connect_timeout": 5,  # s
+    "keepalives_idle": 5,  # s; then two times 2 s
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 10_000,  # ms
+}
 
 
 def open_engine(url: str) -> Engine:
@@ -36,7 +44,11 @@ def open_engine(url: str) -> Engine:
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     return create_engine(
-        parsed, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW
+        parsed,
+        pool_pre_ping=True,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        connect_args=SILENT_SERVER,
     )
 
 

@@ -36,6 +36,10 @@ class Events:
         """A job's progress record, to its own room and to `jobs`."""
         self.emit("job", job_reports.progress_record(job), [f"job:{job.id}", "jobs"])
 
+    def queue(self, name: str) -> None:
+        """The order of a queue has changed, or whether it is paused: `{name}`, to the room `jobs`."""
+        self.emit("queue", {"name": name}, ["jobs"])
+
     def dataset(self, dataset_id: str) -> None:
         """The counts or steps of a dataset have changed."""
         self.emit("dataset", {"dataset_id": dataset_id}, [f"dataset:{dataset_id}"])

@@ -1,4 +1,4 @@
-"""What a job reports: its log, its series, its progress record. Its state is in `common/jobs.py`."""
+"""What a job reports: its log and its progress record. Its series are in `common/job_series.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from common.schema import Job, JobLog, JobMetric
+from common.schema import Job, JobLog
 
 LOG_LIMIT_CHARS = 20_000_000
 
@@ -46,27 +46,6 @@ def read_log(session: Session, job_id: str, offset: int, limit: int = 1_000_000)
         if len(text) >= limit:
             break
     return text[:limit], offset + len(text[:limit])
-
-
-def read_metrics(session: Session, job_id: str) -> dict[str, list[dict[str, Any]]]:
-    """A job's series: `{name: [{step, epoch, value, time}]}`, by step."""
-    series: dict[str, list[dict[str, Any]]] = {}
-    rows = session.scalars(
-        select(JobMetric).where(JobMetric.job_id == job_id).order_by(JobMetric.step, JobMetric.id)
-    )
-    for row in rows:
-        point = {
-            "step": row.step,
-            "epoch": row.epoch,
-            "value": row.value,
-            "time": row.time.isoformat(),
-        }
-        points = series.setdefault(row.name, [])
-        if points and points[-1]["step"] == row.step:
-            points[-1] = point  # a resumed run says this step again: the later word counts
-        else:
-            points.append(point)
-    return series
 
 
 def progress_record(job: Job) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The job state machine. Every change of a job's state is one of the functions below.
+"""The job state machine, as people drive it; what workers do is in `common/job_claims.py`.
 
     queued -> running -> (stopping) -> succeeded | failed | stopped
 
@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from common.errors import ClipBrowserError, Conflict, InvalidInput, NotFound, WorkerLost
+from common.errors import Conflict, InvalidInput, NotFound
 from common.schema import Job, JobMetric, now
 
 ACTIVE = ("queued", "running", "stopping")
@@ -34,6 +32,9 @@ KINDS = {
     "augment": "cpu",
     "augment_llm": "gpu",
     "train": "gpu",
+    "probe": "gpu",
+    "blend": "gpu",
+    "import_model": "gpu",
     "index": "gpu",
     "map": "cpu",
 }
@@ -42,15 +43,6 @@ UNDOABLE = {"edit_captions": "edit", "import_captions": "import", "undo_edit": "
 RESUMABLE = ("ingest", "import_captions", "train", "augment", "index")
 MAX_PRIORITY = 9
 MAX_UPLOADS = 2000  # files of one ingest that portions were added to: its row is written often
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a runner holds while it executes a job; `owner` is unique to this execution."""
-
-    job_id: str
-    owner: str
-    attempt: int
 
 
 def queue_of(kind: str, params: dict[str, Any]) -> str:
@@ -70,6 +62,7 @@ def create_job(
     after_job_id: str | None = None,
     max_attempts: int = 3,
     priority: int = 5,
+    group_id: str | None = None,
 ) -> Job:
     """A new queued job. Raises NotFound for an unknown `after_job_id`, InvalidInput if it failed."""
     if after_job_id is not None:
@@ -79,6 +72,7 @@ def create_job(
                 f"Job {after_job_id} has {before.state}, so nothing can follow it.",
                 remedy="Retry or resume that job first, or leave after_job_id out.",
             )
+    moment = now()
     job = Job(
         id=secrets.token_hex(6),
         kind=kind,
@@ -90,8 +84,10 @@ def create_job(
         after_job_id=after_job_id,
         max_attempts=max_attempts,
         priority=priority,
+        group_id=group_id,
         progress={},
-        created_at=now(),
+        created_at=moment,
+        queued_at=moment,
     )
     session.add(job)
     session.flush()
@@ -136,7 +132,8 @@ def get_job(session: Session, job_id: str) -> Job:
     return job
 
 
-def _changed(session: Session, statement: Any) -> bool:
+def changed(session: Session, statement: Any) -> bool:
+    """Run an UPDATE; whether it found a row in the state that its WHERE names."""
     outcome: CursorResult[Any] = session.execute(  # type: ignore[assignment]
         statement, execution_options={"synchronize_session": False}
     )
@@ -151,119 +148,18 @@ def ready(session: Session, job: Job) -> bool:
     return before is None or before.state == "succeeded"
 
 
-def claim(session: Session, job_id: str, worker: str, lease_s: float) -> Claim | None:
-    """Take the job, if it is queued or its lease ran out. None when somebody else has it."""
-    owner = f"{worker}/{secrets.token_hex(4)}"
-    moment = now()
-    free = or_(Job.state == "queued", and_(Job.state == "running", Job.lease_until < moment))
-    taken = _changed(
-        session,
-        update(Job)
-        .where(Job.id == job_id, free, Job.stop_requested.is_(None))
-        .where(Job.attempt < Job.max_attempts)
-        .values(
-            state="running",
-            lease_owner=owner,
-            lease_until=moment + timedelta(seconds=lease_s),
-            attempt=Job.attempt + 1,
-            started_at=func.coalesce(Job.started_at, moment),
-            error=None,
-            seq=Job.seq + 1,
-        ),
-    )
-    if not taken:
-        return None
-    return Claim(job_id, owner, get_job(session, job_id).attempt)
-
-
-def extend_lease(session: Session, held: Claim, lease_s: float) -> tuple[bool, str | None]:
-    """Heartbeat: (still mine, stop_requested). When not mine the runner must end without a trace."""
-    mine = _changed(
-        session,
-        update(Job)
-        .where(Job.id == held.job_id, Job.lease_owner == held.owner)
-        .where(Job.state.in_(("running", "stopping")))
-        .values(lease_until=now() + timedelta(seconds=lease_s)),
-    )
-    wish = session.scalar(select(Job.stop_requested).where(Job.id == held.job_id))
-    return mine, wish
-
-
-def read_stop(session: Session, held: Claim) -> tuple[bool, str | None]:
-    """(still mine, stop_requested) without writing: cheap enough for twice a second."""
-    row = session.execute(
-        select(Job.lease_owner, Job.state, Job.stop_requested).where(Job.id == held.job_id)
-    ).first()
-    if row is None:
-        return False, "kill"
-    return row.lease_owner == held.owner and row.state in (
-        "running",
-        "stopping",
-    ), row.stop_requested
-
-
-def write_progress(session: Session, held: Claim, progress: dict[str, Any]) -> int | None:
-    """Store a progress record; its `seq`, or None when the job is no longer mine."""
-    mine = _changed(
-        session,
-        update(Job)
-        .where(Job.id == held.job_id, Job.lease_owner == held.owner)
-        .where(Job.state.in_(("running", "stopping")))
-        .values(progress=progress, seq=Job.seq + 1),
-    )
-    return session.scalar(select(Job.seq).where(Job.id == held.job_id)) if mine else None
-
-
-def write_checkpoint(session: Session, held: Claim, checkpoint: dict[str, Any] | None) -> bool:
-    """Remember where to go on; the facts are the job kind's own."""
-    return _changed(
-        session,
-        update(Job)
-        .where(Job.id == held.job_id, Job.lease_owner == held.owner)
-        .values(checkpoint=checkpoint),
-    )
-
-
-def finish(
-    session: Session,
-    held: Claim,
-    state: str,
-    *,
-    result: dict[str, Any] | None = None,
-    error: ClipBrowserError | None = None,
-) -> bool:
-    """Close a job that is mine as succeeded, failed or stopped. False when it no longer is."""
-    if state not in FINISHED:
-        raise ValueError(f"{state} is no final state")
-    return _changed(
-        session,
-        update(Job)
-        .where(Job.id == held.job_id, Job.lease_owner == held.owner)
-        .where(Job.state.in_(("running", "stopping")))
-        .values(
-            state=state,
-            result=result,
-            error=error.to_dict() if error else None,
-            finished_at=now(),
-            lease_owner=None,
-            lease_until=None,
-            seq=Job.seq + 1,
-        ),
-    )
-
-
 def request_stop(session: Session, job_id: str, mode: str) -> Job:
     """Stop a queued job at once; ask a running one to. A finished one: raises Conflict."""
     if mode not in ("save", "kill"):
         raise InvalidInput(f"mode is {mode!r}", remedy="Use 'save' or 'kill'.")
     moment = now()
-    stopped = _changed(
+    stopped = changed(
         session,
         update(Job)
         .where(Job.id == job_id, Job.state == "queued")
         .values(state="stopped", stop_requested=mode, finished_at=moment, seq=Job.seq + 1),
     )
-    asked = stopped or _changed(
+    asked = stopped or changed(
         session,
         update(Job)
         .where(Job.id == job_id, Job.state.in_(("running", "stopping")))
@@ -277,7 +173,7 @@ def request_stop(session: Session, job_id: str, mode: str) -> Job:
 
 def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
     """Queue a finished job again: resume (keeps its checkpoint) or retry (`fresh`: from the start)."""
-    moved = _changed(
+    moved = changed(
         session,
         update(Job)
         .where(Job.id == job_id, Job.state.in_(("stopped", "failed")))
@@ -288,7 +184,8 @@ def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
             error=None,
             result=None,
             finished_at=None,
-            sent_at=None,
+            queued_at=now(),
+            place=None,
             lease_owner=None,
             lease_until=None,
             seq=Job.seq + 1,
@@ -307,58 +204,9 @@ def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
     return job
 
 
-def reap(session: Session) -> tuple[list[Job], list[Job]]:
-    """Jobs whose lease ran out: (queued again, ended). The caller sends and announces them.
-
-    A job with attempts left is queued again; one that was being stopped ends as stopped; one
-    without attempts left fails with `worker_lost`.
-    """
-    moment = now()
-    lost = session.scalars(
-        select(Job.id).where(Job.state.in_(("running", "stopping")), Job.lease_until < moment)
-    ).all()
-    again: list[Job] = []
-    ended: list[Job] = []
-    for job_id in lost:
-        expired = update(Job).where(
-            Job.id == job_id, Job.state.in_(("running", "stopping")), Job.lease_until < moment
-        )
-        cleared = {"lease_owner": None, "lease_until": None, "seq": Job.seq + 1}
-        final = {**cleared, "finished_at": moment}
-        error = WorkerLost("The worker that ran this job was lost.").to_dict()
-        if _changed(
-            session,
-            expired.where(Job.stop_requested.is_not(None)).values(state="stopped", **final),
-        ) or _changed(
-            session,
-            expired.where(Job.attempt >= Job.max_attempts).values(
-                state="failed", error=error, **final
-            ),
-        ):
-            ended.append(get_job(session, job_id))
-        elif _changed(session, expired.values(state="queued", sent_at=None, **cleared)):
-            again.append(get_job(session, job_id))
-    return again, ended
-
-
-def unsent(session: Session, older_than_s: float) -> list[Job]:
-    """Queued jobs whose message was never sent, or so long ago that it may be lost."""
-    limit = now() - timedelta(seconds=older_than_s)
-    waiting = session.scalars(
-        select(Job).where(
-            Job.state == "queued",
-            or_(
-                and_(Job.sent_at.is_(None), Job.created_at < now() - timedelta(seconds=2)),
-                Job.sent_at < limit,
-            ),
-        )
-    ).all()
-    return [job for job in waiting if ready(session, job)]
-
-
-def mark_sent(session: Session, job_id: str, task_id: str) -> None:
-    """Note that a message for this job is on its way, under which Celery task id."""
-    _changed(session, update(Job).where(Job.id == job_id).values(sent_at=now(), task_id=task_id))
+def note_message(session: Session, job_id: str, task_id: str) -> None:
+    """Note under which Celery task id the message is on its way that was sent for this job."""
+    changed(session, update(Job).where(Job.id == job_id).values(task_id=task_id))
 
 
 def followers(session: Session, job_id: str) -> list[Job]:
@@ -376,7 +224,7 @@ def fail_followers(session: Session, job: Job) -> list[Job]:
             f"The job before it ({job.kind} {job.id}) has {job.state}.",
             remedy="Retry or resume that job, then retry this one.",
         ).to_dict()
-        if _changed(
+        if changed(
             session,
             update(Job)
             .where(Job.id == follower.id, Job.state == "queued")
@@ -385,20 +233,6 @@ def fail_followers(session: Session, job: Job) -> list[Job]:
             ended.append(get_job(session, follower.id))
             ended.extend(fail_followers(session, ended[-1]))
     return ended
-
-
-def queue_position(session: Session, job: Job) -> int | None:
-    """1 for the queued job that starts next on its queue; None when it is not queued."""
-    if job.state != "queued":
-        return None
-    earlier = or_(
-        Job.priority < job.priority,
-        and_(Job.priority == job.priority, Job.created_at < job.created_at),
-    )
-    before = session.scalar(
-        select(func.count()).where(Job.queue == job.queue, Job.state == "queued", earlier)
-    )
-    return int(before or 0) + 1
 
 
 def last_succeeded(session: Session, dataset_id: str, kinds: Sequence[str]) -> dict[str, Job]:
@@ -412,19 +246,3 @@ def last_succeeded(session: Session, dataset_id: str, kinds: Sequence[str]) -> d
     for job in found:
         newest[job.kind] = job
     return newest
-
-
-def release(session: Session, held: Claim, *, counts: bool) -> bool:
-    """Give a job that is mine back to the queue; False when it may not be tried again.
-
-    `counts`: the attempt counts (its child process was killed); a worker that shuts down in order
-    gives it back uncounted.
-    """
-    mine = (
-        update(Job)
-        .where(Job.id == held.job_id, Job.lease_owner == held.owner, Job.state == "running")
-        .values(state="queued", lease_owner=None, lease_until=None, sent_at=None, seq=Job.seq + 1)
-    )
-    if counts:
-        return _changed(session, mine.where(Job.attempt < Job.max_attempts))
-    return _changed(session, mine.values(attempt=Job.attempt - 1))

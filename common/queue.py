@@ -30,6 +30,7 @@ SAVE_CAPTIONS = "captions.save"
 SEARCH_QUERY = "search.query"
 REFRESH_INDEX_CSV = "maintenance.refresh_index_csv"
 REFRESH_TRAIN_CSV = "maintenance.refresh_train_csv"
+NEXT_JOB = "jobs.next"
 REAP = "maintenance.reap"
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"
@@ -70,11 +71,6 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def job_task_name(kind: str) -> str:
-    """The Celery task that runs jobs of this kind."""
-    return f"jobs.{kind}"
-
-
 class Queue:
     """Sends tasks by name and looks at queues and workers. One per process, thread-safe."""
 
@@ -113,16 +109,18 @@ class Queue:
         return task_id
 
     def send_job(self, job: Job, sessions: SessionFactory) -> None:
-        """Send the message that wakes a worker for this job, and note that it was sent.
+        """Wake a worker for this job's queue, and note the message's id with the job.
 
+        Which job the worker takes is the order of the queue's affair, see `common/queue_order.py`.
         The id is new each time, since workers remember revoked ids for ever.
         """
-        task_id = f"{job.id}.{secrets.token_hex(3)}"
-        self.send(
-            job_task_name(job.kind), [job.id], job.queue, priority=job.priority, task_id=task_id
-        )
+        task_id = self.wake(job.queue, f"{job.id}.{secrets.token_hex(3)}")
         with sessions() as session:
-            jobs.mark_sent(session, job.id, task_id)
+            jobs.note_message(session, job.id, task_id)
+
+    def wake(self, queue: str, task_id: str | None = None) -> str:
+        """Tell a worker to take the next job of a queue; the message's id. Raises QueueUnavailable."""
+        return self.send(NEXT_JOB, [queue], queue, task_id=task_id)
 
     def revoke(self, task_id: str) -> None:
         """Tell the workers that are there to drop this message; the flag in the database decides."""

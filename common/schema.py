@@ -89,7 +89,8 @@ class Dataset(Base):
     stale_since: the first change that it does not hold; None while it holds all.
     snapshot_id: the frozen captions of the newest split. variants_job_id: the augmentation whose
     variants stand. The variants_... and train_... columns are to train.csv what those above are to
-    index.csv; train_rows: how many rows train.csv has, None while there is none.
+    index.csv; train_rows: how many rows train.csv has, None while there is none. model_id: the model
+    that people chose to search it with; None: the newest one.
     """
 
     __tablename__ = "datasets"
@@ -108,6 +109,7 @@ class Dataset(Base):
     variants_changed_at: Mapped[datetime | None]
     variants_stale_since: Mapped[datetime | None]
     train_rows: Mapped[int | None]
+    model_id: Mapped[str | None] = mapped_column(String(160))
     defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
@@ -296,7 +298,13 @@ class Variant(Base):
 
 
 class Job(Base):
-    """A piece of work. Who may change what, and when, stands in `common/jobs.py`."""
+    """A piece of work. Who may change what, and when, stands in `common/jobs.py`.
+
+    queued_at: when it began to wait, at first or to be done again; None: created_at. place: where
+    somebody put it among the waiting jobs of the same priority (the lower the earlier); None: as is
+    fair, see `common/queue_order.py`. group_id: of the sweep that it belongs to. suspect_lease: the
+    lease that the reaper found to be wrong, and when; it is lost when a later look finds it unchanged.
+    """
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -317,16 +325,29 @@ class Job(Base):
     max_attempts: Mapped[int] = mapped_column(default=3)
     lease_owner: Mapped[str | None] = mapped_column(String(120))
     lease_until: Mapped[datetime | None]
+    suspect_lease: Mapped[str | None] = mapped_column(String(200))
+    place: Mapped[float | None] = mapped_column(Float)
+    group_id: Mapped[str | None] = mapped_column(String(32), index=True)
     stop_requested: Mapped[str | None] = mapped_column(String(8))
     after_job_id: Mapped[str | None] = mapped_column(String(32), index=True)
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
     task_id: Mapped[str | None] = mapped_column(String(40))
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)
-    sent_at: Mapped[datetime | None]
+    queued_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (Index("ix_jobs_state_queue", "state", "queue", "priority", "created_at"),)
+
+
+class PausedQueue(Base):
+    """A queue of which no further job is begun until somebody lets it go on."""
+
+    __tablename__ = "paused_queues"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    paused_by: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(String(300), default="")
+    paused_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class JobMetric(Base):
@@ -334,12 +355,14 @@ class JobMetric(Base):
 
     __tablename__ = "job_metrics"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(64))
     step: Mapped[int]
     epoch: Mapped[float | None]
     value: Mapped[float] = mapped_column(Float)
     time: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index("ix_job_metrics_written", "job_id", "id"),)
 
 
 class JobLog(Base):
@@ -354,7 +377,11 @@ class JobLog(Base):
 
 
 class Model(Base):
-    """A fine-tuned model. Catalogue models are not rows: they stand in `common/catalogue.py`."""
+    """A fine-tuned model. Catalogue models are not rows: they stand in `common/catalogue.py`.
+
+    source: trained, blended (between a tuned model and what it began with) or imported. lineage: what
+    it was made from, as in its training.json.
+    """
 
     __tablename__ = "models"
     id: Mapped[str] = mapped_column(String(160), primary_key=True)
@@ -367,6 +394,9 @@ class Model(Base):
     params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     note: Mapped[str] = mapped_column(Text, default="")
+    tags: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    source: Mapped[str] = mapped_column(String(16), default="trained", server_default="trained")
+    lineage: Mapped[dict[str, Any] | None]
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
 

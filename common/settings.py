@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.errors import InvalidInput
@@ -44,9 +44,15 @@ class Settings(BaseSettings):
     lease_s: float = Field(
         30.0, ge=1, description="Seconds a worker owns a job without a heartbeat."
     )
-    reap_every_s: float = Field(10.0, ge=0.5, description="Seconds between looks for lost jobs.")
+    reap_every_s: float = Field(5.0, ge=0.5, description="Seconds between looks for lost jobs.")
     checkpoint_every_s: float = Field(
         60.0, ge=0, description="Seconds of training between checkpoints, at most."
+    )
+    train_memory_gb: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="GB of memory a training may take; empty: all there is.",
     )
     stop_grace_s: float = Field(20.0, ge=0, description="Seconds a stopped child may use to save.")
     claim_minutes: float = Field(
@@ -69,6 +75,11 @@ class Settings(BaseSettings):
     tensorboard_url: str = Field("", description="Address of TensorBoard, linked from each run.")
     api_threads: int = Field(512, ge=8, description="Requests and sockets served at once.")
     stack: str = Field("external", pattern="^(embedded|external)$", description="Set by `up`.")
+
+    @field_validator("train_memory_gb", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @property
     def database(self) -> str:
@@ -122,6 +133,7 @@ def require_secret_key(settings: Settings) -> None:
 def as_environment(settings: Settings) -> dict[str, str]:
     """The environment that makes `load_settings()` give the same settings in a child process."""
     named = {
-        f"CLIP_BROWSER_{name.upper()}": str(value) for name, value in settings.model_dump().items()
+        f"CLIP_BROWSER_{name.upper()}": "" if value is None else str(value)
+        for name, value in settings.model_dump().items()
     }
     return {**os.environ, **named}

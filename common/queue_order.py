@@ -1,0 +1,188 @@
+"""In which order the waiting jobs of a queue begin. Pure: the claim, the dashboard and the forecast use it.
+
+1. Priority: 0 goes first, 9 last.
+2. What an administrator put in a place, and what was interrupted in the middle, stands there.
+3. Fair between people: the next goes to the person with the fewest jobs under way. Of several, to the
+   one who has waited longest: since the job was queued or, if later, since that person's last one
+   ended. So each person's next job begins before anyone's second, and people take turns.
+4. A person's own jobs begin in the order in which they were queued.
+
+A job that waits for another one stands behind it; one that waits for a stopped job stands last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+Stamp = tuple[int, float]
+
+
+@dataclass(frozen=True)
+class WaitingJob:
+    """A queued job. place: below 0 ahead of those in turn, above 0 behind them, None in turn.
+
+    after: the job that must succeed first, None when it may begin. stalled: that job was stopped.
+    """
+
+    id: str
+    kind: str
+    person: str
+    priority: int
+    queued_at: datetime
+    place: float | None = None
+    after: str | None = None
+    stalled: bool = False
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """A job under way."""
+
+    id: str
+    person: str
+    started_at: datetime
+
+
+def order_jobs(
+    waiting: Sequence[WaitingJob],
+    running: Sequence[RunningJob] = (),
+    last_ends: Mapping[str, datetime] | None = None,
+) -> list[WaitingJob]:
+    """The waiting jobs in the order in which they will begin.
+
+    last_ends: when the last job of each person ended.
+    """
+    turns = _Turns(running, last_ends or {})
+    ordered: list[WaitingJob] = []
+    for priority in sorted({job.priority for job in waiting}):
+        level = [job for job in waiting if job.priority == priority]
+        ordered += _placed(level, turns, ahead=True)
+        ordered += _in_turn(level, turns)
+        ordered += _placed(level, turns, ahead=False)
+    return _behind_others(ordered)
+
+
+class _Turns:
+    """Who has how many jobs under way, and whose turn it is."""
+
+    def __init__(self, running: Sequence[RunningJob], last_ends: Mapping[str, datetime]) -> None:
+        self._count = Counter(job.person for job in running)
+        self._last_ends = last_ends
+        self._begun: dict[str, Stamp] = {}
+        self._taken = 0
+        for job in sorted(running, key=lambda job: job.started_at):
+            self._begun[job.person] = (0, job.started_at.timestamp())
+
+    def note(self, job: WaitingJob) -> WaitingJob:
+        """This job begins next."""
+        self._taken += 1
+        self._count[job.person] += 1
+        self._begun[job.person] = (1, float(self._taken))
+        return job
+
+    def rank(self, head: WaitingJob) -> tuple[int, Stamp, datetime, str]:
+        """The lowest is next. head: the first waiting job of a person."""
+        count = self._count[head.person]
+        if count:
+            return count, self._begun[head.person], head.queued_at, head.id
+        ended = self._last_ends.get(head.person, head.queued_at)
+        since = (0, max(head.queued_at, ended).timestamp())
+        return count, since, head.queued_at, head.id
+
+
+def _placed(level: list[WaitingJob], turns: _Turns, *, ahead: bool) -> list[WaitingJob]:
+    chosen = [job for job in level if job.place is not None and (job.place < 0) == ahead]
+    chosen.sort(key=lambda job: (job.place or 0.0, job.queued_at, job.id))
+    return [turns.note(job) for job in chosen]
+
+
+def _in_turn(level: list[WaitingJob], turns: _Turns) -> list[WaitingJob]:
+    lines: dict[str, list[WaitingJob]] = {}
+    for job in sorted(level, key=lambda job: (job.queued_at, job.id), reverse=True):
+        if job.place is None:
+            lines.setdefault(job.person, []).append(job)  # the next one is the last of its line
+    ordered: list[WaitingJob] = []
+    while lines:
+        person = min(lines, key=lambda person: turns.rank(lines[person][-1]))
+        ordered.append(turns.note(lines[person].pop()))
+        if not lines[person]:
+            del lines[person]
+    return ordered
+
+
+def _behind_others(ordered: list[WaitingJob]) -> list[WaitingJob]:
+    """Each job directly behind the one that it waits for, unless it stands behind it anyway."""
+    here = {job.id for job in ordered}
+    held_back: dict[str, list[WaitingJob]] = {}
+    done: dict[str, WaitingJob] = {}
+
+    def take(job: WaitingJob) -> None:
+        todo = [job]
+        while todo:
+            each = todo.pop()
+            done[each.id] = each
+            todo += reversed(held_back.pop(each.id, []))
+
+    for job in [each for each in ordered if not each.stalled] + [
+        each for each in ordered if each.stalled
+    ]:
+        if job.after in here and job.after not in done:
+            held_back.setdefault(str(job.after), []).append(job)
+        else:
+            take(job)
+    return list(done.values())
+
+
+@dataclass(frozen=True)
+class Spot:
+    """What decides where a job stands: what a move writes."""
+
+    priority: int
+    place: float | None
+    queued_at: datetime
+
+
+def swap_own(ordered: Sequence[WaitingJob], job_id: str, before: str) -> dict[str, Spot]:
+    """The new spots when a person moves a job among their own: they take each other's spots.
+
+    Nobody else's turn changes. before: the job to go ahead of, "" for the last of one's own.
+    """
+    moved = next(job for job in ordered if job.id == job_id)
+    own = [job for job in ordered if job.person == moved.person]
+    left = [job for job in own if job.id != job_id]
+    at = next((number for number, job in enumerate(left) if job.id == before), len(left))
+    left.insert(at, moved)
+    return {
+        job.id: Spot(spot.priority, spot.place, spot.queued_at)
+        for job, spot in zip(left, own, strict=True)
+        if job.id != spot.id
+    }
+
+
+def put_before(ordered: Sequence[WaitingJob], job_id: str, before: str) -> dict[str, Spot]:
+    """The new spots when an administrator puts a job before any other, or last ("").
+
+    What stood ahead of it keeps its place, so that the order is the one that was seen.
+    """
+    left = [job for job in ordered if job.id != job_id]
+    moved = next(job for job in ordered if job.id == job_id)
+    if not left:
+        return {}
+    target = next((job for job in left if job.id == before), None)
+    level = [job for job in left if job.priority == (target or left[-1]).priority]
+    if target is None or (target.place or 0.0) > 0:
+        line = [job for job in level if (job.place or 0.0) > 0]
+        line.insert(line.index(target) if target else len(line), moved)
+        places = range(1, len(line) + 1)
+    else:
+        first = level[: level.index(target)]
+        ahead = [job for job in level if job not in first and (job.place or 0.0) < 0]
+        line = [*first, moved, *ahead]
+        places = range(-len(line), 0)
+    return {
+        job.id: Spot(level[0].priority, float(place), job.queued_at)
+        for job, place in zip(line, places, strict=True)
+    }
