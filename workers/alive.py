@@ -14,10 +14,10 @@ from pathlib import Path
 
 import redis as redis_client
 
+from common.live_workers import PREFIX
 from common.settings import load_settings
 
-PREFIX = "clip-browser:worker:"  # as in workers/presence.py, whose import would load Celery
-BEAT_SYNC_S = 600.0  # Celery's beat writes its schedule file every three minutes
+BEAT_SYNC_S = 600.0  # the clock touches its file every minute
 
 
 def find_workers(redis_url: str, host: str) -> list[str]:
@@ -30,7 +30,7 @@ def find_workers(redis_url: str, host: str) -> list[str]:
 
 
 def seconds_since_beat(work_dir: Path) -> float | None:
-    """How long ago the clock last wrote its schedule; None when it never did."""
+    """How long ago the clock last gave a sign of life; None when it never did."""
     written = [path.stat().st_mtime for path in work_dir.glob("beat-schedule*")]
     return time.time() - max(written) if written else None
 
@@ -42,7 +42,7 @@ def main() -> int:
     settings = load_settings()
     if parser.parse_args().beat:
         age_s = seconds_since_beat(settings.work_dir)
-        return _say(age_s is not None and age_s < BEAT_SYNC_S, f"schedule written {age_s} s ago")
+        return _say(age_s is not None and age_s < BEAT_SYNC_S, f"sign of life {age_s} s ago")
     host = socket.gethostname()
     try:
         names = find_workers(settings.redis_url, host)

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from celery import Celery, signals
 
 from common.processes import die_with_parent
-from common.queue import (
-    COUNT_TOKENS,
-    MAINTENANCE,
-    REAP,
-    REFRESH_INDEX_CSV,
-    REFRESH_TRAIN_CSV,
-    SWEEP_STORE,
-    celery_config,
-)
+from common.queue import celery_config
 from common.settings import load_settings
 from workers import shutdown
 from workers.presence import WorkerPresence
-
-CSV_EVERY_S = 1.0
-SWEEP_EVERY_S = 6 * 3600.0
-COUNT_TOKENS_EVERY_S = 60.0
 
 
 def create_app() -> Celery:
@@ -34,20 +21,8 @@ def create_app() -> Celery:
         include=["workers.maintenance", "workers.cpu.tasks", "workers.gpu.tasks", "workers.search"],
     )
     made.conf.update(celery_config(settings))
-    made.conf.beat_schedule = {
-        "reap": _every(REAP, settings.reap_every_s),
-        "index.csv": _every(REFRESH_INDEX_CSV, CSV_EVERY_S),
-        "train.csv": _every(REFRESH_TRAIN_CSV, CSV_EVERY_S),
-        "store": _every(SWEEP_STORE, SWEEP_EVERY_S),
-        "tokens": _every(COUNT_TOKENS, COUNT_TOKENS_EVERY_S),
-    }
     made.steps["consumer"].add(WorkerPresence)
     return made
-
-
-def _every(task: str, seconds: float) -> dict[str, Any]:
-    options = {"queue": MAINTENANCE, "expires": max(seconds * 2, 5)}
-    return {"task": task, "schedule": seconds, "options": options}
 
 
 app = create_app()

@@ -2,43 +2,68 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import datetime
+
+from redis import RedisError
 from sqlalchemy import case, select, update
 
-from common import jobs
+from common import job_claims
 from common.caption_rows import index_rows
 from common.csvfiles import write_rows
 from common.dataset_changes import is_due
+from common.errors import QueueUnavailable
+from common.live_workers import count_places, read_workers
 from common.queue import COUNT_TOKENS, REAP, REFRESH_INDEX_CSV, REFRESH_TRAIN_CSV, SWEEP_STORE
+from common.queue_state import JOB_QUEUES, read_queue
 from common.schema import Dataset, now
 from workers.app import app
-from workers.runner import send_quietly, settle_followers
+from workers.job_runs import settle_followers
 from workers.services import Services, services
 from workers.token_counts import fill_missing
 from workers.train_csv import stale_datasets, write_train_csv
 
-RESEND_AFTER_S = 60.0
+log = logging.getLogger(__name__)
 TOKENS_AT_ONCE = 1000
 MAX_LAG_S = 10.0  # index.csv is written at least so often while captions are saved all the time
 
 
 @app.task(name=REAP)
 def reap() -> None:
-    """Queue again what lost its worker; send again what lost its message."""
+    """Queue again what lost its worker; wake workers whose messages were lost."""
     reap_once(services())
+    wake_idle(services())
 
 
-def reap_once(parts: Services) -> None:
-    """One look at all jobs; see `jobs.reap` and `jobs.unsent`."""
+def reap_once(parts: Services, moment: datetime | None = None) -> None:
+    """One look at all leases; see `job_claims.reap`. moment: what the clock says, if not asked."""
     with parts.sessions() as session:
-        again, ended = jobs.reap(session)
-        waiting = jobs.unsent(session, RESEND_AFTER_S)
+        again, ended = job_claims.reap(session, parts.settings, moment)
+    for job in (*again, *ended):
+        parts.events.job(job)
+        parts.events.queue(job.queue)
     for job in ended:
-        parts.events.job(job)
         settle_followers(parts, job)
-    for job in again:
-        parts.events.job(job)
-    for job in {job.id: job for job in [*again, *waiting]}.values():
-        send_quietly(parts, job)
+
+
+def wake_idle(parts: Services) -> int:
+    """Send each queue as many messages as it has idle workers for jobs that could begin; how many.
+
+    A worker that ends a job looks for the next one itself, and a message that waits already will do.
+    """
+    sent = 0
+    try:
+        workers = read_workers(parts.queue.redis)
+        for name in JOB_QUEUES:
+            with parts.readers() as session:
+                state = read_queue(session, name)
+            idle = count_places(workers, name) - len(state.running)
+            for _ in range(min(state.startable, idle) - parts.queue.depth(name)):
+                parts.queue.wake(name)
+                sent += 1
+    except (QueueUnavailable, RedisError):
+        log.warning("Redis does not answer; idle workers are woken later")
+    return sent
 
 
 @app.task(name=REFRESH_INDEX_CSV)

@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 import redis as redis_client
 from celery import bootsteps
 
+from common.gpus import read_gpus
 from common.language_models import find_language_model
+from common.live_workers import PREFIX
 from common.schema import now
 from common.settings import load_settings
 
 EVERY_S = 5.0
 KEPT_S = 16
-PREFIX = "clip-browser:worker:"
 
 
 class WorkerPresence(bootsteps.StartStopStep):
@@ -61,12 +62,20 @@ class WorkerPresence(bootsteps.StartStopStep):
             "concurrency": consumer.controller.concurrency,
             "started_at": self._since,
             "gpu": os.environ.get("CLIP_BROWSER_GPU"),
+            "gpus": _list_gpus() if "gpu" in queues else [],
             "llm": _read_llm() if "gpu" in queues else None,
         }
         try:
             self._redis.set(PREFIX + consumer.hostname, json.dumps(record), ex=KEPT_S)
         except redis_client.RedisError:
             return
+
+
+def _list_gpus() -> list[dict[str, Any]]:
+    """`[{index, name, memory_gb}]` of this host, as far as trainings may use them."""
+    if load_settings().device == "cpu":
+        return []
+    return [{name: gpu[name] for name in ("index", "name", "memory_gb")} for gpu in read_gpus()]
 
 
 def _read_llm() -> dict[str, bool]:

@@ -1,13 +1,13 @@
-"""Runs a job: claims it, keeps its lease, reports, finishes. Every job task goes through here."""
+"""What a job's body works with: its facts, reports, checkpoint, stop flag, and the lease that is kept.
+
+Which job runs when stands in `workers/job_runs.py`.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,19 +16,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from common import job_reports, jobs
-from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
-from common.jobs import Claim
-from common.schema import Job, JobMetric
+from common import job_claims, job_reports, jobs
+from common.job_claims import GIVE_UP_SHARE, Claim
+from common.schema import JobMetric
 from common.settings import Settings
 from common.store import ArtifactStore
 from workers import shutdown
-from workers.app import app
-from workers.services import Services, services
+from workers.services import Services
 
 log = logging.getLogger(__name__)
 TICK_S = 0.25  # how often progress is written and the stop flag read
 JobBody = Callable[["JobContext"], dict[str, Any]]
+bodies: dict[str, JobBody] = {}  # by kind, see job_task
 
 
 class JobStopped(Exception):
@@ -154,14 +153,14 @@ class JobContext:
     def save_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Remember where a later attempt or a resume goes on."""
         with self.session() as session:
-            jobs.write_checkpoint(session, self._held, checkpoint)
+            job_claims.write_checkpoint(session, self._held, checkpoint)
 
     def keep_checkpoint(self, session: Session, checkpoint: dict[str, Any]) -> None:
         """The same within a transaction: it holds if and only if what else is written does.
 
         Raises LeaseLost when another execution owns the job now.
         """
-        if not jobs.write_checkpoint(session, self._held, checkpoint):
+        if not job_claims.write_checkpoint(session, self._held, checkpoint):
             raise LeaseLost
 
     @property
@@ -181,13 +180,17 @@ class JobContext:
         if self._stop:
             raise JobStopped
 
+    def lose(self) -> None:
+        """The lease has run out and cannot be kept: another worker may have the job."""
+        self._lost = True
+
     def beat(self, extend: bool) -> None:
         """Read the stop flag, keep the lease if `extend`; called by the heartbeat thread."""
         with self.services.sessions() if extend else self.services.readers() as session:
             if extend:
-                mine, wish = jobs.extend_lease(session, self._held, self.settings.lease_s)
+                mine, wish = job_claims.extend_lease(session, self._held, self.settings.lease_s)
             else:
-                mine, wish = jobs.read_stop(session, self._held)
+                mine, wish = job_claims.read_stop(session, self._held)
         self._lost = self._lost or not mine
         self._stop = wish or self._stop
         if wish is None and self._stop is None and shutdown.announced(self.settings.work_dir):
@@ -204,7 +207,7 @@ class JobContext:
         try:
             with self.session() as session:
                 if progress is not None:
-                    jobs.write_progress(session, self._held, progress)
+                    job_claims.write_progress(session, self._held, progress)
                 session.add_all([JobMetric(job_id=self.job.id, **point) for point in points])
                 if lines:
                     job_reports.append_log(session, self.job.id, "".join(lines))
@@ -234,129 +237,28 @@ class Heartbeat:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        every_s = self._context.settings.lease_s / 5
+        settings = self._context.settings
+        every_s = job_claims.extend_every_s(settings)
         extended = time.monotonic()
         while not self._end.wait(TICK_S):
-            due = time.monotonic() - extended >= every_s
+            began = time.monotonic()
+            due = began - extended >= every_s
             try:
                 self._context.beat(extend=due)
                 if due:
-                    extended = time.monotonic()
+                    extended = began
                 self._context.flush()
             except Exception:
                 log.warning("heartbeat of job %s", self._context.job.id, exc_info=True)
-
-
-def run_job(parts: Services, job_id: str, body: JobBody) -> None:
-    """Run `body` if this process can claim the job; do nothing when somebody else has it."""
-    worker = f"{socket.gethostname()}:{os.getpid()}"
-    with parts.sessions() as session:
-        row = session.get(Job, job_id)
-        if row is None or not jobs.ready(session, row):
-            return
-        held = jobs.claim(session, job_id, worker, parts.settings.lease_s)
-        if held is None:
-            return
-        row = jobs.get_job(session, job_id)
-    facts = JobFacts(
-        row.id,
-        row.kind,
-        row.dataset_id,
-        dict(row.params),
-        row.attempt,
-        row.created_by,
-        row.checkpoint,
-    )
-    parts.events.job(row)
-    context = JobContext(parts, facts, held)
-    with Heartbeat(context):
-        outcome = _execute(context, body)
-    if outcome is None or context.lost:
-        return
-    _settle(parts, context, held, *outcome)
-
-
-Outcome = tuple[str, dict[str, Any] | None, ClipBrowserError | None]
-
-
-def _execute(context: JobContext, body: JobBody) -> Outcome | None:
-    """(state, result, error) of the body; None when the job is no longer ours."""
-    try:
-        return "succeeded", body(context), None
-    except LeaseLost:
-        return None
-    except JobStopped as stopped:
-        return ("handed back" if context.handed_back else "stopped"), stopped.result, None
-    except ChildLost as lost:
-        context.log(f"Error: {lost}")
-        return "lost", None, WorkerLost(str(lost))
-    except ClipBrowserError as problem:
-        context.log(f"Error: {problem.message} {problem.remedy}")
-        return "failed", problem.to_dict().get("details"), problem
-    except Exception as problem:
-        context.log(traceback.format_exc())
-        return "failed", None, Internal(f"The {context.job.kind} job failed: {problem}")
-
-
-def _settle(
-    parts: Services,
-    context: JobContext,
-    held: Claim,
-    state: str,
-    result: dict[str, Any] | None,
-    error: ClipBrowserError | None,
-) -> None:
-    """Write the end of the job, tell everybody, and set off what waits for it."""
-    context.flush()
-    with parts.sessions() as session:
-        again = state in ("lost", "handed back") and jobs.release(
-            session, held, counts=state == "lost"
-        )
-        final = {"lost": "failed", "handed back": "stopped"}.get(state, state)
-        mine = again or jobs.finish(session, held, final, result=result, error=error)
-        job = jobs.get_job(session, held.job_id)
-    if not mine:
-        return
-    parts.events.job(job)
-    if again:
-        send_quietly(parts, job)
-        return
-    if job.dataset_id:
-        parts.events.dataset(job.dataset_id)
-    settle_followers(parts, job)
-
-
-def settle_followers(parts: Services, job: Job) -> None:
-    """Send the jobs that waited for this one, or end them when it did not succeed."""
-    with parts.sessions() as session:
-        if job.state == "succeeded":
-            waiting, ended = jobs.followers(session, job.id), []
-        elif job.state == "failed":
-            waiting, ended = [], jobs.fail_followers(session, job)
-        else:
-            return  # stopped: it may be resumed, and what follows it goes on waiting
-    for follower in waiting:
-        send_quietly(parts, follower)
-    for follower in ended:
-        parts.events.job(follower)
-
-
-def send_quietly(parts: Services, job: Job) -> None:
-    """Send a job's message; when Redis is away the reaper sends it later."""
-    try:
-        parts.queue.send_job(job, parts.sessions)
-    except QueueUnavailable:
-        log.warning("job %s will be sent by the reaper", job.id)
+                if time.monotonic() - extended > settings.lease_s * GIVE_UP_SHARE:
+                    self._context.lose()
 
 
 def job_task(kind: str) -> Callable[[JobBody], JobBody]:
-    """Register a function as the body of all jobs of this kind; the message carries the id alone."""
+    """Register a function as the body of all jobs of this kind."""
 
     def register(body: JobBody) -> JobBody:
-        @app.task(name=f"jobs.{kind}")
-        def run(job_id: str) -> None:
-            run_job(services(), job_id, body)
-
+        bodies[kind] = body
         return body
 
     return register

@@ -77,11 +77,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def run_beat(settings: Settings) -> None:
     """The clock of the maintenance tasks, until SIGTERM."""
-    from workers.app import app
+    from workers.clock import run_clock
 
-    schedule = settings.work_dir / "beat-schedule"
-    schedule.parent.mkdir(parents=True, exist_ok=True)
-    app.start(["beat", "--loglevel=WARNING", f"--schedule={schedule}", "--pidfile="])
+    run_clock(settings)
 
 
 def run_worker(settings: Settings, spec: Spec) -> None:

@@ -49,8 +49,14 @@ class Backstage:
         self.pids = folder / "pids"
         self._workers: list[Worker] = []
 
-    def start_worker(self, queues: str = "cpu,gpu", *options: str) -> Worker:
-        """A worker process that knows the probe jobs too; waits until it takes messages."""
+    def start_worker(
+        self, queues: str = "cpu,gpu", *options: str, data_dir: Path | None = None
+    ) -> Worker:
+        """A worker process that knows the probe jobs too; waits until it takes messages.
+
+        data_dir: of another machine than the test's own.
+        """
+        where = {"data_dir": data_dir or self.settings.data_dir}
         name = f"w{len(self._workers)}"
         log = (self.folder / f"{name}.log").open("ab")
         worker = subprocess.Popen(
@@ -59,7 +65,8 @@ class Backstage:
                 "-Q", queues, "-c", "1", "-P", "prefork", "-n", f"{name}@test",
                 "--without-gossip", "--without-mingle", "-l", "WARNING", *options,
             ],
-            env=as_environment(self.settings), stdout=log, stderr=log, start_new_session=True,
+            env=as_environment(self.settings.model_copy(update=where)),
+            stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         self._workers.append(worker)
         key = f"clip-browser:worker:{name}@test"
@@ -86,12 +93,19 @@ class Backstage:
                 process.kill()
             worker.wait(10)
 
-    def make(self, kind: str = "probe", send: bool = True, **params: Any) -> str:
+    def make(
+        self,
+        kind: str = "practice",
+        send: bool = True,
+        person: str = "anna",
+        priority: int = 5,
+        **params: Any,
+    ) -> str:
         """A queued job; its id."""
         jobs.KINDS.setdefault(kind, "cpu")
         with self.parts.sessions() as session:
             job = jobs.create_job(
-                session, kind, dataset_id=None, created_by="anna",
+                session, kind, dataset_id=None, created_by=person, priority=priority,
                 params={"marks": str(self.marks), "pids": str(self.pids), **params},
                 after_job_id=params.pop("after", None),
             )  # fmt: skip
@@ -114,6 +128,10 @@ class Backstage:
     def executions(self) -> list[str]:
         """One line for each time a probe job's body began."""
         return self.marks.read_text().splitlines() if self.marks.exists() else []
+
+    def begun(self) -> list[str]:
+        """The ids of the practice jobs in the order in which they began."""
+        return [line.split()[3] for line in self.executions()]
 
     def children(self) -> list[int]:
         """Pids of the child processes that have begun."""

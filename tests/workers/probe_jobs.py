@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common.errors import NoCaptions
+from common.errors import GpuOutOfMemory, NoCaptions
 from workers import child_io
 from workers.app import app
 from workers.child import run_child
@@ -17,11 +17,11 @@ from workers.runner import JobContext, job_task
 celery_app = app
 
 
-@job_task("probe")
-def probe(ctx: JobContext) -> dict[str, Any]:
+@job_task("practice")
+def practice(ctx: JobContext) -> dict[str, Any]:
     """Notes each execution in a file, then does what its params say."""
     with Path(ctx.job.params["marks"]).open("a", encoding="utf-8") as marks:
-        marks.write(f"begin {os.getpid()} {ctx.job.attempt}\n")
+        marks.write(f"begin {os.getpid()} {ctx.job.attempt} {ctx.job.id}\n")
     steps = int(ctx.job.params.get("steps", 3))
     for step in range(steps):
         ctx.check_stop()
@@ -41,27 +41,37 @@ def probe_child(ctx: JobContext) -> dict[str, Any]:
     """The same in a child process that counts, saves when stopped and goes on from there."""
     Path(ctx.job.params["marks"]).open("a").write(f"begin {os.getpid()} {ctx.job.attempt}\n")
     config = {**ctx.job.params, "counter": str(ctx.work_dir / "counter")}
-    return run_child(ctx, "tests.workers.probe_jobs", config, grace_s=5.0)
+    return run_child(
+        ctx, "tests.workers.probe_jobs", config,
+        grace_s=float(config.get("grace_s", 5.0)), processes=int(config.get("processes", 1)),
+        gpus=config.get("gpus", ()),
+    )  # fmt: skip
 
 
 def count(emitter: child_io.Emitter, config: dict[str, Any]) -> dict[str, Any]:
     """The child: one step each 50 ms, the count on disk after each."""
-    counter = Path(config["counter"])
+    counter = Path(config["counter"] + os.environ.get("RANK", ""))
     start = int(counter.read_text()) if counter.exists() else 0
     Path(config["pids"]).open("a").write(f"{os.getpid()}\n")
     print("a stray line on stdout")
     for step in range(start, int(config["steps"])):
         if child_io.stop_event().is_set() and not config.get("deaf"):
+            with emitter.saving():
+                time.sleep(float(config.get("save_s", 0)))
+            time.sleep(float(config.get("linger_s", 0)))
             raise child_io.Stopped(saved_at=step)
         part = counter.with_suffix(".part")
         part.write_text(str(step + 1))
         part.replace(counter)  # whole or not at all: a test may kill this process right here
         emitter.progress(done=step + 1, total=int(config["steps"]), unit="steps")
         time.sleep(0.05)
+    if config.get("failing_rank") == os.environ.get("RANK", "-"):
+        raise GpuOutOfMemory("It does not fit into the GPU's memory.")
     if config.get("exit_code"):
         sys.stderr.write("out of luck\n")
         sys.exit(int(config["exit_code"]))
-    return {"began_at": start, "ended_at": int(config["steps"])}
+    seen = {"gpus": os.environ["CUDA_VISIBLE_DEVICES"]} if config.get("gpus") else {}
+    return {"began_at": start, "ended_at": int(config["steps"]), **seen}
 
 
 if __name__ == "__main__":

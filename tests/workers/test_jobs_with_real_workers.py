@@ -9,8 +9,9 @@ import time
 import psutil
 import pytest
 
-from common import job_reports, jobs
+from common import job_claims, job_reports, jobs
 from common.errors import Conflict
+from common.job_series import read_series
 from tests.workers.conftest import Backstage, kill_hard, wait_until
 
 
@@ -24,7 +25,7 @@ def test_a_job_runs_reports_and_succeeds(any_stage: Backstage) -> None:
     assert job.progress["metrics"] == {"depth": 3}
     with any_stage.parts.readers() as session:
         log, end = job_reports.read_log(session, job_id, 0)
-        series = job_reports.read_metrics(session, job_id)
+        series = read_series(session, job_id).points
     assert "step 3" in log
     assert end == len(log)
     assert [point["value"] for point in series["probe/depth"]] == [0, 1, 2, 3]
@@ -152,15 +153,26 @@ def test_a_killed_worker_takes_its_child_along_and_another_worker_goes_on(
     assert maintenance.poll() is None
 
 
+def look_twice(stage: Backstage) -> tuple[int, int]:
+    """(jobs queued again, jobs ended) by two looks at all leases, as far apart as in a real service."""
+    found = [0, 0]
+    for _ in range(2):
+        with stage.parts.sessions() as session:
+            again, ended = job_claims.reap(session, stage.settings)
+        found = [found[0] + len(again), found[1] + len(ended)]
+        time.sleep(stage.settings.reap_every_s)
+    return found[0], found[1]
+
+
 def test_a_job_whose_worker_is_lost_too_often_fails_with_worker_lost(stage: Backstage) -> None:
     job_id = stage.make(send=False)
+    found = []
     for _ in range(3):
         with stage.parts.sessions() as session:
-            assert jobs.claim(session, job_id, "ghost", lease_s=0.0) is not None
+            assert job_claims.claim(session, job_id, "ghost", lease_s=0.0) is not None
         time.sleep(0.01)
-        with stage.parts.sessions() as session:
-            again, ended = jobs.reap(session)
-    assert (len(again), len(ended)) == (0, 1)
+        found.append(look_twice(stage))
+    assert found == [(1, 0), (1, 0), (0, 1)]
     assert stage.job(job_id).error is not None
     assert stage.job(job_id).error["code"] == "worker_lost"  # type: ignore[index]
 
@@ -168,18 +180,21 @@ def test_a_job_whose_worker_is_lost_too_often_fails_with_worker_lost(stage: Back
 def test_a_runner_that_lost_its_lease_writes_nothing_more(any_stage: Backstage) -> None:
     job_id = any_stage.make(send=False)
     with any_stage.parts.sessions() as session:
-        late = jobs.claim(session, job_id, "slow", lease_s=0.0)
+        late = job_claims.claim(session, job_id, "slow", lease_s=0.0)
     time.sleep(0.01)
     with any_stage.parts.sessions() as session:
-        owner = jobs.claim(session, job_id, "quick", lease_s=30.0)
+        assert job_claims.claim(session, job_id, "hasty", lease_s=30.0) is None
+    assert look_twice(any_stage) == (1, 0)
+    with any_stage.parts.sessions() as session:
+        owner = job_claims.claim(session, job_id, "quick", lease_s=30.0)
     assert late is not None
     assert owner is not None
     with any_stage.parts.sessions() as session:
-        assert jobs.claim(session, job_id, "third", lease_s=30.0) is None
-        assert jobs.extend_lease(session, late, 30.0)[0] is False
-        assert jobs.write_progress(session, late, {"done": 1}) is None
-        assert jobs.finish(session, late, "failed") is False
-        assert jobs.finish(session, owner, "succeeded", result={}) is True
+        assert job_claims.claim(session, job_id, "third", lease_s=30.0) is None
+        assert job_claims.extend_lease(session, late, 30.0)[0] is False
+        assert job_claims.write_progress(session, late, {"done": 1}) is None
+        assert job_claims.finish(session, late, "failed") is False
+        assert job_claims.finish(session, owner, "succeeded", result={}) is True
 
 
 def test_a_job_that_follows_another_starts_when_that_has_succeeded(stage: Backstage) -> None:
