@@ -2,6 +2,8 @@
 
 The child is a session leader, so its whole process group can be ended; it dies with this process
 (PR_SET_PDEATHSIG, see `workers/child_io.py`), and a worker that starts sweeps what is left over.
+Several processes of one job are started by torchrun, which then is the child: see
+`workers/gpu/torchrun.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +28,9 @@ from common.errors import Internal, error_from_dict
 from common.processes import end_group
 from workers.runner import ChildLost, JobContext, JobStopped, LeaseLost
 
-POLL_S = 0.2
+POLL_S = 0.05
+ASK_AGAIN_S = 1.0  # a process that was just starting may have missed the first SIGTERM
+SAVE_LIMIT_S = 600.0  # however large the checkpoint, it is not waited for any longer
 EventHandler = Callable[[dict[str, Any]], None]
 # Set by clusters and by torchrun; any of these silently switches open_clip to distributed mode.
 _SCRUBBED = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -38,24 +42,29 @@ def run_child(
     config: dict[str, Any],
     on_event: EventHandler | None = None,
     grace_s: float | None = None,
+    processes: int = 1,
+    gpus: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Run `python -m module config.json` to its end and give back its result event.
 
     Progress, metrics, log and notes go to the job; other events to `on_event`. A stop with mode
-    "save" sends SIGTERM to the child and waits `grace_s` seconds before SIGKILL to its group.
+    "save" sends SIGTERM to the child and waits `grace_s` seconds before SIGKILL to its group; while
+    the child says that it is writing a checkpoint it is waited for, SAVE_LIMIT_S seconds at most.
+    processes: more than 1 are started by torchrun. gpus: those it may use, if not the worker's own.
     Raises the child's own error, JobStopped, LeaseLost, or ChildLost when it was killed.
     """
     path = ctx.work_dir / f"{module.rsplit('.', 1)[-1]}.json"
     path.write_text(json.dumps(config), encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", module, str(path)],
+        _command(module, path, processes),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True, env=_environment(), text=True, errors="replace",
+        start_new_session=True, env=_environment(processes, gpus), text=True, errors="replace",
     )  # fmt: skip
     reader = _Reader(ctx, process, on_event)
     with _recorded(ctx.settings.work_dir, process.pid):
         try:
-            _supervise(ctx, process, ctx.settings.stop_grace_s if grace_s is None else grace_s)
+            patience_s = ctx.settings.stop_grace_s if grace_s is None else grace_s
+            _supervise(ctx, process, reader, patience_s)
         finally:
             end_group(process.pid, grace_s=0)
             process.wait()
@@ -63,30 +72,49 @@ def run_child(
     return _outcome(ctx, process, reader)
 
 
-def _environment() -> dict[str, str]:
+def _command(module: str, config: Path, processes: int) -> list[str]:
+    if processes == 1:
+        return [sys.executable, "-m", module, str(config)]
+    return [sys.executable, "-m", "workers.gpu.torchrun", str(processes), module, str(config)]
+
+
+def _environment(processes: int, gpus: Sequence[str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
         if name not in _SCRUBBED and not name.startswith(("SLURM_", "TORCHELASTIC_", "PMI_"))
     }
+    if gpus:
+        kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    if processes > 1:
+        kept.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     return {**kept, "PYTHONUNBUFFERED": "1", "CLIP_BROWSER_PARENT_PID": str(os.getpid())}
 
 
-def _supervise(ctx: JobContext, process: subprocess.Popen[str], grace_s: float) -> None:
+def _supervise(
+    ctx: JobContext, process: subprocess.Popen[str], reader: _Reader, grace_s: float
+) -> None:
     """Wait for the end of the child; pass on a stop, and end it when it takes too long."""
-    deadline: float | None = None
+    asked: float | None = None
+    signalled = patient_from = 0.0
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL_S)
             return
-        wish = ctx.stop_requested
+        wish, moment = ctx.stop_requested, time.monotonic()
         if wish == "kill":
             return
-        if wish == "save" and deadline is None:
-            deadline = time.monotonic() + grace_s
+        if wish != "save":
+            continue
+        if asked is None:
+            asked = patient_from = moment
+        if moment - signalled >= ASK_AGAIN_S:
+            signalled = moment
             process.send_signal(signal.SIGTERM)
-        if deadline is not None and time.monotonic() > deadline:
-            ctx.log(f"The process did not end within {grace_s:.0f} s and was killed.")
+        if reader.saving:
+            patient_from = moment
+        if moment > min(patient_from + grace_s, asked + SAVE_LIMIT_S):
+            ctx.log(f"The process did not end within {moment - asked:.0f} s and was killed.")
             return
 
 
@@ -116,6 +144,7 @@ class _Reader:
         self, ctx: JobContext, process: subprocess.Popen[str], on_event: EventHandler | None
     ) -> None:
         self.closing: dict[str, Any] | None = None
+        self.saving = False  # whether the child is writing a checkpoint
         self.tail: deque[str] = deque(maxlen=20)
         self._ctx = ctx
         self._on_event = on_event
@@ -156,6 +185,8 @@ class _Reader:
             self._ctx.log(facts["text"])
         elif kind == "note":
             self._ctx.note(facts["text"])
+        elif kind == "saving":
+            self.saving = facts["begun"]
         elif kind in ("result", "error", "stopped"):
             self.closing = event
         elif self._on_event is not None:
@@ -163,7 +194,7 @@ class _Reader:
 
 
 @contextlib.contextmanager
-def _recorded(work_dir: Path, pid: int) -> Any:
+def _recorded(work_dir: Path, pid: int) -> Iterator[None]:
     """Note the child's identity on disk while it lives, for `sweep_orphans`."""
     folder = work_dir / "children"
     folder.mkdir(parents=True, exist_ok=True)

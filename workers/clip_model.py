@@ -24,6 +24,7 @@ from common.catalogue import (
     split_reference,
 )
 from common.errors import InvalidInput
+from workers.memory import is_out_of_memory
 from workers.weights import obtain_weights
 
 LOCAL_DIR = "local-dir:"
@@ -105,9 +106,9 @@ def create_clip(
         )
         if weights is not None:
             _load_weights(model, weights)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as problem:  # torch, safetensors and pickle raise many kinds for a bad file
+        if is_out_of_memory(problem):
+            raise
         place = weights or name
         first_line = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise InvalidInput(

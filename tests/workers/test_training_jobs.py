@@ -9,62 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from sqlalchemy import select
 
-from common import job_reports, jobs
 from common.schema import Dataset, Image, Job, Model, SearchIndex
-from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
+from tests.workers.conftest import Backstage, kill_hard, wait_until
+from tests.workers.trainings import (
+    SMALL,
+    children_of,
+    go_on,
+    log_of,
+    open_training_stage,
+    run,
+    series_of,
+    start,
+    stop,
+    trained,
+    wait_for_steps,
+)
 from workers.search import Searcher
 
-SMALL = {"model": "clip-browser-small", "pretrained": ""}
 RECALLS = {f"{way}_r{k}" for way in ("t2i", "i2t") for k in (1, 5, 10)}
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: Any) -> Iterator[Backstage]:
-    """A drawn, split dataset 'shapes' of 60 images, and a worker for it."""
-    with open_backstage(
-        tmp_path_factory.mktemp("training"), "", lease_s=10.0, checkpoint_every_s=2.0
-    ) as opened:
-        opened.start_beat()
-        opened.start_worker("maintenance")
-        opened.start_worker("cpu")
-        opened.start_worker("gpu")
-        with opened.parts.sessions() as session:
-            session.add(Dataset(id="shapes", name="Shapes", created_by="anna", defaults={}))
-        for kind, params in (("sample", {"count": 60}), ("split", {}), ("augment", {})):
-            assert run(opened, kind, **params).state == "succeeded"
+    """A dataset 'shapes' of 60 images, and a worker for it."""
+    with open_training_stage(tmp_path_factory.mktemp("training")) as opened:
         yield opened
-
-
-def start(stage: Backstage, kind: str, dataset: str = "shapes", **params: Any) -> str:
-    with stage.parts.sessions() as session:
-        job = jobs.create_job(session, kind, dataset_id=dataset, params=params, created_by="anna")
-    stage.parts.queue.send_job(job, stage.parts.sessions)
-    return job.id
-
-
-def run(stage: Backstage, kind: str, dataset: str = "shapes", **params: Any) -> Job:
-    job_id = start(stage, kind, dataset, **params)
-    return stage.wait_for(job_id, "succeeded", "failed", "stopped", timeout_s=150)
-
-
-def log_of(stage: Backstage, job_id: str) -> str:
-    with stage.parts.readers() as session:
-        return job_reports.read_log(session, job_id, 0)[0]
-
-
-def series_of(stage: Backstage, job_id: str) -> dict[str, list[dict[str, Any]]]:
-    with stage.parts.readers() as session:
-        return job_reports.read_metrics(session, job_id)
-
-
-def trained(stage: Backstage, job: Job) -> dict[str, Any]:
-    assert job.state == "succeeded", f"{job.error}\n{log_of(stage, job.id)[-3000:]}"
-    assert job.result is not None
-    return job.result
 
 
 @pytest.fixture(scope="module")
@@ -116,41 +88,76 @@ def test_the_untuned_model_is_measured_first_and_every_series_is_there(
 def test_a_stopped_training_goes_on_from_its_checkpoint_to_the_same_number_of_steps(
     stage: Backstage,
 ) -> None:
-    params = {**SMALL, "epochs": 30, "batch_size": 16}
-    job_id = start(stage, "train", **params)
-    wait_until(lambda: len(series_of(stage, job_id).get("train/loss", [])) >= 5, 60, "five steps")
-    with stage.parts.sessions() as session:
-        jobs.request_stop(session, job_id, "save")
-    asked = time.monotonic()
+    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=16)
+    wait_for_steps(stage, job_id, 5)
+    children = children_of(job_id)
+    asked = stop(stage, job_id)
     stopped = stage.wait_for(job_id, "stopped", "succeeded", "failed")
+    took_s = time.monotonic() - asked
     assert stopped.state == "stopped", log_of(stage, job_id)[-2000:]
-    assert time.monotonic() - asked < 10
-    with stage.parts.sessions() as session:
-        job = jobs.requeue(session, job_id, fresh=False)
-    stage.parts.queue.send_job(job, stage.parts.sessions)
-    done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=150)
+    assert took_s < 5, took_s  # 2 s on a machine that does nothing else: see docs/benchmarks.md
+    assert not any(child.is_running() for child in children)
+    assert stopped.result is not None
+    assert stopped.result["resumable"] is True
+    go_on(stage, job_id)
+    done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
     result = trained(stage, done)
     assert "Going on after step" in log_of(stage, job_id)
-    assert result["epochs_done"] == 30
+    assert result["epochs_done"] == 12
     steps = [point["step"] for point in series_of(stage, job_id)["train/lr"]]
     assert steps == sorted(set(steps))
     assert result["steps"] == max(steps) + 1 or result["steps"] == max(steps)
 
 
+def test_a_training_is_ended_at_once_when_somebody_says_kill(stage: Backstage) -> None:
+    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=16)
+    wait_for_steps(stage, job_id, 3)
+    asked = stop(stage, job_id, "kill")
+    assert stage.wait_for(job_id, "stopped", "succeeded", "failed").state == "stopped"
+    assert time.monotonic() - asked < 3
+    assert children_of(job_id) == []
+
+
+def test_a_training_that_is_retried_begins_from_the_start(stage: Backstage) -> None:
+    job_id = start(stage, "train", **SMALL, epochs=4, batch_size=16)
+    wait_for_steps(stage, job_id, 3)
+    stop(stage, job_id)
+    stage.wait_for(job_id, "stopped")
+    go_on(stage, job_id, fresh=True)
+    done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
+    assert trained(stage, done)["epochs_done"] == 4
+    assert "Going on after step" not in log_of(stage, job_id)
+
+
 def test_a_training_whose_child_is_killed_goes_on_by_itself(stage: Backstage) -> None:
-    job_id = start(stage, "train", **SMALL, epochs=20, batch_size=16)
+    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=16)
     checkpoints = stage.settings.work_dir / job_id / "checkpoints"
     wait_until(lambda: any(checkpoints.glob("*.pt")), 90, "the first checkpoint")
-    child = next(
-        process for process in psutil.process_iter(["cmdline"])
-        if "workers.gpu.train_child" in " ".join(process.info["cmdline"] or [])
-        and job_id in " ".join(process.info["cmdline"] or [])
-    )  # fmt: skip
+    (child,) = children_of(job_id)
     kill_hard(child.pid)
-    done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=150)
-    assert trained(stage, done)["epochs_done"] == 20
+    done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
+    assert trained(stage, done)["epochs_done"] == 12
     assert done.attempt == 2
     assert "Going on after step" in log_of(stage, job_id)
+
+
+def test_a_training_on_two_gpus_runs_as_two_processes_without_any(stage: Backstage) -> None:
+    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=17, gpus=2)
+    wait_for_steps(stage, job_id, 3)
+    processes = children_of(job_id)
+    assert len(processes) == 3  # torchrun and two that train
+    stop(stage, job_id)
+    stopped = stage.wait_for(job_id, "stopped", "succeeded", "failed")
+    assert stopped.state == "stopped", log_of(stage, job_id)[-2000:]
+    assert not any(process.is_running() for process in processes)
+    assert any("17" in note and "16" in note for note in stopped.notes), stopped.notes
+    go_on(stage, job_id)
+    stage.wait_for(job_id, "running")
+    wait_until(lambda: "Going on after step" in log_of(stage, job_id), 60, "its going on")
+    kill_hard(children_of(job_id)[-1].pid)
+    done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
+    result = trained(stage, done)
+    assert (result["gpus"], result["epochs_done"], done.attempt) == (2, 12, 2)
 
 
 def test_a_batch_larger_than_the_rows_is_made_smaller_and_said_so(stage: Backstage) -> None:

@@ -27,7 +27,7 @@ from tests.workers.variant_data import (
 )
 from workers import faiss_index
 from workers.cpu.prepare import augment_with_synonyms
-from workers.gpu.training import read_training_rows
+from workers.gpu.train_request import read_training_rows
 from workers.runner import JobContext
 from workers.train_csv import refresh_train_csv, write_train_csv
 from workers.variant_rows import PORTION

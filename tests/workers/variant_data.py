@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from common import jobs
+from common import job_claims, jobs
 from common.schema import Dataset, ExtraCaption, Image, Job, Variant, now
 from tests.workers.conftest import Backstage
 from workers.cpu.splitting import split_dataset
-from workers.runner import JobContext, run_job
+from workers.job_runs import run_claimed
+from workers.runner import JobContext
 from workers.training_data import Proposal, propose_variants, read_split
 
 BIRDS = "birds"
@@ -53,7 +54,10 @@ def run(
         job = jobs.create_job(
             session, kind, dataset_id=BIRDS, params=params, created_by="ada", max_attempts=1
         )
-    run_job(stage.parts, job.id, body)
+    with stage.parts.sessions() as session:
+        held = job_claims.claim(session, job.id, "here", 30.0)
+    assert held is not None
+    run_claimed(stage.parts, held, body)
     return stage.job(job.id)
 
 

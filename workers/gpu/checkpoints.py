@@ -1,7 +1,8 @@
-"""Checkpoints of a run: written whole or not at all, the newest two kept."""
+"""Checkpoints of a run: written whole or not at all, the newest two kept, often enough."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,24 @@ import torch
 
 KEPT = 2
 FORMAT = 1
+SAVE_SHARE = 20  # writing checkpoints costs at most about this part of the time ...
+LOST_AT_MOST_S = 120.0  # ... unless more than this would be lost
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SAID_FULL = tuple(os.strerror(each) for each in _FULL)
+
+
+def is_disk_full(problem: BaseException | None) -> bool:
+    """Whether an exception means a full disk.
+
+    safetensors wraps what the system said; torch raises another one while it handles it.
+    """
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in _FULL:
+            return True
+        if any(words in str(problem) for words in _SAID_FULL):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
 
 
 class Checkpoints:
@@ -29,10 +48,27 @@ class Checkpoints:
         return sorted(self._folder.glob("step_*.pt"))
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
-        """Write a checkpoint by a temporary file, fsync and rename. Raises OSError (disk full)."""
+        """Write a checkpoint by a temporary file, fsync and rename.
+
+        Where the disk is full the older one of two makes room. Raises OSError or RuntimeError when
+        there is no room even so; the newest one before stays.
+        """
         path = self._folder / f"step_{step:09d}.pt"
-        part = path.with_suffix(".part")
         whole = {"format": FORMAT, "fingerprint": self._fingerprint, **state}
+        try:
+            self._write(path, whole)
+        except (OSError, RuntimeError) as problem:
+            older = [each for each in self.files() if each != path][:-1]
+            if not (older and is_disk_full(problem)):
+                raise
+            older[0].unlink()
+            self._write(path, whole)
+        for old in self.files()[:-KEPT]:
+            old.unlink()
+        return path
+
+    def _write(self, path: Path, whole: dict[str, Any]) -> None:
+        part = path.with_suffix(".part")
         try:
             with part.open("wb") as out:
                 torch.save(whole, out)
@@ -42,9 +78,6 @@ class Checkpoints:
         finally:
             part.unlink(missing_ok=True)
         _sync_folder(self._folder)
-        for old in self.files()[:-KEPT]:
-            old.unlink()
-        return path
 
     def load(self) -> dict[str, Any] | None:
         """The newest checkpoint that can be read and is of this run; None when there is none."""
@@ -60,15 +93,45 @@ class Checkpoints:
                 )
                 path.unlink()
                 continue
-            if state.get("format") == FORMAT and state.get("fingerprint") == self._fingerprint:
+            known = isinstance(state, dict) and state.get("format") == FORMAT
+            if known and state.get("fingerprint") == self._fingerprint:
                 return state
-            self._log(f"Checkpoint {path.name} is of other settings or data; it is not used.")
+            what = "other settings or data" if known else "another version"
+            self._log(f"Checkpoint {path.name} is of {what}; it is not used.")
         return None
 
     def clear(self) -> None:
         """Remove them all."""
         for path in self.files():
             path.unlink()
+
+
+class SavePace:
+    """When the next checkpoint is due. All times are of a clock that only goes forward, in seconds.
+
+    every_s: wanted between two; 0 for one at each chance. Longer where writing is slow, so that it
+    costs little, but never so long that more than two minutes (or `every_s`) of work could be lost.
+    """
+
+    def __init__(self, every_s: float, moment: float) -> None:
+        self._every_s = self._interval_s = every_s
+        self._longest_s = max(every_s, LOST_AT_MOST_S)
+        self._saved_at = moment
+        self._took_s = 0.0
+
+    def is_due(self, moment: float, coming_s: float = 0.0, share: float = 1.0) -> bool:
+        """Whether to save now. coming_s: how long until the next chance; share: of the interval."""
+        since_s = moment - self._saved_at
+        if since_s >= self._interval_s * share:
+            return True
+        return since_s + coming_s + self._took_s > self._longest_s
+
+    def note_saved(self, began: float, ended: float) -> None:
+        """A checkpoint of the state at `began` was written by `ended`."""
+        self._saved_at, self._took_s = began, ended - began
+        if self._every_s:
+            wanted = max(self._every_s, SAVE_SHARE * self._took_s)
+            self._interval_s = min(wanted, self._longest_s)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a training runs on, and in which precision."""
+"""What a training runs on, in which precision, and how much memory there is and was used."""
 
 from __future__ import annotations
 
@@ -26,3 +26,20 @@ def gpu_memory_gb(device: str) -> float | None:
     if device == "cpu":
         return None
     return float(torch.cuda.get_device_properties(device).total_memory) / 1e9
+
+
+def free_gpu_memory_gb(device: str, limit_gb: float | None = None) -> float | None:
+    """GB of the GPU that this process has or may still take: other programs take some too.
+
+    limit_gb: what it is allowed. None on a CPU.
+    """
+    if device == "cpu":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    mine = (free + torch.cuda.memory_reserved(device)) / 1e9
+    return mine if limit_gb is None else min(mine, limit_gb)
+
+
+def peak_memory_gb(device: str) -> float | None:
+    """The most of the GPU's memory that this process has held so far, in GB; None on a CPU."""
+    return None if device == "cpu" else torch.cuda.max_memory_reserved(device) / 1e9

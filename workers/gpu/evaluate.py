@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from common.errors import TrainingDiverged
+from workers.clip_model import LoadedClip
 from workers.gpu.batches import InputShape
 from workers.gpu.recall import Truth, find_truth, measure_recall
 
-ENCODE_BATCH = 64
+ENCODE_BATCH, CPU_ENCODE_BATCH = 64, 16  # images at once; a stop waits for one such batch
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,14 @@ class Validation:
         return len(self.pixels)
 
 
+def shrink(loaded: LoadedClip, image: Image.Image) -> npt.NDArray[np.uint8]:
+    """(S, S, 3): the image as the model's own preprocessing makes it, before it is normalised."""
+    made: Any = image
+    for step in loaded.preprocess.transforms[:-2]:  # type: ignore[attr-defined]  # ToTensor, Normalize
+        made = step(made)
+    return np.asarray(made, dtype=np.uint8)
+
+
 def make_validation(
     pixels: list[npt.NDArray[np.uint8]],
     captions: Sequence[Sequence[str]],
@@ -50,6 +60,11 @@ def make_validation(
     return Validation(np.stack(pixels), tokenizer(truth.texts), truth, shape, batch_size)
 
 
+def usual_encode_batch(device: str) -> int:
+    """How many images, or texts, to embed at once, if the memory suffices."""
+    return CPU_ENCODE_BATCH if device == "cpu" else ENCODE_BATCH
+
+
 def evaluate(
     model: Any,
     data: Validation,
@@ -57,15 +72,16 @@ def evaluate(
     autocast: Callable[[], Any],
     cut: Callable[[torch.Tensor], torch.Tensor],
     check_stop: Callable[[], None] = lambda: None,
+    encode_batch: int = ENCODE_BATCH,
 ) -> dict[str, float]:
     """{"t2i_r1": ... "i2t_r10": ..., "loss": ...}; leaves the model in evaluation mode.
 
-    Raises TrainingDiverged when an embedding is not finite.
+    encode_batch: images or texts that are embedded at once. Raises TrainingDiverged when an embedding is not finite.
     """
     model.eval()
     with torch.inference_mode(), autocast():
-        images = _encode_images(model, data, device, check_stop)  # (I, D)
-        texts = _encode_texts(model, data, device, cut, check_stop)  # (T, D)
+        images = _encode_images(model, data, device, check_stop, encode_batch)  # (I, D)
+        texts = _encode_texts(model, data, device, cut, check_stop, encode_batch)  # (T, D)
         scale = float(model.logit_scale.exp())
     if not (torch.isfinite(images).all() and torch.isfinite(texts).all()):
         raise TrainingDiverged("The model's embeddings are no numbers any more.")
@@ -74,12 +90,16 @@ def evaluate(
 
 
 def _encode_images(
-    model: Any, data: Validation, device: str, check_stop: Callable[[], None]
+    model: Any,
+    data: Validation,
+    device: str,
+    check_stop: Callable[[], None],
+    encode_batch: int,
 ) -> torch.Tensor:
     made = []
-    for start in range(0, len(data), ENCODE_BATCH):
+    for start in range(0, len(data), encode_batch):
         check_stop()
-        batch = data.shape.normalise(data.pixels[start : start + ENCODE_BATCH]).to(device)
+        batch = data.shape.normalise(data.pixels[start : start + encode_batch]).to(device)
         made.append(F.normalize(model.encode_image(batch).float(), dim=-1).cpu())
     return torch.cat(made)
 
@@ -90,11 +110,12 @@ def _encode_texts(
     device: str,
     cut: Callable[[torch.Tensor], torch.Tensor],
     check_stop: Callable[[], None],
+    encode_batch: int,
 ) -> torch.Tensor:
     made = []
-    for start in range(0, len(data.tokens), ENCODE_BATCH):
+    for start in range(0, len(data.tokens), encode_batch):
         check_stop()
-        batch = cut(data.tokens[start : start + ENCODE_BATCH]).to(device)
+        batch = cut(data.tokens[start : start + encode_batch]).to(device)
         made.append(F.normalize(model.encode_text(batch).float(), dim=-1).cpu())
     return torch.cat(made)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 CUTS = (1, 5, 10)
+RECALLS = tuple(f"{way}_r{cut}" for way in ("t2i", "i2t") for cut in CUTS)
 ROWS_AT_ONCE = 1024
 
 
@@ -27,7 +29,7 @@ class Truth:
 
 
 def find_truth(captions: Sequence[Sequence[str]]) -> Truth:
-    """captions[i]: the captions of image i. Case and outer spaces do not tell captions apart."""
+    """captions[i]: the captions of image i. Case and spaces do not tell captions apart: CLIP sees neither."""
     numbers: dict[str, int] = {}
     texts: list[str] = []
     images_of: list[list[int]] = []
@@ -35,7 +37,7 @@ def find_truth(captions: Sequence[Sequence[str]]) -> Truth:
     for image, own in enumerate(captions):
         mine: list[int] = []
         for caption in own:
-            number = numbers.setdefault(caption.strip().lower(), len(texts))
+            number = numbers.setdefault(" ".join(caption.lower().split()), len(texts))
             if number == len(texts):
                 texts.append(caption)
                 images_of.append([])
@@ -73,3 +75,9 @@ def measure_recall(images: Floats, texts: Floats, truth: Truth) -> dict[str, flo
         **{f"t2i_r{cut}": value for cut, value in to_image.items()},
         **{f"i2t_r{cut}": value for cut, value in to_text.items()},
     }
+
+
+def merit(figures: Mapping[str, Any]) -> tuple[float, float]:
+    """What models are compared by: text-to-image recall@1, then the mean of all recalls."""
+    recalls = [float(value) for name, value in figures.items() if name[:3] in ("t2i", "i2t")]
+    return float(figures["t2i_r1"]), round(sum(recalls) / len(recalls), 6)

@@ -21,3 +21,27 @@ def index(ctx: JobContext) -> dict[str, Any]:
     from workers.gpu.indexing import index_dataset
 
     return index_dataset(ctx)
+
+
+@job_task("blend")
+def blend(ctx: JobContext) -> dict[str, Any]:
+    """Make a model of the weights between a tuned one and what it began with."""
+    from workers.gpu.blending import blend_model
+
+    return blend_model(ctx)
+
+
+@job_task("import_model")
+def import_model(ctx: JobContext) -> dict[str, Any]:
+    """Take a model folder from elsewhere into the registry."""
+    from workers.gpu.importing import import_model_folder
+
+    return import_model_folder(ctx)
+
+
+@job_task("probe")
+def probe(ctx: JobContext) -> dict[str, Any]:
+    """Measure the pace and memory of a training by a few of its steps."""
+    from workers.gpu.probing import probe_training
+
+    return probe_training(ctx)

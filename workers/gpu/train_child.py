@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from common.catalogue import SMALL_MODEL, find_model
 from common.errors import ClipBrowserError, InvalidInput, NotFound, TrainingFailedToStart
-from common.train_plan import resolve_pretrained, source_of
+from common.train_params import resolve_pretrained, source_of
 from workers import child_io
 from workers.child_io import Emitter
+from workers.gpu.image_reading import read_early
 from workers.gpu.train_config import TrainConfig
 from workers.weights import obtain_weights
 
@@ -25,8 +27,10 @@ _DISTRIBUTED = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"
 def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
     """Train as the configuration says; the result of the train job.
 
-    Raises TrainingFailedToStart, TrainingDiverged, GpuOutOfMemory, child_io.Stopped.
+    Raises TrainingFailedToStart, TrainingDiverged, GpuOutOfMemory, DiskFull, child_io.Stopped.
     """
+    if child_io.is_one_of_several():
+        return _run_as_one_of_several(emitter, raw)
     began = time.monotonic()
     for name in [*_DISTRIBUTED, *(each for each in os.environ if each.startswith("SLURM_"))]:
         os.environ.pop(name, None)
@@ -34,12 +38,36 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
         config = TrainConfig.model_validate(raw)
         weights = _find_start(config, emitter)
         emitter.progress(0, 1, "steps", "loading torch")
-        from workers.gpu import train_run
+        with read_early(config) or nullcontext() as early:
+            from workers.gpu import distributed, train_run
 
-        ready = train_run.prepare(emitter, config, weights)
+            ranks = distributed.Ranks()
+            with train_run.memory_shortage_told(config):
+                ready = train_run.prepare(emitter, config, weights, early, ranks)
     except (InvalidInput, NotFound) as problem:
         raise as_start_failure(problem) from problem
-    return train_run.train(emitter, config, ready, began)
+    with train_run.memory_shortage_told(config):
+        return train_run.train(emitter, config, ready, began, ranks)
+
+
+def _run_as_one_of_several(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
+    """The same together with the other processes that torchrun started."""
+    began = time.monotonic()
+    config = TrainConfig.model_validate(raw)
+    emitter.progress(0, 1, "steps", "loading torch")
+    from workers.clip_model import choose_device
+    from workers.gpu import distributed, train_run
+
+    with distributed.leave_quietly(), train_run.memory_shortage_told(config):
+        ranks = distributed.join_ranks(choose_device(config.device))
+        try:
+            with ranks.first_goes_first():  # the weights are fetched once
+                weights = _find_start(config, emitter)
+            with (read_early(config) if ranks.first else None) or nullcontext() as early:
+                ready = train_run.prepare(emitter, config, weights, early, ranks)
+        except (InvalidInput, NotFound) as problem:
+            raise as_start_failure(problem) from problem
+        return train_run.train(emitter, config, ready, began, ranks)
 
 
 def as_start_failure(problem: ClipBrowserError) -> TrainingFailedToStart:
@@ -68,4 +96,4 @@ def _find_start(config: TrainConfig, emitter: Emitter) -> Path | None:
 
 
 if __name__ == "__main__":
-    child_io.main(run)
+    child_io.main(run, child_io.leave_at_once)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.train_plan import TrainParams
+from common.train_params import TrainParams
 
 
 class TrainItem(BaseModel):
@@ -23,6 +23,8 @@ class TrainConfig(BaseModel):
     params: as in the job. base: what to begin with: "" for params.pretrained as it stands (a tag or
     ""), or "local-dir:<folder>" of a model tuned here. runs_dir: for TensorBoard's files.
     image_cache_mib: images kept in memory, the rest in a file. lineage: copied to training.json.
+    memory_gb: of the GPU, or of the machine without one, that it may take; None for all there is.
+    rung: (accumulation, gradient checkpointing) to begin with, when more did not fit before.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -38,6 +40,8 @@ class TrainConfig(BaseModel):
     device: str = "auto"
     image_cache_mib: int = Field(4096, ge=0)
     checkpoint_every_s: float = Field(60.0, ge=0)
+    memory_gb: float | None = Field(None, gt=0)
+    rung: tuple[int, bool] | None = None
     lineage: dict[str, Any] = {}
 
     @property

@@ -16,12 +16,12 @@ from workers import child_io
 from workers.child_io import Emitter, Stopped
 from workers.clip_model import LoadedClip, cut_text
 from workers.gpu.batches import InputShape, TrainBatches
-from workers.gpu.pixel_cache import PixelCache, Pixels, decode_all, decode_shrunk
-from workers.gpu.train_config import TrainItem
+from workers.gpu.evaluate import shrink
+from workers.gpu.image_reading import MIB, REPORT_EVERY_S, ImageReading
+from workers.gpu.image_views import View, look
+from workers.gpu.pixel_cache import PixelCache, Pixels, decode_all
+from workers.gpu.train_config import TrainConfig, TrainItem
 from workers.pixels import open_rgb
-
-MIB = 2**20
-REPORT_EVERY_S = 0.25
 
 
 def input_shape(model: Any) -> InputShape:
@@ -32,39 +32,60 @@ def input_shape(model: Any) -> InputShape:
     return InputShape(side, tuple(config["mean"]), tuple(config["std"]))
 
 
-def load_train_images(
-    emitter: Emitter, items: Sequence[TrainItem], cache: PixelCache, shape: InputShape
-) -> tuple[list[TrainItem], list[str]]:
-    """Fill the cache; (the items whose image could be read, notes)."""
-    decode = partial(decode_shrunk, size=shape.size)
-    kept: list[TrainItem] = []
-    for item, pixels in _decoded(emitter, items, decode, "training"):
-        if pixels is not None:
-            cache.append(pixels)
-            kept.append(item)
-    if not kept:
+def read_images(
+    emitter: Emitter, config: TrainConfig, loaded: LoadedClip, early: ImageReading | None
+) -> tuple[ImageReading, list[str]]:
+    """(all images of the run, notes): those of `early` if the model takes what was guessed.
+
+    Raises InvalidInput when no training image can be read, Stopped, OSError.
+    """
+    view = View.from_config(loaded.model.visual.preprocess_cfg)
+    if early is not None and early.view == view:
+        early.wait(emitter)
+        return _checked(emitter, config, early)
+    if early is not None:
+        early.give_up()
+
+    def look_at(path: Path) -> Pixels:
+        return shrink(loaded, open_rgb(path))
+
+    with ImageReading(config, view, look_at) as reading:
+        reading.wait(emitter)
+    return _checked(emitter, config, reading)
+
+
+def no_images(config: TrainConfig) -> tuple[ImageReading, list[str]]:
+    """What a process has that reads none itself: another one lends it the training images."""
+    view = View(0)
+    return ImageReading(config, view, partial(look, view=view)), []
+
+
+def _checked(
+    emitter: Emitter, config: TrainConfig, reading: ImageReading
+) -> tuple[ImageReading, list[str]]:
+    if not reading.train:
         raise InvalidInput(
-            f"None of the {len(items)} training images could be read, first {items[0].path.name}.",
+            f"None of the {len(config.train)} training images could be read, first "
+            f"{config.train[0].path.name}.",
             remedy="Check that the artifact store still holds the dataset's images.",
         )
-    if cache.spilled_bytes:
+    if reading.cache.spilled_bytes:
         emitter.log(
-            f"{cache.spilled_bytes / MIB:,.0f} MiB of the images lie in a file, not in memory."
+            f"{reading.cache.spilled_bytes / MIB:,.0f} MiB of the images lie in a file, not in memory."
         )
-    return kept, _missing_note(items, kept, "training")
+    return reading, [
+        *_missing_note(config.train, reading.train, "training"),
+        *_missing_note(config.val, reading.val, "validation"),
+    ]
 
 
 def load_val_images(
-    emitter: Emitter, items: Sequence[TrainItem], loaded: LoadedClip, shape: InputShape
+    emitter: Emitter, items: Sequence[TrainItem], loaded: LoadedClip
 ) -> tuple[list[TrainItem], list[Pixels], list[str]]:
     """(items that could be read, their (S, S, 3) pixels by the model's own preprocessing, notes)."""
-    steps = loaded.preprocess.transforms[:-2]  # type: ignore[attr-defined]  # without ToTensor, Normalize
 
     def decode(path: Path) -> Pixels:
-        image: Any = open_rgb(path)
-        for step in steps:
-            image = step(image)
-        return np.asarray(image, dtype=np.uint8)
+        return shrink(loaded, open_rgb(path))
 
     kept, pixels = [], []
     for item, made in _decoded(emitter, items, decode, "validation"):
@@ -112,8 +133,13 @@ def make_batches(
     shape: InputShape,
     plan: TrainPlan,
     seed: int,
+    device: str,
+    part: Callable[[int], slice] = slice,
 ) -> TrainBatches:
-    """The training batches over the cached images of `items`, all captions tokenised once."""
+    """The training batches over the cached images of `items`, all captions tokenised once.
+
+    part: which examples of a batch are this process's.
+    """
     captions = [caption for item in items for caption in item.captions]
     ends = np.cumsum([len(item.captions) for item in items])
     captions_of = [
@@ -127,4 +153,6 @@ def make_batches(
         batch_size=int(plan.batch_size.value),
         seed=seed,
         cut=partial(cut_text, loaded.model),
+        device=device,
+        part=part,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ from common.errors import InvalidInput
 from common.train_plan import TrainPlan
 from workers.clip_model import LoadedClip
 from workers.gpu.batches import TrainBatches
-from workers.gpu.devices import describe_device
+from workers.gpu.code_version import read_versions
+from workers.gpu.devices import describe_device, peak_memory_gb
 from workers.gpu.evaluate import Validation
 from workers.gpu.model_folder import (
     folder_name,
@@ -20,11 +20,15 @@ from workers.gpu.model_folder import (
     save_weights,
     write_model_folder,
 )
+from workers.gpu.proof import Findings, Proof
+from workers.gpu.recall import RECALLS
+from workers.gpu.run_progress import Progress
 from workers.gpu.train_config import TrainConfig
 from workers.gpu.train_data import input_shape
-from workers.gpu.trainer import Progress, Trainer
+from workers.gpu.trainer import Trainer
+from workers.memory import is_out_of_memory
 
-RECALLS = tuple(f"{way}_r{cut}" for way in ("t2i", "i2t") for cut in (1, 5, 10))
+KEPT_BEST = 3
 
 
 @dataclass(frozen=True)
@@ -41,38 +45,90 @@ class Ready:
     notes: list[str]
 
 
-def _best_file(work_dir: Path, epoch: int) -> Path:
+def best_file(work_dir: Path, epoch: int) -> Path:
+    """Where the weights of an epoch lie that was the best one; those of epoch 0 stay."""
     return work_dir / f"best_{epoch:05d}.safetensors"
 
 
 def keep_best(model: Any, work_dir: Path, epoch: int) -> None:
-    """Write the weights of the best epoch so far; the one before stays for an older checkpoint."""
-    save_weights(model, _best_file(work_dir, epoch))
-    for old in sorted(work_dir.glob("best_*.safetensors"))[:-3]:
+    """Write the weights of the best epoch so far.
+
+    Those before stay for an older checkpoint, the untuned ones (epoch 0) for the blends.
+    """
+    save_weights(model, best_file(work_dir, epoch))
+    for old in sorted(work_dir.glob("best_*.safetensors"))[1:-KEPT_BEST]:
         old.unlink()
 
 
-def finish(config: TrainConfig, ready: Ready, trainer: Trainer, began: float) -> dict[str, Any]:
-    """Write the model folder. Exit code 0 is not success: there must be steps and weights."""
+def finish(
+    config: TrainConfig, ready: Ready, trainer: Trainer, proof: Proof, began: float
+) -> dict[str, Any]:
+    """Measure the best weights and write the model folder; the job's result.
+
+    Exit code 0 is not success: there must be steps and weights. Of a run that diverged these are the
+    last good weights. Raises InvalidInput, DiskFull.
+    """
     state = trainer.state
     if trainer.step == 0:
         raise InvalidInput("The run made no step.", remedy="Use a smaller batch size.")
-    best = _best_file(config.work_dir, state.best_epoch)
+    best = best_file(config.work_dir, state.best_epoch)
     if not best.is_file():
         save_weights(ready.loaded.model, best)
-    notes = [*ready.notes, *_outcome_notes(state, trainer)]
-    metrics = _metrics(state, trainer, began)
-    training = _training_record(config, ready, metrics, notes)
+    found = _prove(config, trainer, proof, best)
+    metrics = {
+        **_metrics(state, trainer, began),
+        **run_facts(config, ready, trainer),
+        **found.to_dict(),
+    }
+    said = [*_outcome_notes(state, trainer), *found.notes]
+    for note in said:
+        proof.tell(note)
+    notes = [*ready.notes, *said]
     folder = write_model_folder(
         config.work_dir / "model",
         folder_name(config.params.name or config.params.model),
         weights=best,
         model_config=_model_config(config, ready),
         preprocess=dict(ready.loaded.model.visual.preprocess_cfg),
-        training=training,
+        training=_training_record(config, ready, metrics, notes),
         history=state.history,
     )
     return {**metrics, "model_folder": str(folder), "notes": notes, **_model_facts(ready)}
+
+
+def _prove(config: TrainConfig, trainer: Trainer, proof: Proof, best: Path) -> Findings:
+    """What the proof finds; nothing, and a note, where the memory does not suffice for it."""
+    state = trainer.state
+    try:
+        return proof.conclude(
+            best_file(config.work_dir, 0),
+            best,
+            step=trainer.step,
+            trained_s=state.trained_s,
+            before=state.history[0],
+            after=state.best or state.history[-1],
+        )
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
+        return Findings(notes=[f"The tuned model was not measured: memory ran out ({problem})."])
+
+
+def run_facts(config: TrainConfig, ready: Ready, trainer: Trainer) -> dict[str, Any]:
+    """How the run was done: device, precision, memory, and whether it ended before its time."""
+    peak_gb = peak_memory_gb(ready.device)
+    return {
+        "device": ready.device,
+        "device_name": describe_device(ready.device),
+        "precision": ready.precision,
+        "gpus": config.params.gpus,
+        "peak_memory_gb": peak_gb and round(peak_gb, 2),
+        "micro_batch": trainer.rung.micro_batch(trainer.batch_size),
+        "accumulation": trainer.rung.accumulation,
+        "gradient_checkpointing": trainer.rung.gradient_checkpointing,
+        "stopped_early": trainer.stopped_early,
+        "diverged": trainer.diverged,
+    }
 
 
 def _model_config(config: TrainConfig, ready: Ready) -> dict[str, Any]:
@@ -95,6 +151,7 @@ def _outcome_notes(state: Progress, trainer: Trainer) -> list[str]:
 
 def _metrics(state: Progress, trainer: Trainer, began: float) -> dict[str, Any]:
     first, best = (state.history[0] if state.history else {}), state.best or {}
+    took_s = time.monotonic() - began
     return {
         "best_epoch": state.best_epoch,
         "epochs_done": state.epoch,
@@ -102,10 +159,15 @@ def _metrics(state: Progress, trainer: Trainer, began: float) -> dict[str, Any]:
         "recall_before": {name: first[name] for name in RECALLS if name in first},
         "recall_after": {name: best[name] for name in RECALLS if name in best},
         "samples_per_second": round(
-            trainer.step * trainer.args.batch_size / max(state.trained_s, 1e-6), 1
+            trainer.step
+            * trainer.batch_size
+            * trainer.args.world_size
+            / max(state.trained_s, 1e-6),
+            1,
         ),
         "trained_s": round(state.trained_s, 2),
-        "took_s": round(time.monotonic() - began, 2),
+        "took_s": round(took_s, 2),
+        "overhead_s": round(max(0.0, took_s - state.trained_s), 2),
     }
 
 
@@ -141,8 +203,15 @@ def _training_record(
             "val_images": ready.plan.size.val_images,
         },
         "metrics": metrics,
-        "lineage": config.lineage,
+        "lineage": {**config.lineage, "base_model": base_model(ready.plan)},
         "notes": notes,
         "device": describe_device(ready.device),
-        "versions": {name: version(name) for name in ("clip-browser", "open_clip_torch", "torch")},
+        "versions": read_versions(),
     }
+
+
+def base_model(plan: TrainPlan) -> str | None:
+    """What a run began with: "<architecture>/<tag>", a model of one's own, or None for random weights."""
+    if plan.source == "scratch":
+        return None
+    return plan.pretrained if plan.source == "own" else f"{plan.model}/{plan.pretrained}"

@@ -1,114 +1,54 @@
 """The training itself: open_clip's model, loss, optimizer, schedule and `train_one_epoch`.
 
 So a run is the same optimisation as `python -m open_clip_train.main` with the same arguments.
-Around it: stopping between two steps, checkpoints, resuming in the middle of an epoch, choosing the
-best epoch (0, the untuned model, included), early stopping.
+Around it: stopping between two steps, checkpoints, resuming in the middle of an epoch, going on in less
+memory, choosing the best epoch (0, the untuned model, included), early stopping. Of several processes
+(`workers/gpu/distributed.py`) each trains on its part of every batch; the first one does the rest.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from open_clip import create_loss
-from open_clip_train.data import DataInfo
-from open_clip_train.params import parse_args
 from open_clip_train.precision import get_autocast
 from open_clip_train.scheduler import cosine_lr
 from open_clip_train.train import train_one_epoch
 
-from common.train_plan import TrainParams, TrainPlan
+from common.errors import TrainingDiverged
 from workers.child_io import Stopped
 from workers.gpu.batches import TrainBatches
-from workers.gpu.checkpoints import Checkpoints
-from workers.gpu.evaluate import Validation, evaluate
-from workers.gpu.metric_writer import MetricWriter
-
-SAVE_SHARE = 20  # a checkpoint costs at most about this part of the time ...
-SAVE_AT_LEAST_EVERY_S = 120.0  # ... but never is more than this lost
+from workers.gpu.checkpoints import Checkpoints, SavePace
+from workers.gpu.distributed import LessMemoryNeeded, Ranks
+from workers.gpu.epoch_end import EpochEnd
+from workers.gpu.evaluate import Validation
+from workers.gpu.memory_fit import (
+    Rung,
+    allocate_moments,
+    has_batch_norm,
+    next_rung,
+)
+from workers.gpu.micro_batches import LoopData, MicroBatches
+from workers.gpu.optimisation import create_optimizer, share_scale_gradient
+from workers.gpu.run_progress import Progress
+from workers.gpu.run_reports import Reports
+from workers.memory import is_out_of_memory, release_memory
 
 
 class StopAsked(Exception):
     """Raised between two steps once the user has asked to stop."""
 
 
-@dataclass
-class Progress:
-    """Where a run is. history: one dict for each evaluated epoch; best: the best of them."""
-
-    epoch: int = 0
-    batches_done: int = 0  # of this epoch
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: dict[str, Any] | None = None
-    trained_s: float = 0.0
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch whose weights are kept."""
-        return int(self.best["epoch"]) if self.best else self.epoch
-
-
-@dataclass(frozen=True)
-class Reports:
-    """Whom a run talks to."""
-
-    writer: MetricWriter
-    progress: Callable[[int, str, dict[str, float]], None]  # steps done, message, figures
-    log: Callable[[str], None]
-    stop_asked: Callable[[], bool]
-
-
-def seed_everything(seed: int) -> None:
-    """As open_clip_train.main.random_seed."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
-
-
-def open_clip_args(
-    architecture: str, params: TrainParams, plan: TrainPlan, device: str, precision: str
-) -> Namespace:
-    """open_clip's own arguments, read by its own parser; one process, no distributed mode."""
-    asked = {
-        "--model": architecture, "--epochs": plan.epochs, "--batch-size": plan.batch_size.value,
-        "--lr": plan.lr.value, "--warmup": plan.warmup.value, "--wd": params.weight_decay,
-        "--precision": precision, "--seed": params.seed, "--device": device,
-        "--log-every-n-steps": 1,
-    }  # fmt: skip
-    args: Namespace = parse_args([str(part) for pair in asked.items() for part in pair])
-    args.distributed = args.horovod = args.distill = args.wandb = False
-    args.rank = args.local_rank = 0
-    args.world_size = 1
-    return args
-
-
-def create_optimizer(model: Any, args: Namespace) -> torch.optim.AdamW:
-    """AdamW with open_clip_train.main's two groups: gains and biases are not decayed."""
-
-    def excluded(name: str, p: torch.Tensor) -> bool:
-        return p.ndim < 2 or any(part in name for part in ("bn", "ln", "bias", "logit_scale"))
-
-    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    return torch.optim.AdamW(
-        [
-            {"params": [p for name, p in named if excluded(name, p)], "weight_decay": 0.0},
-            {"params": [p for name, p in named if not excluded(name, p)], "weight_decay": args.wd},
-        ],
-        lr=args.lr,
-        betas=(args.beta1, args.beta2),
-        eps=args.eps,
-        fused=True,
-    )
-
-
 class Trainer:
-    """One run from its first to its last epoch."""
+    """One run from its first to its last epoch.
+
+    batch_size: images of an optimizer step in this process, however they are parted. rung: how they
+    are parted now.
+    """
 
     def __init__(
         self,
@@ -123,25 +63,51 @@ class Trainer:
         cut: Callable[[torch.Tensor], torch.Tensor],
         patience: int = 0,
         checkpoint_every_s: float = 60.0,
+        rung: Rung | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.model, self.args, self.state = model, args, Progress()
-        self._batches, self._validation = batches, validation
-        self._checkpoints, self._reports = checkpoints, reports
-        self._keep_best, self._cut, self._patience = keep_best, cut, patience
-        self._every_s = self._save_interval_s = checkpoint_every_s
+        self._ranks = ranks or Ranks()
+        self._ranks.mark(args)
+        self.batch_size = int(args.batch_size) // self._ranks.world_size
+        self.stopped_early = self.diverged = False
+        self._batches, self._checkpoints, self._reports = batches, checkpoints, reports
         self._optimizer = create_optimizer(model, args)
+        self._optimizer.register_step_post_hook(self._note_step)
+        share_scale_gradient(model, lambda: self.rung.accumulation)
         self._scaler = torch.amp.GradScaler(args.device) if args.precision == "amp" else None
         self._loss = create_loss(args)
         self.steps = batches.num_batches * args.epochs
         self._set_lr = cosine_lr(self._optimizer, args.lr, args.warmup, self.steps)
-        self._autocast = get_autocast(args.precision, torch.device(args.device).type)
+        self._epoch_end = EpochEnd(
+            model,
+            validation,
+            reports,
+            device=args.device,
+            autocast=get_autocast(args.precision, torch.device(args.device).type),
+            keep_best=keep_best,
+            cut=cut,
+            patience=patience,
+        )
         self._first_batch = 0
-        self._saved_at = self._clock = time.monotonic()
+        self._begun: int | None = None  # step that has begun, and is not done
+        self._step_s = self._evaluation_s = 0.0
+        self._clock = time.monotonic()
+        self._pace = SavePace(checkpoint_every_s, self._clock)
+        self.use(rung or Rung())
+        self._wrapped = self._ranks.wrap(model)
 
     @property
     def step(self) -> int:
         """Optimizer steps done."""
         return self.state.epoch * self._batches.num_batches + self.state.batches_done
+
+    def use(self, rung: Rung) -> None:
+        """Run batches this way from now on."""
+        self.rung = rung
+        self.args.accum_freq = rung.accumulation
+        self.args.batch_size = self.batch_size / rung.accumulation  # open_clip's rate multiplies it
+        self.model.set_grad_checkpointing(rung.gradient_checkpointing)
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on where a checkpoint was written."""
@@ -150,64 +116,91 @@ class Trainer:
         if self._scaler is not None and saved["scaler"] is not None:
             self._scaler.load_state_dict(saved["scaler"])
         torch.set_rng_state(saved["rng"])
-        self.state = Progress(**saved["progress"])
+        self.state = Progress.from_saved(saved["progress"])
+        if "rung" in saved:
+            self.use(Rung(*saved["rung"]))
 
     def run(self) -> None:
-        """Train to the end. Raises child_io.Stopped (a checkpoint is written), TrainingDiverged."""
+        """Train to the end. Raises child_io.Stopped (a checkpoint is written), TrainingDiverged.
+
+        What memory raises comes through when not even one image at a time fits.
+        """
         try:
+            if not self._optimizer.state:
+                allocate_moments(self._optimizer)
             while True:
                 self._evaluate()
-                if self.state.epoch == self.args.epochs or self._has_plateaued():
+                if self.state.epoch == self.args.epochs:
+                    break
+                if self._ranks.share(self._epoch_end.ends_early(self.state)):
+                    self.stopped_early = True
                     break
                 self._train_epoch()
         except StopAsked:
             self._save("stopped")
+            self._ranks.leave()
             raise Stopped(
-                epochs_done=self.state.epoch, step=self.step, steps=self.steps, resumable=True
+                epochs_done=self.state.epoch,
+                step=self.step,
+                steps=self.steps,
+                resumable=bool(self._checkpoints.files()),
             ) from None
+        except TrainingDiverged:
+            self.diverged = True
+            raise
         self._reports.writer.flush()
+        self._ranks.leave()
 
     def _evaluate(self) -> None:
         """Measure the model as it is at the end of the current epoch, unless that has been done."""
-        epoch, data = self.state.epoch, self._validation
+        epoch = self.state.epoch
         if self.state.batches_done or any(each["epoch"] == epoch for each in self.state.history):
             return
-        figures: dict[str, float] = {}
-        if data is not None:
-            what = "the untuned model" if epoch == 0 else f"epoch {epoch}"
-            self._report(f"evaluating {what}")
-            figures = evaluate(
-                self.model, data, self.args.device, self._autocast, self._cut, self._check_stop
-            )
-            self._reports.writer.add_validation(figures, self.step, epoch)
-            self._reports.log(
-                f"Epoch {epoch}: "
-                + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            )
-        record = {"epoch": epoch, "step": self.step, **figures}
-        self.state.history.append(record)
-        if is_better(record, self.state.best):
-            self.state.best = record
-            self._keep_best(epoch)
-        self._save_if_due(self._save_interval_s / 4)
+        self._save_if_due(self._evaluation_s)
+        began = time.monotonic()
+        if self._ranks.any(self._ranks.first and self._is_stopped_at_epoch_end()):
+            raise StopAsked
+        self.state = self._ranks.share(self.state)
+        self._evaluation_s = time.monotonic() - began
+        self._save_if_due(self._step_s, share=0.25)
 
-    def _has_plateaued(self) -> bool:
-        stale = self.state.epoch - self.state.best_epoch
-        if not self._patience or self._validation is None or stale < self._patience:
-            return False
-        self._reports.log(
-            f"Stopped early: no better epoch than {self.state.best_epoch} since then."
-        )
-        return True
+    def _is_stopped_at_epoch_end(self) -> bool:
+        """Close the epoch; whether somebody asked to stop before that was done."""
+        try:
+            self._epoch_end.close(self.state, self.step, self.args.epochs, self._check_own_stop)
+        except StopAsked:
+            return True
+        return False
 
     def _train_epoch(self) -> None:
-        self._first_batch = self.state.batches_done
+        """Train the rest of the current epoch, in less memory when it runs out."""
+        while True:
+            try:
+                self._pass_over_epoch()
+                break
+            except Exception as problem:
+                smaller = next_rung(self.rung, self.batch_size)
+                if smaller is None or not is_out_of_memory(problem):
+                    raise
+                if not self._ranks.alone:  # the others wait in the middle of this step
+                    raise LessMemoryNeeded(smaller) from problem
+            # Outside of `except`: the exception holds the frames, and they the tensors, until here.
+            self._step_down(smaller)
+        self._optimizer.zero_grad()  # room for the evaluation
+        release_memory()
+        self._reports.writer.flush()
+        self.state.epoch, self.state.batches_done = self.state.epoch + 1, 0
+
+    def _pass_over_epoch(self) -> None:
+        self._first_batch, self._begun = self.state.batches_done, None
         self._batches.skip(self._first_batch)
+        loader = MicroBatches(self._batches, self.rung.accumulation)
         self._clock = time.monotonic()
+        self._reports.writer.begin(self.batch_size * self.args.world_size)
         # train_one_epoch logs with the root logger; the figures reach the job through the writer.
         train_one_epoch(
-            self.model,
-            {"train": DataInfo(dataloader=self._batches, shared_epoch=self._batches)},
+            self._wrapped,
+            {"train": LoopData(loader)},
             self._loss,
             self.state.epoch,
             self._optimizer,
@@ -218,55 +211,82 @@ class Trainer:
             tb_writer=self._reports.writer,
         )
         self._count_time()
-        self._reports.writer.flush()
-        self.state.epoch, self.state.batches_done = self.state.epoch + 1, 0
+
+    def _step_down(self, smaller: Rung) -> None:
+        """Go on with the batch that did not fit: the weights are as they were before it."""
+        self._count_time()
+        self._optimizer.zero_grad()
+        release_memory()
+        self._reports.log(
+            f"Step {self.step + 1} does not fit the memory with {self.rung.describe(self.batch_size)}; "
+            f"going on with {smaller.describe(self.batch_size)}: slower, the same batch size of "
+            f"{self.batch_size}."
+        )
+        if smaller.accumulation > 1 and has_batch_norm(self.model):
+            self._reports.log(
+                "This model has BatchNorm, which now measures each micro-batch by itself: the result "
+                "differs a little from that of whole batches."
+            )
+        self.use(smaller)
 
     def _begin_step(self, step: int) -> None:
-        """open_clip's scheduler hook, called before each step. `step` counts from the batch that
-        this pass began with, so a resumed epoch needs the batches before it added.
+        """open_clip's scheduler hook, called before each micro-batch. `step` counts from the batch
+        that this pass began with, so a resumed epoch needs the batches before it added.
         """
+        if step == self._begun:
+            return
+        self._begun = step
         done = step - self.state.epoch * self._batches.num_batches + self._first_batch
         self.state.batches_done = done
+        self._count_time()
         self._check_stop()
-        self._save_if_due(self._save_interval_s)
-        writer = self._reports.writer
-        writer.step, writer.epoch = self.step, round(self.step / self._batches.num_batches, 3)
+        self._save_if_due(self._step_s)
+        self._reports.writer.begin_step(self.step, round(self.step / self._batches.num_batches, 3))
         self._report(f"epoch {self.state.epoch + 1} of {self.args.epochs}")
         self._set_lr(self.step)
+
+    def _note_step(self, *_: Any) -> None:
+        """The optimizer has changed the weights: should memory run out now, this step is done."""
+        if self._begun is not None:
+            done = self._begun - self.state.epoch * self._batches.num_batches + self._first_batch
+            self.state.batches_done = done + 1
 
     def _report(self, message: str) -> None:
         self._reports.progress(self.step, message, self._reports.writer.summary())
 
     def _check_stop(self) -> None:
+        if self._ranks.any(self._reports.stop_asked()):
+            raise StopAsked
+
+    def _check_own_stop(self) -> None:
         if self._reports.stop_asked():
             raise StopAsked
 
     def _count_time(self) -> None:
         moment = time.monotonic()
-        self.state.trained_s += moment - self._clock
+        self._step_s = moment - self._clock
+        self.state.trained_s += self._step_s
         self._clock = moment
 
-    def _save_if_due(self, every_s: float) -> None:
-        if self.step and time.monotonic() - self._saved_at >= every_s:
+    def _save_if_due(self, coming_s: float, share: float = 1.0) -> None:
+        if self.step and self._pace.is_due(time.monotonic(), coming_s, share):
             self._save("saved")
 
     def _save(self, why: str) -> None:
         """Write a checkpoint. A full disk is said and does not end the run: the one before is kept."""
+        if not self._ranks.first:
+            return
         began = time.monotonic()
-        if self.state.batches_done:
-            self._count_time()
         try:
-            self._checkpoints.save(self.step, self._snapshot())
+            with self._reports.saving():
+                self._checkpoints.save(self.step, self._snapshot())
             self._reports.log(f"Checkpoint at step {self.step} of {self.steps} ({why}).")
-        except (OSError, RuntimeError) as problem:  # torch wraps what the file raises
+        except (OSError, RuntimeError, MemoryError) as problem:  # torch wraps what the file raises
             self._reports.log(
                 f"Error: the checkpoint at step {self.step} was not written: {problem}"
             )
-        took_s = time.monotonic() - began
-        self._saved_at = self._clock = time.monotonic()
-        if self._every_s:
-            longest = max(self._every_s, SAVE_AT_LEAST_EVERY_S)
-            self._save_interval_s = min(max(self._every_s, SAVE_SHARE * took_s), longest)
+        self._clock = time.monotonic()
+        self._pace.note_saved(began, self._clock)
 
     def _snapshot(self) -> dict[str, Any]:
         return {
@@ -275,19 +295,5 @@ class Trainer:
             "scaler": self._scaler.state_dict() if self._scaler is not None else None,
             "rng": torch.get_rng_state(),
             "progress": vars(self.state),
+            "rung": [self.rung.accumulation, self.rung.gradient_checkpointing],
         }
-
-
-def is_better(new: dict[str, Any], best: dict[str, Any] | None) -> bool:
-    """Whether an epoch beats the best so far: text-to-image recall@1, then the mean of all recalls.
-
-    At a tie the earlier epoch stays. Without validation images the newest counts.
-    """
-    if best is None or "t2i_r1" not in new:
-        return True
-    return _merit(new) > _merit(best)
-
-
-def _merit(record: dict[str, Any]) -> tuple[float, float]:
-    recalls = [value for name, value in record.items() if name[:3] in ("t2i", "i2t")]
-    return record["t2i_r1"], round(sum(recalls) / len(recalls), 6)

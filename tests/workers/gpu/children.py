@@ -17,19 +17,25 @@ Event = dict[str, Any]
 
 
 class Child:
-    """A running `python -m workers.gpu.<module>`; its events as they come."""
+    """A running `python -m workers.gpu.<module>`, of several processes by torchrun; its events."""
 
     def __init__(
-        self, module: str, config: dict[str, Any], folder: Path, env: dict[str, str] | None = None
+        self,
+        module: str,
+        config: dict[str, Any],
+        folder: Path,
+        env: dict[str, str] | None = None,
+        processes: int = 1,
     ) -> None:
         path = folder / f"{module}.json"
         path.write_text(json.dumps(config), encoding="utf-8")
         self._errors = (folder / f"{module}.stderr").open("ab")
         self.events: list[Event] = []
+        several = ["workers.gpu.torchrun", str(processes)] if processes > 1 else []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"workers.gpu.{module}", str(path)],
+            [sys.executable, "-m", *several, f"workers.gpu.{module}", str(path)],
             stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "2", **(env or {})},
+            env={**os.environ, "OMP_NUM_THREADS": str(max(1, 2 // processes)), **(env or {})},
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -84,7 +90,11 @@ class Child:
 
 
 def run_child(
-    module: str, config: dict[str, Any], folder: Path, env: dict[str, str] | None = None
+    module: str,
+    config: dict[str, Any],
+    folder: Path,
+    env: dict[str, str] | None = None,
+    processes: int = 1,
 ) -> Child:
     """Run a child to its end."""
-    return Child(module, config, folder, env).finish()
+    return Child(module, config, folder, env, processes).finish()

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import gc
+import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.transforms import RandomResizedCrop
+from torchvision.transforms import Normalize, RandomResizedCrop
+from torchvision.transforms.functional import to_tensor
 
 from workers.gpu.batches import Augmentation, InputShape, TrainBatches, random_box
 from workers.gpu.pixel_cache import PixelCache, decode_all, decode_shrunk
@@ -16,15 +20,31 @@ SHAPE = InputShape(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def make(
-    folder: Path, images: int = 22, batch_size: int = 5, limit: int = 10**9, seed: int = 1
+    folder: Path,
+    images: int = 22,
+    batch_size: int = 5,
+    limit: int = 10**9,
+    seed: int = 1,
+    part: Callable[[int], slice] = slice,
+    device: str = "cpu",
 ) -> TrainBatches:
     rng = np.random.default_rng(0)
-    cache = PixelCache(limit, folder / "cache")
+    cache = PixelCache(limit, folder)
     for _ in range(images):
         cache.append(rng.integers(0, 256, (20, 24, 3), dtype=np.uint8))
     tokens = torch.arange(images * 3).view(-1, 1).repeat(1, 4)
     owners = [range(3 * i, 3 * i + 3) for i in range(images)]
-    return TrainBatches(cache, tokens, owners, SHAPE, batch_size=batch_size, seed=seed)
+    return TrainBatches(
+        cache, tokens, owners, SHAPE, batch_size=batch_size, seed=seed, part=part, device=device
+    )
+
+
+def first_half(count: int) -> slice:
+    return slice(0, count // 2)
+
+
+def second_half(count: int) -> slice:
+    return slice(count // 2, count)
 
 
 def test_an_epoch_has_each_image_at_most_once_with_one_of_its_own_captions(tmp_path: Path) -> None:
@@ -57,7 +77,13 @@ def test_a_resumed_epoch_sees_what_it_would_have(tmp_path: Path) -> None:
 
 def test_images_above_the_memory_limit_come_from_a_file_alike(tmp_path: Path) -> None:
     in_memory, spilled = make(tmp_path), make(tmp_path, limit=3000)
-    assert (tmp_path / "cache").stat().st_size > 20_000
+    cache = PixelCache(3000, tmp_path)
+    for number in range(22):
+        cache.append(np.full((20, 24, 3), number, dtype=np.uint8))
+        assert cache[number].max() == number  # also while more is written
+    assert cache.spilled_bytes == 20 * 1440
+    assert [int(cache[number][0, 0, 0]) for number in range(22)] == list(range(22))
+    assert not list(tmp_path.iterdir())  # without a name: gone with the process
     for (pixels, _), (same, _) in zip(in_memory, spilled, strict=True):
         assert torch.equal(pixels, same)
 
@@ -74,6 +100,45 @@ def test_without_augmentation_a_square_image_of_the_right_size_is_left_as_it_is(
     pixels, _ = next(iter(batches))
     back = ((pixels[0].permute(1, 2, 0) * 0.5 + 0.5) * 255).round().to(torch.uint8)
     assert np.array_equal(back.numpy(), picture)
+
+
+def test_pixels_are_normalised_as_torch_does_it_to_the_last_bit() -> None:
+    shape = InputShape(32, (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757771))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    pixels[0] = np.arange(256, dtype=np.uint8).repeat(12).reshape(32, 32, 3)
+    theirs = torch.stack([Normalize(shape.mean, shape.std)(to_tensor(each)) for each in pixels])
+    ours = np.empty((4, 3, 32, 32), dtype=np.float32)
+    for one, out in zip(pixels, ours, strict=True):
+        shape.write_normalised(one, out)
+    assert torch.equal(torch.from_numpy(ours), theirs)
+    assert torch.equal(shape.normalise(pixels), theirs)
+
+
+def test_batches_for_another_device_are_handed_out_on_it_as_the_model_takes_them(
+    tmp_path: Path,
+) -> None:
+    """ "meta" stands for a GPU: tensors there have a shape, a type and a place."""
+    batches = list(make(tmp_path, device="meta"))
+    assert len(batches) == 4
+    for pixels, texts in batches:
+        assert (pixels.shape, pixels.dtype) == ((5, 3, 16, 16), torch.float32)
+        assert pixels.device.type == texts.device.type == "meta"
+
+
+def test_parts_of_a_batch_are_what_the_whole_would_have_been(tmp_path: Path) -> None:
+    whole = list(make(tmp_path, batch_size=6))
+    parts = [list(make(tmp_path, batch_size=6, part=part)) for part in (first_half, second_half)]
+    for (pixels, texts), (one, one_texts), (two, two_texts) in zip(whole, *parts, strict=True):
+        assert torch.equal(pixels, torch.cat([one, two]))
+        assert torch.equal(texts, torch.cat([one_texts, two_texts]))
+
+
+def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path: Path) -> None:
+    before = threading.active_count()
+    for _ in make(tmp_path):
+        break
+    gc.collect()
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("size", [(64, 64), (300, 100), (90, 640)])

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from workers.gpu.checkpoints import Checkpoints
+from workers.gpu.checkpoints import LOST_AT_MOST_S, Checkpoints, SavePace, is_disk_full
 
 
 def make(folder: Path, fingerprint: str = "a") -> tuple[Checkpoints, list[str]]:
@@ -49,3 +52,58 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
     checkpoints, _ = make(tmp_path)
     assert checkpoints.load() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_a_format_that_is_not_known_is_not_used(tmp_path: Path) -> None:
+    checkpoints, said = make(tmp_path)
+    for content in (
+        {"format": 0, "fingerprint": "a", "step": 5},
+        {"weights": torch.ones(3)},
+        [1, 2],
+    ):
+        torch.save(content, tmp_path / "step_000000005.pt")
+        assert checkpoints.load() is None
+    assert "is not used" in said[0]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mounting, capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_on_a_full_disk_the_older_one_makes_room_and_the_newest_is_never_lost(
+    small_disk: Path,
+) -> None:
+    checkpoints, _ = make(small_disk)
+    for step in (1, 2, 3):  # 1.5 MB each: the third does not fit beside two
+        checkpoints.save(step, {"step": step, "weights": torch.ones(375_000)})
+    assert [path.name for path in checkpoints.files()] == ["step_000000002.pt", "step_000000003.pt"]
+    with pytest.raises((OSError, RuntimeError)) as caught:
+        checkpoints.save(4, {"step": 4, "weights": torch.ones(900_000)})
+    assert is_disk_full(caught.value)
+    loaded = checkpoints.load()
+    assert loaded is not None
+    assert loaded["step"] == 3
+    assert [path.suffix for path in small_disk.iterdir()] == [".pt"]
+
+
+def test_saving_costs_little_but_never_more_than_two_minutes_of_work_can_be_lost() -> None:
+    pace = SavePace(10.0, 0.0)
+    assert not pace.is_due(9.0)
+    assert pace.is_due(10.0)
+    pace.note_saved(10.0, 12.0)  # slow: 2 s
+    assert not pace.is_due(45.0)  # 20 times as long is 40 s
+    assert pace.is_due(50.0)
+    pace.note_saved(50.0, 80.0)  # very slow
+    assert not pace.is_due(80.0)
+    assert pace.is_due(50.0 + LOST_AT_MOST_S)
+    assert pace.is_due(110.0, coming_s=40.0)  # the next chance would be too late
+    assert not pace.is_due(90.0, coming_s=20.0)
+    assert SavePace(0.0, 0.0).is_due(0.0)
