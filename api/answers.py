@@ -106,6 +106,7 @@ class DatasetOut(Answer):
     counts: Counts
     cover: list[str]
     steps: list[Step]
+    model_id: str | None
     defaults: dict[str, Any]
 
 
@@ -239,6 +240,9 @@ class JobOut(Answer):
     notes: list[str]
     queue: str
     queue_position: int | None
+    queue_reason: str | None
+    estimated_start: str | None
+    estimated_end: str | None
     eta_s: float | None
     priority: int
     attempt: int
@@ -249,6 +253,7 @@ class JobOut(Answer):
     finished_at: str | None
     stop_requested: str | None
     after_job_id: str | None
+    group_id: str | None
     resumable: bool
     links: dict[str, str]
 
@@ -286,56 +291,6 @@ class JobList(Answer):
     """Jobs, newest first."""
 
     items: list[JobOut]
-    next_cursor: str | None = None
-
-
-class ModelOut(Answer):
-    """A model of the catalogue or a fine-tuned one."""
-
-    id: str
-    name: str
-    kind: Literal["catalogue", "finetuned"]
-    architecture: str
-    pretrained: list[str] | str
-    parameters: int | None
-    image_size: int | None
-    embed_dim: int | None
-    weights: Literal["cached", "not here", "own", "none"]
-    recommended: bool
-    description: str
-    dataset_id: str | None
-    job_id: str | None
-    metrics: dict[str, Any]
-    params: dict[str, Any]
-    created_at: str | None
-    note: str
-    folder: str | None
-    indexes: list[str]
-
-
-class ModelList(Answer):
-    """The registry: fine-tuned models newest first, then the catalogue."""
-
-    items: list[ModelOut]
-    next_cursor: str | None = None
-
-
-class IndexOut(Answer):
-    """An index of a dataset by a model."""
-
-    model_id: str
-    model_name: str
-    images: int
-    dim: int
-    created_at: str
-    stale: bool
-    job_id: str | None
-
-
-class IndexList(Answer):
-    """A dataset's indexes, newest first."""
-
-    items: list[IndexOut]
     next_cursor: str | None = None
 
 

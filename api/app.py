@@ -27,14 +27,17 @@ from api.models import models
 from api.params import SCHEMAS
 from api.parts import EXTENSION, Parts
 from api.people import people
+from api.queue import queues
 from api.saves import CaptionSaves
 from api.search import search
 from api.selections import selections
 from api.sockets import Sockets
 from api.suggestions import suggestions
+from api.sweeps import sweeps
 from api.synonyms import synonyms
 from api.system import app_version, system
 from api.team import team
+from api.training import training
 from api.transient import Transient
 from api.variants import variants
 from api.words import words
@@ -53,8 +56,11 @@ BLUEPRINTS = (
     incoming,
     captions,
     jobs,
+    queues,
+    sweeps,
     models,
     search,
+    training,
     system,
     health,
     edits,

@@ -45,6 +45,7 @@ def dataset_shape(session: Session, dataset: Dataset) -> dict[str, Any]:
         "counts": counts_of(facts),
         "cover": _cover(session, dataset.id),
         "steps": steps_of(facts),
+        "model_id": dataset.model_id,
         "defaults": dataset.defaults or {},
     }
 

@@ -16,7 +16,9 @@ from api.answers import DatasetJob, DatasetList, DatasetOut, Problem
 from api.dataset_facts import dataset_shape, find_dataset
 from api.export import export_dataset, file_of_dataset
 from api.identity import user
+from api.model_schemas import DatasetModel
 from api.parts import Parts, parts
+from api.registry import resolve_model
 from api.schemas import DatasetFilePath, DatasetPath, ExportQuery, NewDataset, SampleDataset
 from api.shapes import PREFIX
 from api.slugs import slug_of
@@ -24,6 +26,7 @@ from api.submission import submit
 from common import jobs
 from common.catalogue import SMALL_MODEL
 from common.errors import Conflict, QueueUnavailable
+from common.queue_state import JOB_QUEUES
 from common.schema import Dataset, Job
 
 datasets = APIBlueprint(
@@ -84,12 +87,26 @@ def rename_dataset(path: DatasetPath, body: NewDataset) -> dict[str, Any]:
     return shape
 
 
+@datasets.put("/<dataset_id>/model", responses={200: DatasetOut, 400: Problem, 404: Problem})
+def choose_model(path: DatasetPath, body: DatasetModel) -> dict[str, Any]:
+    """The model that the dataset is searched with, once it is indexed; null: the one indexed last."""
+    with parts().sessions() as session:
+        dataset = find_dataset(session, path.dataset_id)
+        wanted = body.model_id
+        dataset.model_id = resolve_model(session, wanted) if wanted is not None else None
+        session.flush()
+        shape = dataset_shape(session, dataset)
+    parts().events.dataset(path.dataset_id)
+    return shape
+
+
 @datasets.delete("/<dataset_id>", responses={204: None, 404: Problem})
 def delete_dataset(path: DatasetPath) -> tuple[str, int]:
     """Remove a dataset with its images, captions, jobs and indexes. Its models remain."""
     with parts().sessions() as session:
         find_dataset(session, path.dataset_id)
         active, folders = _stop_jobs(session, path.dataset_id)
+        folders += _run_folders(session, path.dataset_id)
     _revoke(parts(), active)
     for folder in [
         f"{kind}/{path.dataset_id}" for kind in ("datasets", "indexes", "maps")
@@ -98,6 +115,8 @@ def delete_dataset(path: DatasetPath) -> tuple[str, int]:
     with parts().sessions() as session:  # last, so that a store that is away can be asked again
         session.execute(delete(Dataset).where(Dataset.id == path.dataset_id))
     parts().events.dataset(path.dataset_id)
+    for name in JOB_QUEUES:
+        parts().events.queue(name)
     return "", 204
 
 
@@ -154,6 +173,14 @@ def _stop_jobs(session: Session, dataset_id: str) -> tuple[list[str], list[str]]
         uploads = job.params.get("uploads") or [job.params.get("upload")]
         folders += {upload["key"].rsplit("/", 2)[0] for upload in uploads if upload}
     return tasks, folders
+
+
+def _run_folders(session: Session, dataset_id: str) -> list[str]:
+    """What its trainings wrote elsewhere: TensorBoard's files, and copies of checkpoints."""
+    trained = session.scalars(
+        select(Job.id).where(Job.dataset_id == dataset_id, Job.kind == "train")
+    )
+    return [f"{kind}/{job_id}" for job_id in trained for kind in ("runs", "checkpoints")]
 
 
 def _revoke(made: Parts, task_ids: list[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import request
@@ -51,11 +53,11 @@ def upload_images(
     these files are added if it has not begun; so a folder becomes few jobs.
     """
     require_dataset(parts(), path.dataset_id)
+    ingest = partial(_ingest, parts(), path.dataset_id)
     if request.is_json:
         body = WholeUploads.model_validate(request.get_json())
-        return {"job": _take_whole(parts(), path.dataset_id, body.uploads)}, 202
-    stored = store_uploads(parts(), raw, "files")
-    return {"job": _ingest(parts(), path.dataset_id, stored, query.join)}, 202
+        return {"job": take_whole(parts(), body.uploads, ingest)}, 202
+    return {"job": ingest(store_uploads(parts(), raw, "files"), query.join)}, 202
 
 
 @incoming.post("/datasets/<dataset_id>/images/known", responses={200: KnownFilesOut, 400: Problem})
@@ -138,8 +140,13 @@ def _upload_offset() -> int:
     return int(given)
 
 
-def _take_whole(made: Parts, dataset_id: str, ids: list[str]) -> dict[str, Any]:
-    """The job that takes uploads in; the same one when they were handed over before."""
+def take_whole(
+    made: Parts, ids: list[str], begin: Callable[[Stored], dict[str, Any]]
+) -> dict[str, Any]:
+    """The job that takes uploads in, made by `begin`; the same when they were handed over before.
+
+    Raises NotFound, or Conflict when one is not whole.
+    """
     shelf = _shelf(made)
     parcels = [shelf.find(user().name, upload_id) for upload_id in ids]
     with shelf.hold(parcels[0]):
@@ -149,7 +156,7 @@ def _take_whole(made: Parts, dataset_id: str, ids: list[str]) -> dict[str, Any]:
             return shown(made, job_id)
         for parcel in parcels:
             _require_whole(shelf, parcel)
-        job = _ingest(made, dataset_id, _store(made, shelf, parcels), None)
+        job = begin(_store(made, shelf, parcels))
         for parcel in parcels:
             shelf.hand_over(parcel, job["id"])
     return job
@@ -182,7 +189,9 @@ def _store(made: Parts, shelf: Shelf, parcels: list[Parcel]) -> Stored:
     return stored
 
 
-def _ingest(made: Parts, dataset_id: str, stored: Stored, join: str | None) -> dict[str, Any]:
+def _ingest(
+    made: Parts, dataset_id: str, stored: Stored, join: str | None = None
+) -> dict[str, Any]:
     """A job for these files, or the one they could join."""
     by = user().name
     if join is not None:

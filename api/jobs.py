@@ -5,22 +5,27 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from flask import Response
+from flask import Response, jsonify
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from api.answers import JobList, JobOut, Problem
 from api.dataset_facts import find_dataset
 from api.identity import user
+from api.moves import move_job, require_priority
+from api.outlook import Outlook
 from api.params import complete_params
 from api.parts import Parts, parts
-from api.schemas import DatasetPath, JobPath, JobQuery, LogQuery, NewJob, Priority, Stop
+from api.queue_schemas import Move
+from api.schemas import DatasetPath, JobPath, JobQuery, LogQuery, NewJob, Stop
 from api.shapes import PREFIX, job_shape
 from api.submission import announce, dispatch, shown, submit
+from api.train_schemas import MetricsQuery
 from common import job_reports
 from common import jobs as machine
 from common.errors import Conflict, QueueUnavailable
+from common.job_series import read_series
 from common.schema import Job
 
 jobs = APIBlueprint("jobs", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="jobs")])
@@ -28,10 +33,11 @@ jobs = APIBlueprint("jobs", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="job
 
 @jobs.post(
     "/datasets/<dataset_id>/jobs",
-    responses={202: JobOut, 400: Problem, 404: Problem, 409: Problem},
+    responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
 )
 def start_job(path: DatasetPath, body: NewJob) -> tuple[dict[str, Any], int]:
     """Queue a job: split, augment, train, index or map. With after_job_id it waits for that one."""
+    require_priority(user(), body.priority)
     with parts().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
         params = complete_params(session, dataset, body.kind, body.params, body.after_job_id)
@@ -54,7 +60,8 @@ def list_jobs(query: JobQuery) -> dict[str, Any]:
     with parts().readers() as session:
         wanted = _filtered(query).order_by(Job.created_at.desc(), Job.id).offset(start)
         found = session.scalars(wanted.limit(query.limit + 1)).all()
-        items = [job_shape(session, job) for job in found[: query.limit]]
+        outlook = Outlook(parts(), session)
+        items = [job_shape(job, outlook) for job in found[: query.limit]]
     more = len(found) > query.limit
     return {"items": items, "next_cursor": str(start + query.limit) if more else None}
 
@@ -99,23 +106,19 @@ def retry_job(path: JobPath) -> tuple[dict[str, Any], int]:
     return dispatch(parts(), job), 202
 
 
-@jobs.patch("/jobs/<job_id>", responses={202: JobOut, 404: Problem, 409: Problem})
-def set_priority(path: JobPath, body: Priority) -> tuple[dict[str, Any], int]:
-    """Move a queued job: 0 goes first, 9 last."""
+@jobs.patch(
+    "/jobs/<job_id>",
+    responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
+)
+def move(path: JobPath, body: Move) -> tuple[dict[str, Any], int]:
+    """Move a queued job: priority 0 goes first, 9 last; before: another waiting job, "" for last.
+
+    Administrators move any; others their own among their own, to a priority of 5 or lower (5..9).
+    """
     with parts().sessions() as session:
-        moved = session.execute(
-            update(Job)
-            .where(Job.id == path.job_id, Job.state == "queued")
-            .values(priority=body.priority, seq=Job.seq + 1)
-            .returning(Job.id),
-            execution_options={"synchronize_session": False},
-        ).first()
-        job = machine.get_job(session, path.job_id)
-    if moved is None:
-        raise Conflict(
-            f"Job {job.id} is {job.state}.", remedy="Only a queued job has a place in the queue."
-        )
-    return dispatch(parts(), job), 202
+        job = move_job(session, path.job_id, user(), body.priority, body.before)
+    announce(parts(), job)
+    return shown(parts(), job.id), 202
 
 
 @jobs.get("/jobs/<job_id>/log", responses={404: Problem})
@@ -129,11 +132,18 @@ def get_log(path: JobPath, query: LogQuery) -> Response:
 
 
 @jobs.get("/jobs/<job_id>/metrics", responses={404: Problem})
-def get_metrics(path: JobPath) -> dict[str, Any]:
-    """The series of a job: `{name: [{step, epoch, value, time}]}`."""
+def get_metrics(path: JobPath, query: MetricsQuery) -> Response:
+    """The series of a job: `{name: [{step, epoch, value, time}]}`, each of at most `points` points.
+
+    The first, the last and all peaks are among them. `X-Last-Point` is the `since` to go on with.
+    """
     with parts().readers() as session:
         machine.get_job(session, path.job_id)
-        return job_reports.read_metrics(session, path.job_id)
+        series = read_series(session, path.job_id, query.points, query.since)
+    response = jsonify(series.points)
+    response.headers["X-Last-Point"] = str(series.last)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _filtered(query: JobQuery) -> Any:
@@ -146,6 +156,8 @@ def _filtered(query: JobQuery) -> Any:
         wanted = wanted.where(Job.kind == query.kind)
     if query.dataset_id:
         wanted = wanted.where(Job.dataset_id == query.dataset_id)
+    if query.group_id:
+        wanted = wanted.where(Job.group_id == query.group_id)
     return wanted
 
 

@@ -1,34 +1,51 @@
-"""The registry of models: look, rename, download, delete."""
+"""The registry of models: look, name and tag, bring in, blend, download, delete."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from sqlalchemy import delete, func, select
+from pydantic import ValidationError
+from sqlalchemy import func, select
 
-from api.answers import IndexList, ModelList, ModelOut, Problem
+from api.answers import JobAnswer, Problem
 from api.dataset_facts import find_dataset
+from api.identity import user
+from api.incoming import take_whole
+from api.model_needs import forget, read_needs, require_base
+from api.model_schemas import (
+    IndexList,
+    ModelChange,
+    ModelList,
+    ModelOut,
+    ModelQuery,
+    NewBlend,
+    NewModelQuery,
+    WholeModel,
+)
 from api.parts import parts
 from api.registry import find_own, get_model, list_models
-from api.schemas import DatasetPath, ForceQuery, ModelChange, ModelPath
+from api.schemas import DatasetPath, ForceQuery, ImageUpload, ModelPath
 from api.shapes import PREFIX, iso
+from api.submission import submit
+from api.uploads import store_uploads
 from api.zipstream import Entry, zip_stream
-from common.errors import Conflict, NotFound
-from common.schema import Image, Model, SearchIndex
+from common.errors import InvalidInput, NotFound
+from common.schema import Dataset, Image, Model, SearchIndex
 
 models = APIBlueprint("models", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="models")])
 COMPRESSED = (".json", ".jsonl", ".md", ".txt", ".log")
 
 
 @models.get("/models", responses={200: ModelList})
-def list_all() -> dict[str, Any]:
-    """Fine-tuned models, newest first, then the catalogue."""
+def list_all(query: ModelQuery) -> dict[str, Any]:
+    """Models of one's own, newest first, then the catalogue. With `tag` only those that have it."""
     with parts().readers() as session:
-        return {"items": list_models(session, parts().settings.weights_dir), "next_cursor": None}
+        items = list_models(session, parts().settings.weights_dir, query.tag, query.q)
+    return {"items": items, "next_cursor": None}
 
 
 @models.get("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
@@ -62,36 +79,73 @@ def download(path: ModelPath) -> Response:
 
 @models.patch("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
 def change(path: ModelPath, body: ModelChange) -> dict[str, Any]:
-    """Another name or note for a fine-tuned model; its id and folder stay."""
+    """Another name, note or other tags for a model of one's own; its id and folder stay."""
     with parts().sessions() as session:
         model = find_own(session, path.model_id)
-        model.name = body.name if body.name is not None else model.name
-        model.note = body.note if body.note is not None else model.note
+        for name, value in body.model_dump(exclude_none=True).items():
+            setattr(model, name, value)
         session.flush()
         return get_model(session, path.model_id, parts().settings.weights_dir)
 
 
+@models.post("/models", responses={202: JobAnswer, 400: Problem, 413: Problem})
+def bring_in(query: NewModelQuery, raw: ImageUpload) -> tuple[dict[str, Any], int]:
+    """Bring in a model folder: multipart `file` (a zip) and `name`, or JSON `{"upload": id, "name"}`.
+
+    The job looks whether it loads and registers it.
+    """
+    if request.is_json:
+        body = WholeModel.model_validate(request.get_json())
+        return {"job": take_whole(parts(), [body.upload], partial(_import, name=body.name))}, 202
+    texts = {"name": ""}
+    stored = store_uploads(parts(), raw, "file", texts)
+    try:
+        name = query.name or NewModelQuery(name=texts["name"] or None).name
+        return {"job": _import(stored, name)}, 202
+    except (InvalidInput, ValidationError):
+        parts().store.delete_prefix(stored[0]["key"].rsplit("/", 2)[0])
+        raise
+
+
+def _import(stored: list[dict[str, str]], name: str | None) -> dict[str, Any]:
+    if len(stored) != 1:
+        raise InvalidInput(
+            f"{len(stored)} files were sent; a model is one zip of its folder.",
+            remedy="Send them one after the other.",
+        )
+    params = {"upload_key": stored[0]["key"], **({"name": name} if name else {})}
+    return submit(parts(), "import_model", params, dataset_id=None, created_by=user().name)
+
+
+@models.post(
+    "/models/<path:model_id>/blend",
+    responses={202: JobAnswer, 400: Problem, 404: Problem, 409: Problem},
+)
+def blend(path: ModelPath, body: NewBlend) -> tuple[dict[str, Any], int]:
+    """Register the weights between a tuned model (alpha 1) and what it began with (alpha 0)."""
+    with parts().readers() as session:
+        model = find_own(session, path.model_id)
+        require_base(session, model)
+        dataset_id = model.dataset_id
+        if dataset_id is not None and session.get(Dataset, dataset_id) is None:
+            dataset_id = None
+    params = {"model": path.model_id, **body.model_dump(exclude_none=True)}
+    job = submit(parts(), "blend", params, dataset_id=dataset_id, created_by=user().name)
+    return {"job": job}, 202
+
+
 @models.delete("/models/<path:model_id>", responses={204: None, 404: Problem, 409: Problem})
 def remove(path: ModelPath, query: ForceQuery) -> tuple[str, int]:
-    """Delete a fine-tuned model, its folder and its indexes. `force=1` when an index uses it."""
+    """Delete a model of one's own, its folder and its indexes. `force=1` when something uses it."""
     with parts().sessions() as session:
         folder = _folder(find_own(session, path.model_id))
-        uses = session.scalars(
-            select(SearchIndex).where(SearchIndex.model_id == path.model_id)
-        ).all()
-        datasets = sorted({index.dataset_id for index in uses})
-        if uses and not query.force:
-            raise Conflict(
-                f"{path.model_id} is what {', '.join(datasets)} is searched with.",
-                remedy="Delete it with force=1: its indexes go with it, the images and captions stay.",
-                details={"datasets": datasets},
-            )
-        prefixes = [index.prefix.rstrip("/") for index in uses]
-        session.execute(delete(SearchIndex).where(SearchIndex.model_id == path.model_id))
-        session.execute(delete(Model).where(Model.id == path.model_id))
-    for prefix in [folder, *prefixes]:
+        needs = read_needs(session, path.model_id)
+        if needs and not query.force:
+            raise needs.refusal(path.model_id)
+        forget(session, path.model_id)
+    for prefix in [folder, *needs.prefixes]:
         parts().store.delete_prefix(prefix)
-    for dataset_id in datasets:
+    for dataset_id in {*needs.indexed, *needs.default_for}:
         parts().events.dataset(dataset_id)
     return "", 204
 

@@ -16,13 +16,12 @@ from common.errors import Conflict, InvalidInput, NoCaptions, NoIndex, NoSplit
 from common.registry import newest_model
 from common.schema import Dataset, Image, Job, Model
 from common.synonym_map import MAX_PER_CAPTION
-from common.train_plan import (
-    EPOCHS,
-    SCRATCH_EPOCHS,
+from common.train_params import (
     TrainParams,
     read_params,
     resolve_pretrained,
     source_of,
+    usual_epochs,
 )
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -30,9 +29,9 @@ MAX_CHAIN = 20
 
 
 class Params(BaseModel):
-    """Base: unknown names are refused."""
+    """Base: unknown names are refused, and a text or a yes where a number is asked for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class SplitParams(Params):
@@ -105,6 +104,19 @@ def complete_params(
 
 def complete_training(session: Session, dataset: Dataset, given: dict[str, Any]) -> dict[str, Any]:
     """Parameters of a training: as given, else the dataset's defaults, else the contract's."""
+    return fill_epochs(check_training(session, dataset, given)).model_dump(exclude_none=True)
+
+
+def fill_epochs(params: TrainParams) -> TrainParams:
+    """With a number of epochs, as a job is stored."""
+    if isinstance(params.epochs, int):
+        return params
+    epochs = usual_epochs(source_of(params.model, str(params.pretrained)))
+    return params.model_copy(update={"epochs": epochs})
+
+
+def check_training(session: Session, dataset: Dataset, given: dict[str, Any]) -> TrainParams:
+    """As `complete_training`, with epochs still open where nothing was said. Raises InvalidInput."""
     usual = (dataset.defaults or {}).get("train") or {}
     if given.get("model", usual.get("model")) != usual.get("model"):
         usual = {}  # they were made for another model
@@ -117,14 +129,11 @@ def complete_training(session: Session, dataset: Dataset, given: dict[str, Any])
     elif params.pretrained:
         _require_tag(params.model, params.pretrained)
     pretrained = resolve_pretrained(params.model, params.pretrained)
-    scratch = source_of(params.model, pretrained) == "scratch"
-    epochs = params.epochs or (SCRATCH_EPOCHS if scratch else EPOCHS)
-    filled = params.model_copy(update={"pretrained": pretrained, "epochs": epochs})
-    return filled.model_dump(exclude_none=True)
+    return params.model_copy(update={"pretrained": pretrained})
 
 
 def _of_own_model(params: TrainParams, own: Model, given: dict[str, Any]) -> TrainParams:
-    """Training goes on from a fine-tuned model, whose architecture is the only one that fits."""
+    """Training goes on from a model of the registry, whose architecture is the only one that fits."""
     architecture = own.architecture.removesuffix("-quickgelu")
     if "model" in given and params.model.removesuffix("-quickgelu") != architecture:
         raise InvalidInput(

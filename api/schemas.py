@@ -250,13 +250,14 @@ class NewJob(Body):
 
 
 class JobQuery(Request):
-    """Which jobs; newest first. state `active`: queued, running or stopping."""
+    """Which jobs; newest first. state `active`: queued, running or stopping. group_id: of a sweep."""
 
     state: (
         Literal["active", "queued", "running", "stopping", "succeeded", "failed", "stopped"] | None
     ) = None
     kind: Key | None = None
     dataset_id: Key | None = None
+    group_id: Key | None = None
     cursor: str | None = Field(None, pattern=r"^[0-9]{0,18}$")
     limit: Limit = 100
 
@@ -267,12 +268,6 @@ class Stop(OptionalBody):
     mode: Literal["save", "kill"] = "save"
 
 
-class Priority(Body):
-    """0 goes first, 9 last."""
-
-    priority: int = Field(ge=0, le=9)
-
-
 class LogQuery(Request):
     """offset: characters already read."""
 
@@ -280,13 +275,6 @@ class LogQuery(Request):
 
 
 # -- models, search
-
-
-class ModelChange(Body):
-    """A new name or note; what is left out stays."""
-
-    name: Name | None = None
-    note: Annotated[Text, Field(max_length=10_000)] | None = None
 
 
 class ForceQuery(Request):
@@ -302,7 +290,7 @@ class ModelQuery(Request):
 
 
 class SearchQuery(ModelQuery):
-    """What to look for, with which model (left out: the one indexed last), and how many hits."""
+    """What to look for, with which model (left out: the one chosen for the dataset, else the one indexed last), and how many hits."""
 
     q: Annotated[Text, Field(max_length=2000)] | None = None
     like: Id | None = None
@@ -313,14 +301,3 @@ class ImageSearchQuery(ModelQuery):
     """With which model, and how many hits."""
 
     k: int = Field(20, ge=1, le=1000)
-
-
-class TrainPlanQuery(Request):
-    """The fields of the training form; what is left out is the default."""
-
-    model: Key | None = None
-    pretrained: str | None = Field(None, max_length=160)
-    epochs: int | None = Field(None, ge=1, le=1000)
-    batch_size: str | None = Field(None, pattern=r"^(auto|[0-9]{1,6})$")
-    lr: str | None = Field(None, max_length=24)
-    warmup: str | None = Field(None, pattern=r"^(auto|[0-9]{1,9})$")

@@ -1,4 +1,4 @@
-"""Search, the map, and the plan of a training."""
+"""Search and the map."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from typing import Any
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api.answers import MapAnswer, Problem, SearchAnswer
 from api.dataset_facts import find_dataset, newest_index
 from api.parts import Parts, parts
-from api.plan import plan_for
 from api.registry import resolve_model
 from api.schemas import (
     DatasetPath,
     ImageSearchQuery,
     ModelQuery,
     SearchQuery,
-    TrainPlanQuery,
     Upload,
 )
 from api.shapes import PREFIX, hit_shape
@@ -77,27 +76,6 @@ def get_map(path: DatasetPath, query: ModelQuery) -> dict[str, Any]:
     return drawn
 
 
-@search.get(
-    "/datasets/<dataset_id>/train-plan", responses={400: Problem, 404: Problem, 409: Problem}
-)
-def train_plan(path: DatasetPath, query: TrainPlanQuery) -> dict[str, Any]:
-    """What a training with these settings would do: steps, time, memory, learning rate."""
-    given = query.model_dump(exclude_none=True)
-    for name in ("batch_size", "lr", "warmup"):
-        if given.get(name, "auto") != "auto":
-            given[name] = _number(name, given[name])
-    return plan_for(parts(), path.dataset_id, given)
-
-
-def _number(name: str, text: str) -> float | int:
-    try:
-        return float(text) if name == "lr" else int(text)
-    except ValueError:
-        raise InvalidInput(
-            f"{name}: {text!r} is no number", remedy="Use a number, or auto."
-        ) from None
-
-
 def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) -> dict[str, Any]:
     """Ask the search worker and wait. Raises NotFound, NoIndex, InvalidInput, SearchUnavailable."""
     model_id = _indexed_model(parts(), dataset_id, model)
@@ -136,25 +114,35 @@ def ask_search_worker(made: Parts, request: dict[str, Any], wait_s: float) -> di
 
 
 def _indexed_model(made: Parts, dataset_id: str, model: str | None) -> str:
+    """The model that was named, else the dataset's own choice, else the one indexed last."""
     with made.readers() as session:
         dataset = find_dataset(session, dataset_id)
-        if model is None:
-            newest = newest_index(session, dataset_id)
-            if newest is None:
-                raise NoIndex(
-                    f"'{dataset.name}' has no index.",
-                    remedy="Train a model or choose one, then build the index with it.",
-                )
-            return newest.model_id
-        model_id = resolve_model(session, model)
-        indexed = session.scalar(
+        if model is not None:
+            model_id = resolve_model(session, model)
+            if not _is_indexed(session, dataset_id, model_id):
+                raise NoIndex(f"'{dataset.name}' has no index by {model_id}.")
+            return model_id
+        chosen = dataset.model_id
+        if chosen is not None and _is_indexed(session, dataset_id, chosen):
+            return chosen
+        newest = newest_index(session, dataset_id)
+        if newest is None:
+            raise NoIndex(
+                f"'{dataset.name}' has no index.",
+                remedy="Train a model or choose one, then build the index with it.",
+            )
+        return newest.model_id
+
+
+def _is_indexed(session: Session, dataset_id: str, model_id: str) -> bool:
+    return (
+        session.scalar(
             select(SearchIndex.id).where(
                 SearchIndex.dataset_id == dataset_id, SearchIndex.model_id == model_id
             )
         )
-    if indexed is None:
-        raise NoIndex(f"'{dataset.name}' has no index by {model_id}.")
-    return model_id
+        is not None
+    )
 
 
 def _with_images(made: Parts, hits: list[dict[str, Any]]) -> list[dict[str, Any]]:

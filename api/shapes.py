@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.outlook import Outlook
 from common import jobs
 from common.captions import MAX_CAPTIONS
 from common.schema import CaptionRevision, ExtraCaption, Image, Job, Token, User, now
@@ -137,8 +138,8 @@ def revision_shape(row: CaptionRevision) -> dict[str, Any]:
     }
 
 
-def job_shape(session: Session, job: Job) -> dict[str, Any]:
-    """A job as the contract has it."""
+def job_shape(job: Job, outlook: Outlook) -> dict[str, Any]:
+    """A job as the contract has it. outlook: of this request, so that each queue is read once."""
     progress = job.progress or {}
     return {
         "id": job.id,
@@ -154,7 +155,7 @@ def job_shape(session: Session, job: Job) -> dict[str, Any]:
         "error": job.error,
         "notes": job.notes or [],
         "queue": job.queue,
-        "queue_position": jobs.queue_position(session, job),
+        **outlook.of_job(job),
         "eta_s": progress.get("eta_s") if job.state in ("running", "stopping") else None,
         "priority": job.priority,
         "attempt": job.attempt,
@@ -165,6 +166,7 @@ def job_shape(session: Session, job: Job) -> dict[str, Any]:
         "finished_at": iso(job.finished_at),
         "stop_requested": job.stop_requested,
         "after_job_id": job.after_job_id,
+        "group_id": job.group_id,
         "resumable": job.kind in jobs.RESUMABLE and job.state in ("stopped", "failed"),
         "links": _links(job),
     }

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from api.dataset_facts import dataset_shape, find_dataset
 from api.identity import same_origin, secret_of
+from api.outlook import Outlook
 from api.parts import Parts
 from api.shapes import job_shape
 from api.transient import PRESENCE_S
@@ -114,11 +115,12 @@ class Sockets:
                 active = (
                     select(Job).where(Job.state.in_(jobs.ACTIVE)).order_by(Job.created_at.desc())
                 )
-                return {
-                    "items": [job_shape(session, job) for job in session.scalars(active.limit(200))]
-                }
+                outlook = Outlook(self._made, session)
+                found_jobs = session.scalars(active.limit(200))
+                return {"items": [job_shape(job, outlook) for job in found_jobs]}
             if found[1] == "job":
-                return job_shape(session, jobs.get_job(session, found[2])) | {"job_id": found[2]}
+                job = jobs.get_job(session, found[2])
+                return job_shape(job, Outlook(self._made, session)) | {"job_id": found[2]}
             shape = dataset_shape(session, find_dataset(session, found[2]))
         return {"dataset": shape, "users": self._made.transient.present(found[2])}
 

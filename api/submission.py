@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from api.outlook import Outlook
 from api.parts import Parts
 from api.shapes import job_shape
 from common import jobs
@@ -12,6 +13,7 @@ from common.errors import QueueUnavailable
 from common.schema import Job
 
 log = logging.getLogger(__name__)
+USUAL_PRIORITY = 5
 
 
 def submit(
@@ -19,10 +21,10 @@ def submit(
     kind: str,
     params: dict[str, Any],
     *,
-    dataset_id: str,
+    dataset_id: str | None,
     created_by: str,
     after_job_id: str | None = None,
-    priority: int = 5,
+    priority: int = USUAL_PRIORITY,
 ) -> dict[str, Any]:
     """Create a job and send it; the job as JSON. Raises NotFound or InvalidInput (after_job_id)."""
     with made.sessions() as session:
@@ -40,9 +42,9 @@ def submit(
 
 
 def dispatch(made: Parts, job: Job) -> dict[str, Any]:
-    """Send a queued job unless it waits for another, and tell the dashboards; the job as JSON.
+    """Wake a worker for a queued job unless it waits for another, and tell the dashboards; its JSON.
 
-    Without Redis the job stays queued: the reaper sends it later.
+    Without Redis the job stays queued: the reaper wakes a worker later.
     """
     with made.readers() as session:
         waits = not jobs.ready(session, job)
@@ -56,8 +58,9 @@ def dispatch(made: Parts, job: Job) -> dict[str, Any]:
 
 
 def announce(made: Parts, job: Job) -> None:
-    """Emit a job's record, and that its dataset's steps have changed."""
+    """Emit a job's record, that its queue has changed, and that its dataset's steps have."""
     made.events.job(job)
+    made.events.queue(job.queue)
     if job.dataset_id:
         made.events.dataset(job.dataset_id)
 
@@ -65,4 +68,4 @@ def announce(made: Parts, job: Job) -> None:
 def shown(made: Parts, job_id: str) -> dict[str, Any]:
     """The job as JSON, as it stands now. Raises NotFound."""
     with made.readers() as session:
-        return job_shape(session, jobs.get_job(session, job_id))
+        return job_shape(jobs.get_job(session, job_id), Outlook(made, session))

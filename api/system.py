@@ -12,15 +12,16 @@ from typing import Any
 import psutil
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from api.gpus import read_gpus
 from api.health import check_database, check_redis, check_store
 from api.llm_state import llm_state
 from api.parts import Parts, parts
 from api.shapes import PREFIX
 from common.errors import QueueUnavailable
+from common.gpus import read_gpus
 from common.queue import QUEUES
+from common.queue_state import JOB_QUEUES
 from common.schema import Job
 
 system = APIBlueprint("system", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="system")])
@@ -126,12 +127,22 @@ def _parent(pid: int) -> int | None:
     return None
 
 
+def _count_waiting(made: Parts, name: str) -> int:
+    waiting = select(func.count(Job.id)).where(Job.queue == name, Job.state == "queued")
+    with made.readers() as session:
+        return int(session.scalar(waiting) or 0)
+
+
 def _queue(
     made: Parts, name: str, live: list[dict[str, Any]], running: list[Job]
 ) -> dict[str, Any]:
+    """depth: the jobs that wait; in queues without jobs, the messages."""
     depth = 0
-    with contextlib.suppress(QueueUnavailable):
-        depth = made.queue.depth(name)
+    if name in JOB_QUEUES:
+        depth = _count_waiting(made, name)
+    else:
+        with contextlib.suppress(QueueUnavailable):
+            depth = made.queue.depth(name)
     return {
         "name": name,
         "depth": depth,

@@ -13,6 +13,8 @@ from typing import Any
 
 import redis as redis_client
 
+from common.live_workers import read_workers
+
 PREFIX = "clip-browser:"
 FAILURES_PER_MINUTE = 10
 PRESENCE_S = 60.0  # an entry that is not refreshed is gone after this
@@ -65,9 +67,7 @@ class Transient:
     def workers(self) -> list[dict[str, Any]]:
         """The records of workers that are there: `{name, host, pid, queues, concurrency, ...}`."""
         with contextlib.suppress(redis_client.RedisError):
-            keys = list(self._redis.scan_iter(f"{PREFIX}worker:*", count=500))
-            found: Any = self._redis.mget(keys) if keys else []
-            return sorted((json.loads(record) for record in found if record), key=_name)
+            return read_workers(self._redis)
         return []
 
     def workers_seen(self, live: list[dict[str, Any]]) -> list[dict[str, Any]]:

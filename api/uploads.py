@@ -27,6 +27,7 @@ CHUNK_BYTES = 256 * 1024
 MIB = 1024 * 1024
 MAX_BUFFER_BYTES = 2 * MIB  # more than one chunk: what the decoder holds of a part at once
 MAX_FILES = 20_000
+MAX_TEXT = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,20 @@ class Received:
     size_bytes: int
 
 
-def store_uploads(made: Parts, request: Request, field: str) -> list[dict[str, str]]:
+def store_uploads(
+    made: Parts, request: Request, field: str, texts: dict[str, str] | None = None
+) -> list[dict[str, str]]:
     """Put each file of a multipart request into the store: `[{key, name}]`.
 
-    Raises InvalidInput when there is none, TooLarge over CLIP_BROWSER_MAX_UPLOAD_MIB; what was
+    texts: filled with the form's other fields that it has as keys, where they are sent. Raises InvalidInput when there is none, TooLarge over CLIP_BROWSER_MAX_UPLOAD_MIB; what was
     stored before is removed then.
     """
     folder = f"uploads/{secrets.token_hex(8)}"
     stored: list[dict[str, str]] = []
     total = 0
     try:
-        for number, file in enumerate(receive(made, request, field, made.settings.max_upload_mib)):
+        limit_mib = made.settings.max_upload_mib
+        for number, file in enumerate(receive(made, request, field, limit_mib, texts)):
             key = f"{folder}/{number}/{safe_file_name(file.name)}"
             made.store.put_file(key, file.path)
             stored.append({"key": key, "name": file.name[:500]})
@@ -72,8 +76,14 @@ def receive_bytes(made: Parts, request: Request, field: str, limit_mib: int) -> 
     raise InvalidInput(f"The upload has no file in the field '{field}'.", remedy="Choose a file.")
 
 
-def receive(made: Parts, request: Request, field: str, limit_mib: int) -> Iterator[Received]:
-    """The files of `field`, one after the other; other fields are left out."""
+def receive(
+    made: Parts,
+    request: Request,
+    field: str,
+    limit_mib: int,
+    texts: dict[str, str] | None = None,
+) -> Iterator[Received]:
+    """The files of `field`, one after the other; other fields are left out, but for `texts`' keys."""
     boundary = request.mimetype_params.get("boundary", "").encode("latin-1", "ignore")
     if request.mimetype != "multipart/form-data" or not boundary:
         raise UnsupportedMedia(
@@ -84,15 +94,16 @@ def receive(made: Parts, request: Request, field: str, limit_mib: int) -> Iterat
         raise too_large(limit_mib)
     work = made.settings.work_dir / "uploads"
     work.mkdir(parents=True, exist_ok=True)
-    parser = _Parser(field, work, limit_mib)
+    parser = _Parser(field, work, limit_mib, {} if texts is None else texts)
     yield from parser.files(boundary, request.stream.read)
 
 
 class _Parser:
     """Writes the wanted parts of a multipart body to temporary files."""
 
-    def __init__(self, field: str, folder: Path, limit_mib: int) -> None:
+    def __init__(self, field: str, folder: Path, limit_mib: int, texts: dict[str, str]) -> None:
         self._field, self._folder, self._limit_mib = field, folder, limit_mib
+        self._texts, self._text = texts, ""
         self._out: IO[bytes] | None = None
         self._name = ""
         self._size = 0
@@ -132,6 +143,8 @@ class _Parser:
         while not isinstance(event, (NeedData, Epilogue)):
             if isinstance(event, (File, Field)):
                 self._begin(event)
+            elif isinstance(event, Data) and self._text:
+                self._read_text(event)
             elif isinstance(event, Data) and self._out is not None:
                 self._out.write(event.data)
                 self._size += len(event.data)
@@ -141,8 +154,21 @@ class _Parser:
                     self._drop()
             event = decoder.next_event()
 
+    def _read_text(self, event: Data) -> None:
+        """A part of a field that is no file; one that is too long or no UTF-8 is refused."""
+        self._texts[self._text] += event.data.decode()
+        if len(self._texts[self._text]) > MAX_TEXT:
+            raise InvalidInput(
+                f"The field '{self._text}' is longer than {MAX_TEXT:,} characters.",
+                remedy="Shorten it.",
+            )
+
     def _begin(self, event: File | Field) -> None:
         self._drop()
+        wanted = isinstance(event, Field) and event.name in self._texts
+        self._text = str(event.name) if wanted else ""
+        if wanted:
+            self._texts[self._text] = ""
         if not isinstance(event, File) or event.name != self._field or not event.filename:
             return
         self._count += 1

@@ -53,6 +53,14 @@ class Client:
         """POST a JSON body -> JSON, or None for an answer without content."""
         return self._json("POST", path, json=body or {})
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """PATCH -> JSON."""
+        return self._json("PATCH", path, json=body)
+
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        """PUT -> JSON."""
+        return self._json("PUT", path, json=body)
+
     def delete(self, path: str) -> None:
         """DELETE."""
         self._json("DELETE", path)

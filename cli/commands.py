@@ -15,7 +15,9 @@ from rich.table import Table
 from cli.credentials import Access, remember_login
 from cli.lookups import find_dataset
 from cli.params import Misuse, parse_params
+from cli.plan import say_plan
 from cli.progress import FINISHED, Job, bytes_bar, follow, require_success, status_text
+from cli.sweeps import start_sweep
 from cli.terminal import Terminal, figures, table
 
 WATCH_S = 1.0
@@ -26,11 +28,15 @@ def run_job(terminal: Terminal, arguments: argparse.Namespace) -> int:
     """split, augment, train, index, map: queue the job, with --follow watch it to its end."""
     params = parse_params(arguments.rest)
     dataset = find_dataset(terminal.client, arguments.dataset)
+    if getattr(arguments, "sweep_lr", None) is not None:
+        return start_sweep(terminal, dataset["id"], params, arguments)
+    if arguments.command == "train" and arguments.after is None:
+        say_plan(terminal, dataset["id"], params)
     body = {"kind": arguments.command, "params": params}
     if arguments.after is not None:
         body["after_job_id"] = arguments.after
     job = _job_of(terminal.client.post(f"/datasets/{dataset['id']}/jobs", body))
-    return _show_job(terminal, job, arguments.follow)
+    return show_job(terminal, job, arguments.follow)
 
 
 def _job_of(answer: dict[str, Any]) -> Job:
@@ -38,7 +44,7 @@ def _job_of(answer: dict[str, Any]) -> Job:
     return job
 
 
-def _show_job(terminal: Terminal, job: Job, follow_it: bool) -> int:
+def show_job(terminal: Terminal, job: Job, follow_it: bool) -> int:
     """A queued job, or after following it its result. Raises the job's error."""
     if not follow_it:
         hint = f"To watch it: clip-browser jobs --watch, or clip-browser log {job['id']} --follow"
@@ -103,7 +109,7 @@ def stop(terminal: Terminal, arguments: argparse.Namespace) -> int:
 def again(terminal: Terminal, arguments: argparse.Namespace) -> int:
     """resume (from the checkpoint) or retry (from the start)."""
     answer = terminal.client.post(f"/jobs/{quote(arguments.job)}/{arguments.command}")
-    return _show_job(terminal, _job_of(answer), arguments.follow)
+    return show_job(terminal, _job_of(answer), arguments.follow)
 
 
 def show_log(terminal: Terminal, arguments: argparse.Namespace) -> int:
@@ -136,26 +142,6 @@ def list_datasets(terminal: Terminal, _: argparse.Namespace) -> int:
     columns = ["id", "name", "images", "captioned"]
     terminal.answer(found, table(columns, rows, right=columns[2:]))
     return 0
-
-
-def list_models(terminal: Terminal, _: argparse.Namespace) -> int:
-    """The registry: fine-tuned models, then the catalogue."""
-    found = list(terminal.client.items("/models"))
-    rows = [
-        [item["id"], item["architecture"], item["weights"], ", ".join(item["indexes"]), _gain(item)]
-        for item in found
-    ]
-    terminal.answer(found, table(["model", "architecture", "weights", "indexed", "recall@1"], rows))
-    return 0
-
-
-def _gain(model: dict[str, Any]) -> str:
-    """Text-to-image recall@1 before and after training: `31 % -> 58 %`."""
-    shares = [
-        (model["metrics"].get(name) or {}).get("t2i_r1")
-        for name in ("recall_before", "recall_after")
-    ]
-    return " -> ".join(f"{share:.0%}" for share in shares if isinstance(share, (int, float)))
 
 
 def search(terminal: Terminal, arguments: argparse.Namespace) -> int:

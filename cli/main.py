@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if words is None else words)
     parser = build_parser(given)
     arguments, rest = parser.parse_known_args(given)
-    if rest and arguments.command not in JOBS:
+    if rest and arguments.command not in (*JOBS, "clone"):
         parser.error(f"unknown: {' '.join(rest)}")
     arguments.rest = rest
     try:
@@ -96,6 +96,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_data_commands(client)
     _add_job_commands(client)
     _add_search_commands(client)
+    _add_model_commands(client)
     _add_account_commands(client)
     if not client.names.intersection(words) or SERVICE.intersection(words):
         from cli.stack import add_parsers
@@ -182,6 +183,12 @@ def _add_job_commands(client: _ClientParsers) -> None:
         job.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
         job.add_argument("--follow", action="store_true", help="show the progress until the end")
         job.add_argument("--after", metavar="JOB", help="start when this job has succeeded")
+        if name == "train":
+            job.add_argument(
+                "--sweep-lr", metavar="auto|A,B,C",
+                help="one run for each learning rate; auto: a third of the usual one, it, three times it",
+            )  # fmt: skip
+    _add_queue_commands(client)
     jobs = client.add("jobs", "cli.commands:list_jobs", "list jobs, newest first")
     jobs.add_argument("--watch", action="store_true", help="keep the list current until Ctrl-C")
     jobs.add_argument("--state", help="active, queued, running, succeeded, failed, stopped")
@@ -206,8 +213,28 @@ def _add_job_commands(client: _ClientParsers) -> None:
     log.add_argument("--follow", action="store_true", help="go on until the job has ended")
 
 
+def _add_queue_commands(client: _ClientParsers) -> None:
+    clone = client.add(
+        "clone", "cli.queues:clone", "queue a job once more, with changed settings", PARAMS_HELP
+    )
+    clone.add_argument("job", metavar="JOB")
+    clone.add_argument("--follow", action="store_true", help="show the progress until the end")
+    queue = client.add(
+        "queue", "cli.queues:show_queue", "show what runs and waits, pause a queue, let it go on",
+        "A paused queue begins no further job; what runs goes on. Only administrators pause.",
+    )  # fmt: skip
+    queue.add_argument("name", nargs="?", metavar="NAME", help="gpu (default) or cpu")
+    queue.add_argument("action", nargs="?", choices=("pause", "resume"), help="what to do with it")
+    queue.add_argument("--reason", default="", help="why it is paused, shown to everybody")
+    move = client.add("move", "cli.queues:move", "move a waiting job in its queue")
+    move.add_argument("job", metavar="JOB")
+    place = move.add_mutually_exclusive_group()
+    place.add_argument("--before", metavar="OTHER", help="it starts before this waiting job")
+    place.add_argument("--last", action="store_true", help="it starts last")
+    move.add_argument("--priority", type=int, metavar="N", help="0 goes first, 9 last; usual is 5")
+
+
 def _add_search_commands(client: _ClientParsers) -> None:
-    client.add("models", "cli.commands:list_models", "list the models")
     search = client.add("search", "cli.commands:search", "search a dataset's images")
     search.add_argument("text", nargs="?", help="what the image shows")
     search.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
@@ -215,6 +242,43 @@ def _add_search_commands(client: _ClientParsers) -> None:
     search.add_argument("-k", type=int, default=10, help="how many images (default 10)")
     search.add_argument("--like", type=int, metavar="IMAGE_ID", help="images like this one")
     search.add_argument("--image", type=Path, metavar="FILE", help="images like this file")
+
+
+def _add_model_commands(client: _ClientParsers) -> None:
+    models = client.add("models", "cli.models:list_models", "list the models")
+    models.add_argument("--tag", help="only those with this tag")
+    models.add_argument("--find", metavar="WORDS", help="only those with these words")
+    model = client.add(
+        "model", "", "name, tag, bring in, blend, choose, download or delete a model"
+    )
+    actions = model.add_subparsers(dest="action", metavar="ACTION", required=True)
+    one = _ClientParsers(actions, _shared_options())
+
+    def add(name: str, function: str, text: str) -> argparse.ArgumentParser:
+        made = one.add(name, f"cli.models:{function}", text)
+        made.add_argument("model", metavar="MODEL", nargs="?" if name == "default" else None)
+        return made
+
+    add("rename", "rename", "give a model another name").add_argument("name", metavar="NAME")
+    add("note", "note", "write a note on a model").add_argument("text", metavar="TEXT")
+    tag = add("tag", "tag", "add tags to a model, or take them away")
+    tag.add_argument("tags", nargs="+", metavar="TAG")
+    tag.add_argument("--remove", action="store_true", help="take these tags away")
+    delete = add("delete", "delete", "delete a model of one's own")
+    delete.add_argument("--force", action="store_true", help="also when something uses it")
+    add("download", "download", "download a model's folder as a zip").add_argument(
+        "out", type=Path, metavar="OUT.zip"
+    )
+    chosen = add("default", "choose", "choose the model that a dataset is searched with")
+    chosen.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
+    chosen.add_argument("--none", action="store_true", help="the one that was indexed last")
+    blend = add("blend", "blend", "register the weights between a tuned model and its base")
+    blend.add_argument("alpha", metavar="ALPHA", help="0: the base, 1: the tuned model")
+    bring_in = one.add("import", "cli.models:bring_in", "bring in a model folder or a zip of one")
+    bring_in.add_argument("source", type=Path, metavar="DIR|ZIP")
+    for begun in (blend, bring_in):
+        begun.add_argument("--name", help="what the new model is called")
+        begun.add_argument("--follow", action="store_true", help="show the progress until the end")
 
 
 def _add_account_commands(client: _ClientParsers) -> None:

@@ -6,6 +6,7 @@ Every parameter of the API can be given by its name, so that a new one needs not
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
@@ -42,17 +43,19 @@ def parse_params(words: list[str]) -> dict[str, Any]:
         if name == "param":
             name, equals, value = value.partition("=")
         name = name.replace("-", "_")
-        params[name] = _value(name, value) if equals else True
+        params[name] = read_value(name, value) if equals else True
     return params
 
 
-def _value(name: str, text: str) -> Any:
+def read_value(name: str, text: str) -> Any:
+    """A parameter's value; what JSON cannot hold stays a text, which the service refuses by name."""
     if name in TEXTS:
         return text
     try:
-        return json.loads(text, parse_constant=_not_json)
+        value = json.loads(text, parse_constant=_not_json)
     except ValueError:
         return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _not_json(constant: str) -> Any:

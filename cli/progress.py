@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Protocol
 
 from rich.progress import (
@@ -123,8 +124,7 @@ def status_text(job: Job) -> str:
     """Where a job stands, in one line: `3 of 10 epochs  loss 2.31  lr 1e-05  about 2 min left`."""
     progress = job["progress"]
     if job["state"] == "queued":
-        place = job.get("queue_position")
-        return f"waits in queue {job['queue']}" + (f", place {place}" if place else "")
+        return waiting_text(job)
     parts = [] if job["state"] == "running" else [job["state"]]
     if progress.get("total"):
         parts.append(
@@ -138,6 +138,26 @@ def status_text(job: Job) -> str:
     if job.get("eta_s") is not None and job["state"] == "running":
         parts.append(f"{duration(job['eta_s'])} left")
     return "  ".join(part.strip() for part in parts if part.strip())
+
+
+def waiting_text(job: Job) -> str:
+    """Where a queued job stands: `waits in queue gpu, place 2 (Behind 1 run), starts about 14:05`."""
+    place, why, starts = (
+        job.get(name) for name in ("queue_position", "queue_reason", "estimated_start")
+    )
+    return (
+        f"waits in queue {job['queue']}"
+        + (f", place {place}" if place else "")
+        + (f" ({why})" if why else "")
+        + (f", starts about {clock(starts)}" if starts else "")
+    )
+
+
+def clock(moment: str) -> str:
+    """An ISO time as the clock of this machine shows it: `14:05`, on another day with the date."""
+    there = datetime.fromisoformat(moment).astimezone()
+    is_today = there.date() == datetime.now().astimezone().date()
+    return there.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M")
 
 
 def _shown(metrics: dict[str, Any] | None) -> list[tuple[str, float]]:

@@ -56,7 +56,15 @@ def send_batch(
 
 
 def send_large(terminal: Terminal, dataset_id: str, upload: Upload, advance: OnBytes) -> str:
-    """Send a large file in portions, from where an earlier try broke off; the job of it."""
+    """Send a large file of images in portions; the job of it."""
+    body = {"uploads": [send_portions(terminal, upload, advance)]}
+    path = f"/datasets/{dataset_id}/images"
+    answer = persist(terminal, lambda: terminal.client.post(path, body))
+    return str(answer["job"]["id"])
+
+
+def send_portions(terminal: Terminal, upload: Upload, advance: OnBytes) -> str:
+    """Send a large file in portions, from where an earlier try broke off; the id of the upload."""
     client = terminal.client
     facts = {
         "name": upload.name,
@@ -71,9 +79,7 @@ def send_large(terminal: Terminal, dataset_id: str, upload: Upload, advance: OnB
         reached = persist(terminal, put)
         advance(reached - at)
         at = reached
-    body = {"uploads": [begun["id"]]}
-    answer = persist(terminal, lambda: client.post(f"/datasets/{dataset_id}/images", body))
-    return str(answer["job"]["id"])
+    return str(begun["id"])
 
 
 def persist(terminal: Terminal, act: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.shelf import Shelf
-from common import jobs
+from common import job_claims
 from common.errors import Conflict
 from common.schema import Image, ImageSource
 from common.store import open_store
@@ -207,7 +207,7 @@ def test_portions_of_a_folder_join_the_job_that_has_not_begun(
     elsewhere = f"/datasets/{other}/images?join={first['id']}"
     assert call_any("POST", elsewhere, 202, **files(("e.png", b"5")))["job"]["id"] != first["id"]
     with any_service.parts.sessions() as session:
-        assert jobs.claim(session, first["id"], "worker", 30) is not None
+        assert job_claims.claim(session, first["id"], "worker", 30) is not None
     later = call_any("POST", join, 202, **files(("f.png", b"6")))["job"]
     assert later["id"] != first["id"]
     call_any("DELETE", f"/datasets/{dataset}", 204)

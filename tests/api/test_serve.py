@@ -20,7 +20,7 @@ import psutil
 import pytest
 import socketio
 
-from common import jobs
+from common import job_claims, jobs
 from common.settings import Settings, as_environment, load_settings
 from tests.api.conftest import PASSWORD, Caller, Service, wait_until
 from tests.servers import free_port, redis_server
@@ -72,7 +72,7 @@ class Browser:
     def __init__(self, address: str, token: str) -> None:
         self.client = socketio.Client(reconnection=False)
         self.events: Queue[tuple[str, Any]] = Queue()
-        for name in ("job", "caption", "image", "presence", "dataset"):
+        for name in ("job", "queue", "caption", "image", "presence", "dataset"):
             self.client.on(name, self._keep(name))
         self.client.connect(address, auth={"token": token}, transports=["websocket"])
 
@@ -120,15 +120,34 @@ def test_a_subscription_is_answered_with_snapshots_and_then_with_events(
     assert job["id"] in [item["id"] for item in shots["jobs"]["items"]]
     assert shots["job:none"]["error"]["code"] == shots["x y"]["error"]["code"] == "not_found"
     with served.parts.sessions() as session:
-        held = jobs.claim(session, job["id"], "here:1", 30)
+        held = job_claims.claim(session, job["id"], "here:1", 30)
     assert held is not None
     with served.parts.sessions() as session:
-        jobs.write_progress(session, held, {"done": 1, "total": 2})
+        job_claims.write_progress(session, held, {"done": 1, "total": 2})
         row = jobs.get_job(session, job["id"])
     served.parts.events.job(row)
     told = browser.next("job")
     assert (told["job_id"], told["state"], told["done"]) == (job["id"], "running", 1)
     assert told["seq"] > shots[f"job:{job['id']}"]["seq"]
+
+
+def test_every_dashboard_hears_that_the_order_of_a_queue_has_changed(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    served.add_images(dataset, 2, captioned=2)
+    browser = browse(served.admin_token)
+    browser.subscribe("jobs")
+    job = call("POST", f"/datasets/{dataset}/jobs", 202, json={"kind": "split"})
+    assert browser.next("queue") == {"name": "cpu"}
+    call("PATCH", f"/jobs/{job['id']}", 202, json={"priority": 1})
+    assert browser.next("queue") == {"name": "cpu"}
+    call("POST", "/queues/gpu/pause", json={})
+    assert browser.next("queue") == {"name": "gpu"}
+    call("POST", "/queues/gpu/resume", json={})
+    assert browser.next("queue") == {"name": "gpu"}
+    call("POST", f"/jobs/{job['id']}/stop", 202)
+    assert browser.next("queue") == {"name": "cpu"}
 
 
 def test_browsers_that_cannot_open_a_websocket_may_poll(served: Service) -> None:

@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Callable
 
-from api.gpus import parse_gpu
 from api.system import worker_of
-from common import jobs
+from common.gpus import parse_gpu
+from common.queue_state import read_queue
 from common.schema import Job
 from tests.api.conftest import Caller, Service
 
@@ -64,7 +64,7 @@ def test_prometheus_sees_requests_jobs_and_queues(service: Service, call: Caller
     route = 'route="/api/v1/datasets/<dataset_id>/jobs"'
     assert f'clip_browser_http_requests_total{{method="POST",{route},status="202"}} 1.0' in text
     with service.parts.readers() as session:
-        assert jobs.queue_position(session, session.query(Job).one()) == 1
+        assert read_queue(session, "cpu").position(session.query(Job).one().id) == 1
 
 
 def test_a_line_of_nvidia_smi_is_read() -> None:

@@ -52,7 +52,7 @@ def test_the_long_form_names_the_parameter_in_its_value() -> None:
     }
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", "-1e400", "9" * 5000])
 def test_what_json_cannot_hold_is_a_text(value: str) -> None:
     assert parse_params(["--lr", value]) == {"lr": value}
 
