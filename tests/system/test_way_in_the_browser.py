@@ -165,7 +165,8 @@ def test_8_train_watch_stop_and_resume(page: Page, camera: Camera) -> None:
         re.compile(r"[Ee]poch \d+ of 60"), timeout=2 * MINUTE_MS
     )
     camera.take(page, "run-live")
-    page.get_by_role("button", name="Stop and keep checkpoint").first.click()
+    page.get_by_role("button", name="Stop", exact=True).first.click()
+    page.get_by_role("button", name="Stop and keep checkpoint").click()
     expect(page.get_by_text("Resume goes on from there")).to_be_visible(timeout=MINUTE_MS)
     camera.take(page, "run-stopped")
     page.get_by_role("button", name="Resume").first.click()

@@ -63,6 +63,11 @@ export function runPath(job: string): string {
   return `/runs/${encodeURIComponent(job)}`;
 }
 
+/** The training form filled with a run's settings; lr: with another learning rate. */
+export function copyPath(dataset: string, job: string, lr: number | null = null): string {
+  return `${datasetPath(dataset, "train")}?from=${encodeURIComponent(job)}${lr === null ? "" : `&lr=${lr}`}`;
+}
+
 /** The address of a search, with only the values that are there. */
 export function searchPath(dataset: string, values: Record<string, string | number | null | undefined>): string {
   const pairs = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");

@@ -68,6 +68,7 @@ describe("remedies", () => {
   });
 
   test("anything else can be tried again", () => {
+    expect(remedyFor({ code: "gpu_out_of_memory" })).toEqual({ label: "Change the settings", act: "other-settings" });
     expect(remedyFor({ code: "store_unavailable" })).toEqual({ label: "Try again", act: "retry" });
   });
 });

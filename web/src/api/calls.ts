@@ -130,6 +130,7 @@ export interface JobFilter {
   state?: string | undefined;
   kind?: string | undefined;
   dataset_id?: string | undefined;
+  group_id?: string | undefined;
   limit?: number | undefined;
 }
 export const listJobs = (filter: JobFilter, signal?: Signal) =>
@@ -140,8 +141,9 @@ export const stopJob = (id: string, mode: "save" | "kill") =>
   request<Job>("POST", `/jobs/${part(id)}/stop`, { json: { mode } });
 export const resumeJob = (id: string) => request<Job>("POST", `/jobs/${part(id)}/resume`, { json: {} });
 export const retryJob = (id: string) => request<Job>("POST", `/jobs/${part(id)}/retry`, { json: {} });
-export const getMetrics = (id: string, signal?: Signal) =>
-  request<Metrics>("GET", `/jobs/${part(id)}/metrics`, withSignal(signal));
+/** The series of a job, each of at most `points` values. */
+export const getMetrics = (id: string, signal?: Signal, points?: number) =>
+  request<Metrics>("GET", `/jobs/${part(id)}/metrics${query({ points })}`, withSignal(signal));
 
 /** The log from character `offset` on, and where it goes on. */
 export async function getLog(id: string, offset: number, signal?: Signal): Promise<{ text: string; next: number }> {
@@ -154,8 +156,15 @@ export async function getLog(id: string, offset: number, signal?: Signal): Promi
 }
 
 export const listModels = (signal?: Signal) => request<Page<Model>>("GET", "/models", withSignal(signal));
-export const patchModel = (id: string, change: { name?: string; note?: string }) =>
+export const patchModel = (id: string, change: { name?: string; note?: string; tags?: string[] }) =>
   request<Model>("PATCH", `/models/${part(id)}`, { json: change });
+/** Registers weights between a tuned model (alpha 1) and what it began with (alpha 0). */
+export const blendModel = (id: string, alpha: number) => request<{ job: Job }>("POST", `/models/${part(id)}/blend`, { json: { alpha } });
+/** Takes a whole upload, a zip of a model folder, into the registry. */
+export const importModel = (upload: string, name: string) => request<{ job: Job }>("POST", "/models", { json: { upload, ...(name ? { name } : {}) } });
+/** Chooses the model that a dataset is searched with; null: the newest index's. */
+export const chooseModel = (dataset: string, model_id: string | null) =>
+  request<Dataset>("PUT", `/datasets/${part(dataset)}/model`, { json: { model_id } });
 /** Deletes a model; `withIndexes` also where a dataset is searched with it. */
 export const deleteModel = (id: string, withIndexes: boolean) =>
   request<null>("DELETE", `/models/${part(id)}${withIndexes ? "?force=1" : ""}`);

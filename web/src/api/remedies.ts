@@ -4,7 +4,7 @@ import { datasetPath } from "../routes";
 
 export type Remedy =
   | { label: string; href: string }
-  | { label: string; act: "retry" | "synonyms" | "smaller-batch" | "sign-in" };
+  | { label: string; act: "retry" | "synonyms" | "other-settings" | "sign-in" };
 
 const PLACES: Record<string, { label: string; place: "caption" | "prepare" | "train" | "search" }> = {
   no_captions: { label: "Caption images", place: "caption" },
@@ -20,7 +20,7 @@ export function remedyFor(problem: Pick<Problem, "code">, datasetId?: string | n
     case "llm_failed":
       return { label: "Use synonyms instead", act: "synonyms" };
     case "gpu_out_of_memory":
-      return { label: "Retry with half the batch size", act: "smaller-batch" };
+      return { label: "Change the settings", act: "other-settings" };
     case "unauthorized":
       return { label: "Sign in", act: "sign-in" };
     case "not_found":

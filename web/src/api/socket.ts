@@ -11,6 +11,7 @@ interface FromServer {
   image: (event: ImageEvent) => void;
   caption_conflict: (event: { client_id: string; current?: unknown }) => void;
   dataset: (event: { dataset_id: string }) => void;
+  queue: (event: { name: string }) => void;
   presence: (event: Presence) => void;
 }
 type Snapshots = { snapshots?: Record<string, Job | JobEvent | Record<string, unknown> | null> };
@@ -80,6 +81,7 @@ export function connect(handlers: Handlers): void {
   socket.on("image", handlers.image);
   socket.on("caption_conflict", handlers.caption_conflict);
   socket.on("dataset", handlers.dataset);
+  socket.on("queue", handlers.queue);
   socket.on("presence", handlers.presence);
 }
 

@@ -38,6 +38,8 @@ export interface Dataset {
   };
   cover?: string[];
   steps?: Step[];
+  /** The model that people chose to search it with. */
+  model_id?: string | null;
 }
 
 export interface ImageItem {
@@ -159,6 +161,13 @@ export interface Job {
   stop_requested: string | null;
   after_job_id: string | null;
   resumable: boolean;
+  /** Runs that were started together, such as those of a sweep. */
+  group_id?: string | null;
+  /** Of what waits or runs; null while nobody can tell. */
+  estimated_start?: string | null;
+  estimated_end?: string | null;
+  /** Why it waits. */
+  queue_reason?: string | null;
 }
 
 /** The progress record of a `job` event or a snapshot: flat. */
@@ -229,13 +238,40 @@ export interface Model {
   description: string | null;
   dataset_id: string | null;
   job_id: string | null;
-  metrics: { recall_before?: Recall | null; recall_after?: Recall | null } | null;
+  metrics: ModelMetrics | null;
   params: Record<string, unknown> | null;
   created_at: string | null;
+  created_by?: string | null;
   note: string | null;
   folder: string | null;
   indexes: string[];
+  tags: string[];
+  source: "trained" | "blended" | "imported" | null;
+  lineage: Record<string, unknown> | null;
+  /** Datasets that are searched with it unless somebody chooses another one. */
+  is_default_for: string[];
+  /** What it began with: a catalogue reference, a model's id, or "". */
+  base: string | null;
 }
+
+export interface ModelMetrics {
+  recall_before?: Recall | null;
+  recall_after?: Recall | null;
+  best_epoch?: number | null;
+  forgetting?: Forgetting | null;
+  blends?: Blend[] | null;
+  best_alpha?: number | null;
+}
+
+/** What a run kept of what the model could do before, on images it did not train on. */
+export interface Forgetting {
+  images: number;
+  before: Recall;
+  after: Recall;
+}
+
+/** The weights between base (alpha 0) and tuned (alpha 1), measured. forgetting: recall@1 on the probe images. */
+export type Blend = { alpha: number; forgetting: number | null } & Record<string, number | null>;
 
 /** Recall at 1, 5 and 10 as fractions: `t2i_r1`, `i2t_r10` and so on. */
 export type Recall = Record<string, number>;
@@ -256,6 +292,12 @@ export interface TrainPlan {
   estimated_s: number | null;
   memory_gb: number | null;
   device: string;
+  gpus?: number;
+  memory_note?: string | null;
+  /** What the time was told by; null: nothing like it was measured on this machine. */
+  estimated_from?: { source: "run" | "probe"; job_id: string; device: string | null; at: string | null } | null;
+  /** The user guide's own figures for this model. hours: least, most; scaled_hours: for this run's size. */
+  guide?: { hours: number[]; memory_gb: number; images: number; epochs: number; scaled_hours?: number[] } | null;
   lr_curve: [number, number][];
   warnings: string[];
   defaults: Record<string, number | string>;

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import { theme } from "../state/theme";
 import { count, short } from "../text/format";
 import { colourOf } from "./colours";
+import { steadyRange } from "./range";
 import { aligned, type Series, thinned, valueAt } from "./series";
 import "./chart.css";
 
@@ -14,18 +15,27 @@ interface ChartProps {
   series: Series[];
   /** How a value is written; `short` when nothing is said. */
   write?: (value: number) => string;
+  /** How a value of x is written; whole numbers only when nothing is said. */
+  writeX?: (value: number) => string;
+  /** What stands above the plot beside its title; the name of x when nothing is said. */
+  over?: string;
   /** The whole range of x known beforehand, so that the curve never jumps. */
   xMax?: number | undefined;
   yRange?: [number, number];
   empty?: string;
 }
 
-/** A little room above and below, zero in sight when it is near. */
-function roomy(low: number, high: number): [number, number] {
-  if (!Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
-  const room = (high - low || Math.abs(high) || 1) * 0.08;
-  return [low >= 0 && low < (high - low) * 0.6 ? 0 : low - room, high + room];
+/** A scale's range that only grows, and to round numbers. */
+function steady(): (low: number, high: number) => [number, number] {
+  let before: [number, number] | null = null;
+  return (low, high) => {
+    const now = steadyRange(before, low, high);
+    if (Number.isFinite(low)) before = now;
+    return now;
+  };
 }
+
+const wholeOnly = (value: number): string => (Number.isInteger(value) ? count(value) : "");
 
 function axisOf(props: ChartProps, isX: boolean): uPlot.Axis {
   const line = colourOf("--line");
@@ -36,21 +46,22 @@ function axisOf(props: ChartProps, isX: boolean): uPlot.Axis {
     grid: { stroke: line, width: 1, show: !isX },
     ticks: { stroke: line, width: 1, size: 4 },
     ...(isX
-      ? { size: 30, space: 70, values: (_: uPlot, ticks: number[]) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : "")) }
+      ? { size: 30, space: 70, values: (_: uPlot, ticks: number[]) => ticks.map(props.writeX ?? wholeOnly) }
       : { size: 52, space: 36, values: (_: uPlot, ticks: number[]) => ticks.map(write) }),
   };
 }
 
 function optionsOf(props: ChartProps, width: number, onCursor: (x: number | null) => void): uPlot.Options {
   const { series, xMax, yRange } = props;
+  const [wide, high] = [steady(), steady()];
   return {
     width,
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: {
-      x: { time: false, range: (_, low, high) => [Math.min(0, low), Math.max(xMax ?? high, high, 1)] },
-      y: { range: (_, low, high) => yRange ?? roomy(low, high) },
+      x: { time: false, range: (_, low, last) => (xMax === undefined ? wide(Math.min(0, low ?? 0), last ?? 1) : [Math.min(0, low ?? 0), Math.max(xMax, last ?? 0)]) },
+      y: { range: (_, low, top) => yRange ?? high(low ?? NaN, top ?? NaN) },
     },
     axes: [axisOf(props, true), axisOf(props, false)],
     series: [
@@ -60,7 +71,7 @@ function optionsOf(props: ChartProps, width: number, onCursor: (x: number | null
         width: 2,
         spanGaps: true,
         ...(one.dashed ? { dash: [6, 5] } : {}),
-        points: { show: one.dots ?? false, size: 6 },
+        points: { show: one.dots ?? false, size: one.marks ? 12 : 6, fill: colourOf(one.marks ? one.colour : "--surface") },
       })),
     ],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx == null ? null : (plot.data[0]?.[plot.cursor.idx] ?? null))] },
@@ -97,15 +108,30 @@ function usePlot(props: ChartProps) {
     };
   }, [shape, look, props.xMax]);
   useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data]);
-  return { box, x };
+  return { box, x, move: (event: KeyboardEvent) => plot.current && moveCursor(plot.current, event) };
 }
 
-function Readout({ series, x, xName, write }: { series: Series[]; x: number | null; xName: string; write: (value: number) => string }) {
+/** Arrows, Home and End move the readout from point to point; Escape takes it away. */
+function moveCursor(plot: uPlot, event: KeyboardEvent): void {
+  const xs = plot.data[0] ?? [];
+  const last = xs.length - 1;
+  const now = plot.cursor.idx ?? last;
+  const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last, Escape: -1 }[event.key];
+  if (to === undefined || last < 0) return;
+  event.preventDefault();
+  const x = xs[Math.min(last, Math.max(0, to))] ?? 0;
+  plot.setCursor(event.key === "Escape" ? { left: -10, top: -10 } : { left: plot.valToPos(x, "x"), top: 0 });
+}
+
+const valueOf = ({ points }: Series, x: number | null) => (x === null ? points.at(-1)?.[1] : valueAt(points, x));
+
+function Readout({ of, x, isSpoken }: { of: ChartProps; x: number | null; isSpoken: boolean }) {
+  const write = of.write ?? short;
   return (
-    <p class="readout">
-      {x !== null && <span>{xName} <b>{count(x)}</b></span>}
-      {series.map((one) => {
-        const value = x === null ? one.points.at(-1)?.[1] : valueAt(one.points, x);
+    <p class="readout" aria-live={isSpoken ? "polite" : "off"}>
+      {x !== null && <span>{of.xName} <b>{(of.writeX ?? count)(x)}</b></span>}
+      {of.series.map((one) => {
+        const value = valueOf(one, x);
         return (
           <span key={one.name}>
             <i class={one.dashed ? "dashed" : ""} style={{ borderColor: `var(${one.colour})` }} />
@@ -119,18 +145,28 @@ function Readout({ series, x, xName, write }: { series: Series[]; x: number | nu
 
 /** A chart of fixed height: axes with units, a readout under the cursor, else of the last values. */
 export function Chart(props: ChartProps) {
-  const { box, x } = usePlot(props);
+  const { box, x, move } = usePlot(props);
+  const [isFocused, setFocused] = useState(false);
   const hasPoints = props.series.some((one) => one.points.length > 0);
   return (
     <figure class="chart">
       <figcaption class="chart-head">
         <h3>{props.title}</h3>
-        <span class="muted">over {props.xName}s</span>
+        <span class="muted">{props.over ?? `over ${props.xName}s`}</span>
       </figcaption>
-      <div class="chart-plot" ref={box}>
-        {!hasPoints && <div class="chart-empty">{props.empty ?? "No values yet."}</div>}
+      <div
+        class="chart-plot"
+        ref={box}
+        role="group"
+        aria-label={`${props.title}. Arrows read it point by point.`}
+        tabIndex={hasPoints ? 0 : undefined}
+        onKeyDown={move}
+        onFocus={() => setFocused(true)}
+        onBlur={() => setFocused(false)}
+      >
+        {!hasPoints && <div class="chart-empty"><span>{props.empty ?? "No values yet."}</span></div>}
       </div>
-      <Readout series={props.series} x={hasPoints ? x : null} xName={props.xName} write={props.write ?? short} />
+      <Readout of={props} x={hasPoints ? x : null} isSpoken={isFocused} />
     </figure>
   );
 }

@@ -8,6 +8,8 @@ export interface Series {
   points: [number, number][];
   dashed?: boolean;
   dots?: boolean;
+  /** Its dots are large and filled: they mark a place. */
+  marks?: boolean;
 }
 
 /** Points over steps or epochs, in order; a later value of the same x wins. */

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import "./chip.css";
 
 /** A small fact. */
@@ -19,11 +19,18 @@ interface AutoChipProps {
   onAuto: () => void;
 }
 
-/** The number that was chosen, and on hover or focus why. */
+/** The number that was chosen, and on hover or focus why; Escape takes the reason away. */
 export function AutoChip({ shown, why, isOwn, onAuto }: AutoChipProps) {
   const id = useId();
+  const [isHidden, setHidden] = useState(false);
+  const show = () => setHidden(false);
   return (
-    <span class="auto-chip">
+    <span
+      class={isHidden ? "auto-chip quiet" : "auto-chip"}
+      onKeyDown={(event) => event.key === "Escape" && setHidden(true)}
+      onMouseLeave={show}
+      onBlur={show}
+    >
       <button type="button" class={isOwn ? "off" : ""} aria-describedby={id} onClick={onAuto}>
         {isOwn ? "use auto" : `auto ${shown}`}
       </button>

@@ -41,8 +41,8 @@ interface ErrorStateProps {
   problem: Pick<Problem, "code" | "message" | "remedy">;
   datasetId?: string | null | undefined;
   onRetry?: (() => void) | undefined;
-  /** What "Use synonyms instead" and "Retry with half the batch size" do here. */
-  acts?: Partial<Record<"synonyms" | "smaller-batch", () => void>>;
+  /** What "Use synonyms instead" and "Change the settings" do here. */
+  acts?: Partial<Record<"synonyms" | "other-settings", () => void>>;
 }
 
 function actionOf({ problem, datasetId, onRetry, acts }: ErrorStateProps): JSX.Element | null {

@@ -6,6 +6,8 @@ export interface Column {
   right?: boolean;
   /** A column of buttons: its title is for screen readers only. */
   isUnseen?: boolean;
+  /** What is shown in place of the title, such as a link. */
+  head?: ComponentChildren;
 }
 
 /** A table in a frame that scrolls sideways when it must. */
@@ -17,7 +19,7 @@ export function Table({ name, columns, children }: { name: string; columns: Colu
           <tr>
             {columns.map((column) => (
               <th key={column.title} scope="col" class={column.right ? "right" : undefined}>
-                {column.isUnseen ? <span class="unseen">{column.title}</span> : column.title}
+                {column.isUnseen ? <span class="unseen">{column.title}</span> : (column.head ?? column.title)}
               </th>
             ))}
           </tr>

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { Play, RotateCcw, Square, Undo2, X } from "lucide-preact";
 import { resumeJob, retryJob, startJob, stopJob } from "../api/calls";
 import { asApiError } from "../api/http";
@@ -6,10 +7,13 @@ import { Button } from "../design/button";
 import { Progress } from "../design/progress";
 import { ErrorState } from "../design/states";
 import { toast } from "../design/toast";
+import { go } from "../router";
+import { copyPath } from "../routes";
 import { isUndoable, undo, undoVerb } from "../state/edits";
 import { acceptJob, useJob } from "../state/jobs";
 import { useAction } from "../state/resource";
 import { fractionDone, isActive, jobWord, progressText, timeLeft } from "../text/words";
+import { StopDialog } from "./stop-dialog";
 import "./job-parts.css";
 
 /** How far a job is: bar, words, time left. */
@@ -39,19 +43,23 @@ function useJobCall(call: () => Promise<Job>) {
   });
 }
 
-function StopButtons({ job, small }: { job: Job; small: boolean }) {
-  const save = useJobCall(() => stopJob(job.id, "save"));
-  const kill = useJobCall(() => stopJob(job.id, "kill"));
-  const isTraining = job.kind === "train" && job.state !== "queued";
-  if (!isTraining) return <Button small={small} icon={X} busy={save.busy} disabled={job.state === "stopping"} onClick={save.run}>Stop</Button>;
+function StopButton({ job, small }: { job: Job; small: boolean }) {
+  const [isAsking, setAsking] = useState(false);
+  const stop = useJobCall(() => stopJob(job.id, "save"));
+  const asks = job.kind === "train" && job.state !== "queued";
+  const isStopping = job.state === "stopping";
   return (
     <>
-      <Button small={small} icon={Square} busy={save.busy} disabled={job.state === "stopping"} onClick={save.run}>
-        Stop and keep checkpoint
+      <Button
+        small={small}
+        icon={asks ? Square : X}
+        busy={stop.busy}
+        disabled={isStopping && (!asks || job.stop_requested === "kill")}
+        onClick={() => (asks ? setAsking(true) : stop.run())}
+      >
+        Stop
       </Button>
-      <Button small={small} kind="danger" busy={kill.busy} disabled={job.stop_requested === "kill"} onClick={kill.run}>
-        Stop now
-      </Button>
+      {isAsking && isActive(job.state) && <StopDialog job={job} onClose={() => setAsking(false)} />}
     </>
   );
 }
@@ -65,7 +73,7 @@ function UndoButton({ job, small }: { job: Job; small: boolean }) {
 export function JobButtons({ job, small = false }: { job: Job; small?: boolean }) {
   const resume = useJobCall(() => resumeJob(job.id));
   const retry = useJobCall(() => retryJob(job.id));
-  if (isActive(job.state)) return <StopButtons job={job} small={small} />;
+  if (isActive(job.state)) return <StopButton job={job} small={small} />;
   const back = isUndoable(job) && <UndoButton job={job} small={small} />;
   if (job.state === "succeeded") return <>{back}</>;
   return (
@@ -82,6 +90,9 @@ function startAgain(job: Job, change: Record<string, unknown>): Promise<Job> {
   return startJob(job.dataset_id ?? "", job.kind, { ...job.params, ...change });
 }
 
+/** The same run would diverge again. */
+const DIVERGED = "training_diverged";
+
 interface JobErrorProps {
   job: Job;
   /** Told the job that a remedy started in place of this one. */
@@ -96,17 +107,17 @@ export function JobError({ job, onStarted }: JobErrorProps) {
   };
   const again = useAction((change: Record<string, unknown>) => startAgain(job, change).then(take));
   const retry = useAction(() => retryJob(job.id).then(take));
-  const half = Math.max(1, Math.floor(Number(job.params.batch_size ?? 32) / 2));
+  const dataset = job.dataset_id;
   if (!job.error) return null;
   return (
     <div class="stack small">
       <ErrorState
         problem={job.error}
         datasetId={job.dataset_id}
-        onRetry={retry.run}
+        onRetry={job.error.code === DIVERGED ? undefined : retry.run}
         acts={{
           synonyms: () => again.run({ method: "synonyms", llm_model: undefined }),
-          "smaller-batch": () => again.run({ batch_size: half }),
+          ...(dataset && job.kind === "train" ? { "other-settings": () => go(copyPath(dataset, job.id)) } : {}),
         }}
       />
       {(again.error ?? retry.error) && <ErrorState problem={(again.error ?? retry.error)!} datasetId={job.dataset_id} />}

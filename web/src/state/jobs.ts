@@ -2,6 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { getJob, listJobs } from "../api/calls";
+import { asApiError } from "../api/http";
 import { isFullJob, mergeEvent, mergeRecord } from "../api/sequence";
 import { connection, enterRoom } from "../api/socket";
 import type { Job, JobEvent } from "../api/types";
@@ -92,13 +93,21 @@ export function acceptSnapshot(snapshot: unknown): void {
   else if ("job_id" in record) acceptEvent(record);
 }
 
+/** Lets go of a job that is no longer there: its dataset was deleted. */
+function forget(id: string): void {
+  if (!jobs.value.has(id)) return;
+  const left = new Map(jobs.value);
+  left.delete(id);
+  jobs.value = left;
+}
+
 async function fetchJob(id: string): Promise<void> {
   if (asked.has(id)) return void again.add(id);
   asked.add(id);
   try {
     acceptJob(await getJob(id));
-  } catch {
-    /* the next poll asks again */
+  } catch (thrown) {
+    if (asApiError(thrown).status === 404) forget(id); // else the next poll asks again
   } finally {
     asked.delete(id);
     if (again.delete(id)) void fetchJob(id);

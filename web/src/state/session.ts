@@ -9,6 +9,7 @@ import { learnName } from "./names";
 import { touchDataset } from "./datasets";
 import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "./jobs";
 import { onCaptionSaved, onImageEvent } from "./images";
+import { touchQueue } from "./queues";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 import { followDrafts } from "./drafts";
 import { onCaptionEvent, onConflictEvent, startSaving, retryNow } from "./saving";
@@ -28,6 +29,7 @@ function start(user: User): void {
     image: onImageEvent,
     caption_conflict: onConflictEvent,
     dataset: (event) => touchDataset(event.dataset_id),
+    queue: (event) => touchQueue(event.name),
     presence: onPresence,
     snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),
   });

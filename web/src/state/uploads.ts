@@ -98,7 +98,7 @@ async function sendBatch(datasetId: string, files: Incoming[], before: number): 
 }
 
 /** Where an upload is after a portion; also when it was not where we thought. */
-async function sendPortion(id: string, file: File, at: number): Promise<number> {
+export async function sendPortion(id: string, file: File, at: number): Promise<number> {
   try {
     return (await putUpload(id, at, file.slice(at, at + PORTION_BYTES))).offset;
   } catch (thrown) {

@@ -42,6 +42,9 @@ const KINDS: Record<string, string> = {
   train: "Train",
   index: "Build index",
   map: "Build map",
+  probe: "Measure",
+  blend: "Blend weights",
+  import_model: "Import model",
 };
 
 export const kindWord = (kind: string): string => KINDS[kind] ?? kind.replaceAll("_", " ");

@@ -2,7 +2,7 @@ import { ListChecks } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { listJobs } from "../../api/calls";
 import { enterRoom } from "../../api/socket";
-import type { Job } from "../../api/types";
+import type { Job, Page } from "../../api/types";
 import { Button } from "../../design/button";
 import { EmptyState, Loaded } from "../../design/states";
 import { StateBadge } from "../../design/state-badge";
@@ -14,9 +14,10 @@ import { datasetPath, runPath } from "../../routes";
 import { nameOf } from "../../state/names";
 import { PageHead } from "../../shell/shell";
 import { activeJobs, jobById } from "../../state/jobs";
-import { useResource } from "../../state/resource";
+import { type Resource, useResource } from "../../state/resource";
 import { useTitle } from "../../state/title";
 import { isActive, jobTitle, jobWord } from "../../text/words";
+import { QueueCard } from "./queue-card";
 import "./jobs.css";
 
 type Shown = "all" | "active" | "failed";
@@ -63,7 +64,26 @@ function idsOf(shown: Shown, fetched: Job[]): string[] {
   return all.filter((id) => isActive(jobById(id)?.state ?? "queued"));
 }
 
-/** All jobs, newest first, live. */
+/** What is listed below the queues. */
+function AllJobs({ jobs, shown }: { jobs: Resource<Page<Job>>; shown: Shown }) {
+  return (
+    <Loaded of={jobs} heights={[48, 48, 48, 48]}>
+      {({ items }) => {
+        const ids = idsOf(shown, items);
+        if (ids.length === 0) {
+          return (
+            <EmptyState icon={ListChecks} title={shown === "all" ? "No job yet" : "No such job"} text="Uploads, splits, trainings and indexes run as jobs and are listed here.">
+              <Button href="/">Go to datasets</Button>
+            </EmptyState>
+          );
+        }
+        return <Table name="Jobs" columns={COLUMNS}>{ids.map((id) => <JobRow key={id} id={id} fetched={items.find((job) => job.id === id)} />)}</Table>;
+      }}
+    </Loaded>
+  );
+}
+
+/** The queues in the order in which they will run, then all jobs, newest first; live. */
 export function JobsPage() {
   useTitle("Jobs");
   const [shown, setShown] = useState<Shown>("all");
@@ -71,22 +91,16 @@ export function JobsPage() {
   const jobs = useResource((stop) => listJobs({ state: shown === "all" ? undefined : shown, limit: 100 }, stop), [shown], activeJobs.value.length);
   return (
     <>
-      <PageHead title="Jobs" text="What waits, runs and ended. Work goes on when this page is closed.">
-        <Tabs name="Jobs shown" value={shown} tabs={TABS} onChange={setShown} />
-      </PageHead>
-      <Loaded of={jobs} heights={[48, 48, 48, 48]}>
-        {({ items }) => {
-          const ids = idsOf(shown, items);
-          if (ids.length === 0) {
-            return (
-              <EmptyState icon={ListChecks} title={shown === "all" ? "No job yet" : "No such job"} text="Uploads, splits, trainings and indexes run as jobs and are listed here.">
-                <Button href="/">Go to datasets</Button>
-              </EmptyState>
-            );
-          }
-          return <Table name="Jobs" columns={COLUMNS}>{ids.map((id) => <JobRow key={id} id={id} fetched={items.find((job) => job.id === id)} />)}</Table>;
-        }}
-      </Loaded>
+      <PageHead title="Jobs" text="What waits, runs and ended. Work goes on when this page is closed." />
+      <div class="stack">
+        <QueueCard name="gpu" />
+        <QueueCard name="cpu" />
+        <div class="row spread jobs-head">
+          <h2>All jobs</h2>
+          <Tabs name="Jobs shown" value={shown} tabs={TABS} onChange={setShown} />
+        </div>
+        <AllJobs jobs={jobs} shown={shown} />
+      </div>
     </>
   );
 }

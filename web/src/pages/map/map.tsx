@@ -126,7 +126,7 @@ export function MapPage({ id }: { id: string }) {
   const dataset = useDataset(id);
   if (dataset.data) learnName(id, dataset.data.name);
   useTitle("Map", dataset.data?.name);
-  const choice = useModelChoice(id, params.value.get("model"));
+  const choice = useModelChoice(id, params.value.get("model"), dataset.data?.model_id ?? null);
   const rebuild = useAction(async () => void acceptJob(await startJob(id, "map", { model: choice.model })));
   const isBuilding = activeJobs.value.some((job) => job.kind === "map" && job.dataset_id === id);
   return (

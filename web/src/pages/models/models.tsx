@@ -1,119 +1,72 @@
-import { Download, Pencil, Trash2 } from "lucide-preact";
+import { FileUp, PackageX } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { listModels, modelDownload } from "../../api/calls";
+import { listModels } from "../../api/calls";
 import type { Model } from "../../api/types";
 import { Button } from "../../design/button";
-import { Card } from "../../design/card";
-import { Chip } from "../../design/chip";
-import { Loaded } from "../../design/states";
-import { Table } from "../../design/table";
-import { When } from "../../design/when";
-import { runPath, searchPath } from "../../routes";
-import { nameOf } from "../../state/names";
+import { EmptyState, Loaded } from "../../design/states";
+import { params } from "../../router";
 import { PageHead } from "../../shell/shell";
+import { anyDatasetVersion } from "../../state/datasets";
 import { activeJobs } from "../../state/jobs";
 import { useResource } from "../../state/resource";
 import { useTitle } from "../../state/title";
-import { millions } from "../../text/format";
-import { catalogueOf, tagsOf, tunedOf } from "../../text/models";
-import { arrowText } from "../run/recall";
-import { DeleteModel, EditModel } from "./model-dialogs";
+import { catalogueOf, tunedOf } from "../../text/models";
+import { CatalogueTable } from "./catalogue-table";
+import { ImportDialog } from "./import-dialog";
+import { ModelPage } from "./model-page";
+import { TunedTable } from "./tuned-table";
 import "./models.css";
 
-function recallCell(model: Model): string {
-  const { recall_before, recall_after } = model.metrics ?? {};
-  return arrowText({ before: recall_before ?? undefined, after: recall_after ?? undefined }) || "-";
-}
-
-function TunedRow({ model, onChanged }: { model: Model; onChanged: () => void }) {
-  const [open, setOpen] = useState<"edit" | "delete" | null>(null);
-  const close = () => setOpen(null);
+function Chosen({ id, models, onChanged }: { id: string; models: Model[]; onChanged: () => void }) {
+  const model = tunedOf(models).find((one) => one.id === id);
+  if (model) return <ModelPage key={id} model={model} all={models} onChanged={onChanged} />;
   return (
-    <tr>
-      <th scope="row">
-        <div class="model-name">
-          {model.job_id ? <a href={runPath(model.job_id)}>{model.name}</a> : <span>{model.name}</span>}
-          {model.note && <small>{model.note}</small>}
-        </div>
-      </th>
-      <td>{model.architecture}</td>
-      <td class="num">{recallCell(model)}</td>
-      <td>{model.dataset_id ? <a href={searchPath(model.dataset_id, { model: model.id })}>{nameOf(model.dataset_id)}</a> : "-"}</td>
-      <td><When at={model.created_at} /></td>
-      <td>
-        <div class="model-actions">
-          <Button kind="quiet" small icon={Download} label={`Download ${model.name}`} href={modelDownload(model.id)} download />
-          <Button kind="quiet" small icon={Pencil} label={`Rename ${model.name}`} onClick={() => setOpen("edit")} />
-          <Button kind="quiet" small icon={Trash2} label={`Delete ${model.name}`} onClick={() => setOpen("delete")} />
-        </div>
-        {open === "edit" && <EditModel model={model} onClose={close} onChanged={onChanged} />}
-        {open === "delete" && <DeleteModel model={model} onClose={close} onChanged={onChanged} />}
-      </td>
-    </tr>
+    <EmptyState icon={PackageX} title="There is no such model" text="It may have been deleted. Models of the catalogue have no page of their own.">
+      <Button href="/models">Show all models</Button>
+    </EmptyState>
   );
 }
 
-function Tuned({ models, onChanged }: { models: Model[]; onChanged: () => void }) {
-  return (
-    <Card title="Tuned here">
-      {models.length === 0 ? (
-        <p class="muted">No model yet. A training that ends puts its best model here, with its recall before and after.</p>
-      ) : (
-        <Table name="Tuned models" columns={[{ title: "Model" }, { title: "Architecture" }, { title: "Recall@1" }, { title: "Dataset" }, { title: "Made" }, { title: "Actions", isUnseen: true }]}>
-          {models.map((model) => <TunedRow key={model.id} model={model} onChanged={onChanged} />)}
-        </Table>
-      )}
-    </Card>
-  );
+interface RegistryProps {
+  models: Model[];
+  onChanged: () => void;
+  onImport: () => void;
 }
 
-const WEIGHTS: Record<string, string> = {
-  cached: "on this machine",
-  "not here": "fetched at first use",
-  none: "trained from scratch",
-  own: "on this machine",
-};
-
-function Catalogue({ models }: { models: Model[] }) {
-  return (
-    <Card title="Catalogue" text="Models to start from, with published weights.">
-      <Table name="Catalogue" columns={[{ title: "Model" }, { title: "Pretrained" }, { title: "Parameters", right: true }, { title: "Image", right: true }, { title: "Weights" }]}>
-        {models.map((model) => (
-          <tr key={model.id}>
-            <th scope="row">
-              <div class="model-name">
-                <span class="row">{model.name}{model.recommended && <Chip accent>recommended</Chip>}</span>
-                {model.description && <small>{model.description}</small>}
-              </div>
-            </th>
-            <td><span class="row">{tagsOf(model).map((tag) => <Chip key={tag}>{tag}</Chip>)}</span></td>
-            <td class="num right">{model.parameters === null ? "-" : millions(model.parameters)}</td>
-            <td class="num right">{model.image_size === null ? "-" : `${model.image_size} px`}</td>
-            <td>{WEIGHTS[model.weights] ?? model.weights}</td>
-          </tr>
-        ))}
-      </Table>
-    </Card>
-  );
-}
-
-/** The registry: models tuned here, and the catalogue. */
-export function ModelsPage() {
+function Registry({ models, onChanged, onImport }: RegistryProps) {
   useTitle("Models");
-  const models = useResource((stop) => listModels(stop), [], activeJobs.value.length);
+  const filter = { q: params.value.get("q") ?? "", tag: params.value.get("tag") ?? "" };
+  return (
+    <div class="stack">
+      <TunedTable models={tunedOf(models)} filter={filter} onChanged={onChanged} onImport={onImport} />
+      <CatalogueTable models={catalogueOf(models)} />
+    </div>
+  );
+}
+
+/** The registry: `?q=` and `?tag=` choose among the models, `?model=` shows one of them. */
+export function ModelsPage() {
+  const chosen = params.value.get("model");
+  const [isImporting, setImporting] = useState(false);
+  const models = useResource((stop) => listModels(stop), [], `${activeJobs.value.length} ${anyDatasetVersion()}`);
   return (
     <>
-      <PageHead title="Models" text="Choose one in search, or start a training from it.">
-        <Button href="/compare">Compare runs</Button>
-      </PageHead>
+      {chosen === null && (
+        <PageHead title="Models" text="Choose one in search, or start a training from it.">
+          <Button icon={FileUp} onClick={() => setImporting(true)}>Import model</Button>
+          <Button href="/compare">Compare runs</Button>
+        </PageHead>
+      )}
       <Loaded of={models} heights={[160, 220]}>
-        {({ items }) => (
-          <div class="stack">
-            <Tuned models={tunedOf(items)} onChanged={models.reload} />
-            <Catalogue models={catalogueOf(items)} />
-          </div>
-        )}
+        {({ items }) =>
+          chosen !== null ? (
+            <Chosen id={chosen} models={items} onChanged={models.reload} />
+          ) : (
+            <Registry models={items} onChanged={models.reload} onImport={() => setImporting(true)} />
+          )
+        }
       </Loaded>
+      {isImporting && <ImportDialog onClose={() => setImporting(false)} />}
     </>
   );
 }

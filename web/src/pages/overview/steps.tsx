@@ -1,10 +1,11 @@
-import type { Dataset, Job, Step, StepKey } from "../../api/types";
+import type { Dataset, Job, Model, Step, StepKey } from "../../api/types";
 import { Button } from "../../design/button";
 import { StateBadge } from "../../design/state-badge";
 import { datasetPath, runPath } from "../../routes";
 import { activeJobs } from "../../state/jobs";
 import { count, percent } from "../../text/format";
 import { fractionDone, progressText, STEP_TITLES, stepWord } from "../../text/words";
+import { bestFigure, TrainedLine, useModels } from "./trained";
 import "./steps.css";
 
 const ORDER: StepKey[] = ["images", "captioned", "split", "augment", "train", "index", "search"];
@@ -67,16 +68,32 @@ function live(step: Step, job: Job | undefined): Step {
   return { ...step, state: "running", figure: figure || step.figure, job_id: job.id };
 }
 
-function StepCell({ step, dataset, isNext }: { step: Step; dataset: string; isNext: boolean }) {
-  const { verb, href } = actionOf(step, dataset);
-  const figure = step.figure || "-";
+/** The best model's figure in place of the newest run's, once nothing trains. */
+function figureOf(step: Step, dataset: Dataset, models: readonly Model[]): string {
+  const best = step.key === "train" && step.state !== "running" ? bestFigure(models, dataset) : "";
+  return best || step.figure || "-";
+}
+
+interface CellProps {
+  step: Step;
+  dataset: Dataset;
+  models: readonly Model[];
+  isNext: boolean;
+}
+
+function StepCell({ step, dataset, models, isNext }: CellProps) {
+  const { verb, href } = actionOf(step, dataset.id);
+  const figure = figureOf(step, dataset, models);
   const canAct = isNext || step.state !== "empty";
   return (
     <li class={isNext ? "step next" : "step"} data-state={step.state} aria-current={isNext ? "step" : undefined}>
       <h3>{STEP_TITLES[step.key]}</h3>
       <StateBadge state={stepWord(step.state)} />
       <p class={figure.length > 14 ? "figure long" : "figure"}>{figure}</p>
-      <p class="reason">{step.reason}</p>
+      <div class="reasons">
+        <p class="reason">{step.reason}</p>
+        {step.key === "train" && <TrainedLine models={models} dataset={dataset} />}
+      </div>
       <div class="act">
         {canAct && <Button small kind={isNext ? "primary" : "secondary"} href={href}>{verb}</Button>}
       </div>
@@ -89,12 +106,13 @@ export function Steps({ dataset }: { dataset: Dataset }) {
   const running = new Map(
     activeJobs.value.filter((job) => job.dataset_id === dataset.id).map((job) => [KIND_STEPS[job.kind], job] as const),
   );
+  const models = useModels(dataset).data?.items ?? [];
   const steps = stepsOf(dataset).map((step) => live(step, running.get(step.key)));
   const isDue = ({ state }: Step) => state === "ready" || state === "stale" || state === "failed";
   const next = steps.find(isDue) ?? steps.find((step) => step.state === "empty");
   return (
     <ol class="steps" aria-label="Steps">
-      {steps.map((step) => <StepCell key={step.key} step={step} dataset={dataset.id} isNext={step === next} />)}
+      {steps.map((step) => <StepCell key={step.key} step={step} dataset={dataset} models={models} isNext={step === next} />)}
     </ol>
   );
 }

@@ -7,10 +7,10 @@ import { countOf } from "../../text/format";
 import { linesOf, toneOf } from "./log-lines";
 import "./log.css";
 
-const EVERY_MS = 2000;
+const EVERY_MS = 1000;
 const KEPT_CHARACTERS = 400_000;
 
-/** The log so far; asked for again every 2 s while the job is active, and once more after its end. */
+/** The log so far; asked for again each second while the job is active, and once more after its end. */
 function useLog(jobId: string, isActive: boolean): string {
   const [text, setText] = useState("");
   const offset = useRef(0);

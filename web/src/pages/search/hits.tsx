@@ -1,3 +1,4 @@
+import { ArrowDown, ArrowUp } from "lucide-preact";
 import type { Hit } from "../../api/types";
 import { captionPath, searchPath } from "../../routes";
 import "./hits.css";
@@ -20,6 +21,7 @@ function HitView({ hit, rank, datasetId, model, other }: HitProps) {
   const ratio = hit.width / hit.height || 1;
   const name = hit.caption ?? hit.filename;
   const moved = moveText(rank, other);
+  const Arrow = typeof other === "number" && other > rank ? ArrowUp : ArrowDown;
   return (
     <li
       class={moved ? "hit moved" : "hit"}
@@ -28,7 +30,10 @@ function HitView({ hit, rank, datasetId, model, other }: HitProps) {
       <a href={captionPath(datasetId, hit.image_id)} tabIndex={-1} aria-hidden="true">
         <img src={hit.thumb_url} alt={name} loading="lazy" />
       </a>
-      <span class="rank" aria-hidden="true">{rank}</span>
+      <span class="rank" aria-hidden="true">
+        {rank}
+        {moved && <span class="from" title={moved}>{typeof other === "number" ? <><Arrow size={10} />{other}</> : "new"}</span>}
+      </span>
       <div class="over">
         <p title={name}>{name}</p>
         <span class="num">score {hit.score.toFixed(3)}{moved && `, ${moved}`}</span>

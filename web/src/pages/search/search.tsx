@@ -13,6 +13,7 @@ import { useTitle } from "../../state/title";
 import { count, countOf, duration } from "../../text/format";
 import { droppedFiles } from "../../text/files";
 import { BuildIndex } from "./build-index";
+import { DefaultModel } from "./default-model";
 import { Hits } from "./hits";
 import { SearchForm } from "./search-form";
 import { type Choice, useHits, useModelChoice, usePictureUrl, type Wanted } from "./use-search";
@@ -98,6 +99,9 @@ function Results({ datasetId, choice, wanted, second }: ResultsProps) {
   );
 }
 
+/** The name of the model in use. */
+const nameIn = ({ models, model }: Choice): string => models.find((one) => one.id === model)?.name ?? model;
+
 function wantedOf(picture: File | null): Wanted {
   if (picture) return { picture };
   const q = params.value.get("q");
@@ -114,7 +118,8 @@ export function SearchPage({ id }: { id: string }) {
   const [isOver, setOver] = useState(false);
   const q = params.value.get("q") ?? "";
   useTitle(q || "Search", dataset.data?.name);
-  const choice = useModelChoice(id, params.value.get("model"));
+  const chosen = dataset.data?.model_id ?? null;
+  const choice = useModelChoice(id, params.value.get("model"), chosen);
   const second = params.value.get("second") ?? "";
   const wanted = wantedOf(picture);
   const pictureUrl = usePictureUrl(picture);
@@ -149,7 +154,10 @@ export function SearchPage({ id }: { id: string }) {
       />
       {wanted && "like" in wanted && <Likeness src={imageThumb(wanted.like)} text="Images like this one" onClear={() => to({ like: null })} />}
       {pictureUrl && <Likeness src={pictureUrl} text="Images like your picture" onClear={() => setPicture(null)} />}
-      <Results datasetId={id} choice={choice} wanted={wanted} second={second} />
+      {!second && dataset.data && choice.indexOf(choice.model) && (
+        <DefaultModel key={choice.model} datasetId={id} model={choice.model} name={nameIn(choice)} chosen={chosen} onChanged={dataset.reload} />
+      )}
+      {dataset.data || dataset.error ? <Results datasetId={id} choice={choice} wanted={wanted} second={second} /> : <Skeleton heights={[168, 168]} />}
     </div>
   );
 }

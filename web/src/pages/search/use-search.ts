@@ -1,7 +1,7 @@
 /** What is looked for, and what a model finds. */
 import { useEffect, useState } from "preact/hooks";
 import { listIndexes, listModels, searchPicture, searchText } from "../../api/calls";
-import type { IndexInfo, SearchAnswer } from "../../api/types";
+import type { IndexInfo, Model, SearchAnswer } from "../../api/types";
 import type { Option } from "../../design/field";
 import { datasetVersion } from "../../state/datasets";
 import { activeJobs } from "../../state/jobs";
@@ -13,14 +13,14 @@ export type Wanted = { q: string } | { like: number } | { picture: File } | null
 const HITS = 60;
 
 /** The hits of one model; nothing is asked while there is nothing to look for or no index. */
-export function useHits(datasetId: string, model: string, wanted: Wanted, index: IndexInfo | undefined): Resource<SearchAnswer> {
+export function useHits(datasetId: string, model: string, wanted: Wanted, index: IndexInfo | undefined, k = HITS): Resource<SearchAnswer> {
   const what = wanted === null || !index ? null : "picture" in wanted ? `${wanted.picture.name} ${wanted.picture.lastModified} ${wanted.picture.size}` : wanted;
   return useResource(
     (stop) => {
-      if (wanted !== null && "picture" in wanted) return searchPicture(datasetId, wanted.picture, { model, k: HITS }, stop);
-      return searchText(datasetId, { ...wanted, model, k: HITS }, stop);
+      if (wanted !== null && "picture" in wanted) return searchPicture(datasetId, wanted.picture, { model, k }, stop);
+      return searchText(datasetId, { ...wanted, model, k }, stop);
     },
-    [datasetId, model, what],
+    [datasetId, model, what, k],
     index?.created_at,
   );
 }
@@ -28,24 +28,26 @@ export function useHits(datasetId: string, model: string, wanted: Wanted, index:
 export interface Choice {
   options: Option[];
   indexes: Resource<{ items: IndexInfo[] }>;
+  models: Model[];
   /** The model in use: the address's, else the one to begin with. */
   model: string;
   indexOf: (model: string) => IndexInfo | undefined;
 }
 
-/** The models to search with, and which of them have an index here. */
-export function useModelChoice(datasetId: string, asked: string | null): Choice {
+/** The models to search with, and which of them have an index here. chosen: the dataset's default model. */
+export function useModelChoice(datasetId: string, asked: string | null, chosen: string | null): Choice {
   const version = `${datasetVersion(datasetId)} ${activeJobs.value.length}`;
   const indexes = useResource((stop) => listIndexes(datasetId, stop), [datasetId], version);
   const models = useResource((stop) => listModels(stop), [], version);
   const newestFirst = [...(indexes.data?.items ?? [])].sort((a, b) => b.created_at.localeCompare(a.created_at));
   const ids = newestFirst.map((index) => index.model_id);
-  const options = searchOptions(models.data?.items ?? [], ids);
-  const model = asked ?? startModel(options, ids);
+  const options = searchOptions(models.data?.items ?? [], ids, chosen);
+  const model = asked ?? startModel(options, ids, chosen);
   const isListed = options.some((option) => option.value === model);
   return {
     options: isListed || model === "" ? options : [{ value: model, label: model }, ...options],
     indexes,
+    models: models.data?.items ?? [],
     model,
     indexOf: (id) => newestFirst.find((index) => index.model_id === id),
   };

@@ -15,6 +15,8 @@ export interface TrainForm {
   precision: string;
   seed: string;
   early_stopping: boolean;
+  patience: string;
+  gpus: string;
   name: string;
 }
 
@@ -29,6 +31,8 @@ export const BLANK: TrainForm = {
   precision: "auto",
   seed: "0",
   early_stopping: false,
+  patience: "",
+  gpus: "",
   name: "",
 };
 
@@ -45,8 +49,11 @@ export function planQuery(form: TrainForm): Record<string, string | undefined> {
     batch_size: given("batch_size") ?? "auto",
     lr: given("lr") ?? "auto",
     warmup: given("warmup") ?? "auto",
+    gpus: manyGpus(form) && !bad.gpus ? form.gpus.trim() : undefined,
   };
 }
+
+const manyGpus = (form: TrainForm): boolean => form.gpus.trim() !== "" && Number(form.gpus) !== 1;
 
 /** A setting of the plan, whether it comes bare or with its reason. */
 export function plannedOf(plan: TrainPlan | undefined, key: string): Planned | undefined {
@@ -72,9 +79,14 @@ export function problemsOf(form: TrainForm): Partial<Record<keyof TrainForm, str
     warmup: optionalWholeProblem(form.warmup, 0, 10_000_000),
     weight_decay: form.weight_decay.trim() === "" || Number(form.weight_decay) >= 0 ? undefined : "A number, 0 or above.",
     seed: seedProblem(form.seed),
+    patience: form.early_stopping ? optionalWholeProblem(form.patience, 1, 1000) : undefined,
+    gpus: optionalWholeProblem(form.gpus, 1, 16),
   };
   return Object.fromEntries(Object.entries(problems).filter(([, text]) => text !== undefined));
 }
+
+/** Epochs without a better one before it stops; true: as many as is usual. */
+const patienceOf = (form: TrainForm): number | true => (form.patience.trim() === "" ? true : Number(form.patience));
 
 function plain(value: Planned | undefined): string {
   return value === undefined ? "" : String(value.value);
@@ -97,7 +109,8 @@ export function paramsOf(form: TrainForm, plan: TrainPlan | undefined): Record<s
     weight_decay: form.weight_decay.trim() === "" ? undefined : Number(form.weight_decay),
     precision: form.precision,
     seed: Number(form.seed),
-    early_stopping: form.early_stopping ? true : undefined,
+    early_stopping: form.early_stopping ? patienceOf(form) : undefined,
+    gpus: manyGpus(form) ? Number(form.gpus) : undefined,
     name: form.name.trim() || undefined,
   };
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));

@@ -11,8 +11,13 @@ import { runPath } from "../../routes";
 import { datasetVersion } from "../../state/datasets";
 import { activeJobs, jobById } from "../../state/jobs";
 import { useResource } from "../../state/resource";
+import { rate } from "../../text/format";
+import { expectedText } from "../../text/queue";
 import { jobWord, progressText } from "../../text/words";
 import { recallText } from "../run/recall";
+
+/** The rate that a run was given; the runs of a sweep have it in their names. */
+const rateText = (job: Job): string => (typeof job.params.lr === "number" && !job.group_id ? `learning rate ${rate(job.params.lr)}` : "");
 
 function RunRow({ job, isChosen, onChoose }: { job: Job; isChosen: boolean; onChoose: (on: boolean) => void }) {
   const live = jobById(job.id) ?? job;
@@ -22,9 +27,14 @@ function RunRow({ job, isChosen, onChoose }: { job: Job; isChosen: boolean; onCh
       <td>
         <input type="checkbox" aria-label={`Compare ${name}`} checked={isChosen} onChange={(event) => onChoose(event.currentTarget.checked)} />
       </td>
-      <th scope="row"><a href={runPath(job.id)}>{name}</a></th>
+      <th scope="row">
+        <div class="run-name">
+          <a href={runPath(job.id)}>{name}</a>
+          {rateText(live) && <small class="num">{rateText(live)}</small>}
+        </div>
+      </th>
       <td><StateBadge state={jobWord(live.state)} /></td>
-      <td class="num">{progressText(live) || "-"}</td>
+      <td class="num">{(live.state === "queued" ? expectedText(live) : "") || progressText(live) || "-"}</td>
       <td class="num">{recallText(live) || "-"}</td>
       <td><When at={job.created_at} /></td>
     </tr>

@@ -1,22 +1,28 @@
-import { Play } from "lucide-preact";
+import { Play, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { getTrainPlan, listModels, startJob } from "../../api/calls";
-import type { TrainPlan } from "../../api/types";
+import { getSystem, getTrainPlan, listModels, startJob } from "../../api/calls";
+import { cloneJob, type Sweep } from "../../api/training";
+import type { Job, TrainPlan } from "../../api/types";
 import { Button } from "../../design/button";
 import { Card } from "../../design/card";
-import { ErrorState } from "../../design/states";
-import { go } from "../../router";
-import { runPath } from "../../routes";
+import { ErrorState, Skeleton } from "../../design/states";
+import { go, params as address } from "../../router";
+import { datasetPath, runPath } from "../../routes";
 import { learnName } from "../../state/names";
 import { PageHead } from "../../shell/shell";
 import { datasetVersion, useDataset } from "../../state/datasets";
 import { acceptJob } from "../../state/jobs";
 import { useAction, useResource } from "../../state/resource";
 import { useTitle } from "../../state/title";
-import { BLANK, paramsOf, planQuery, problemsOf, type TrainForm } from "./form";
+import { countOf } from "../../text/format";
+import { jobTitle } from "../../text/words";
+import { changedFields, changedParams } from "./copy";
+import { paramsOf, planQuery, problemsOf, type TrainForm } from "./form";
 import { MainFields, MoreFields } from "./form-fields";
 import { PlanCard } from "./plan-card";
 import { Runs } from "./runs";
+import { SweepButton, SweepStarted } from "./sweep";
+import { type FormState, useForm } from "./use-form";
 import "../prepare/prepare.css";
 import "./train.css";
 
@@ -40,23 +46,43 @@ function usePlan(id: string, form: TrainForm) {
   return { plan, latest: latest.current };
 }
 
+/** Queues the run: a copy of another one with what was changed, else a new one. */
+async function start(id: string, { form, before, source }: FormState): Promise<Job> {
+  // What the card shows may be older than what was just typed: ask once more.
+  const plan = await getTrainPlan(id, planQuery(form));
+  if (source && before && source.dataset_id === id) return cloneJob(source.id, changedParams(form, before, plan));
+  return startJob(id, "train", paramsOf(form, plan));
+}
+
+/** Whose settings these are, and how many of them were changed. */
+function CopyLine({ source, changed, datasetId }: { source: Job; changed: number; datasetId: string }) {
+  return (
+    <div class="copy-line">
+      <span>
+        The settings of <a href={runPath(source.id)}>{jobTitle(source)}</a>
+        {changed > 0 ? `, ${countOf(changed, "field")} changed and marked.` : ". What you change is marked."}
+      </span>
+      <Button small kind="quiet" icon={X} onClick={() => go(datasetPath(datasetId, "train"))}>Start from blank</Button>
+    </div>
+  );
+}
+
 /** The form at the left, what it will do at the right, the runs below. */
 export function TrainPage({ id }: { id: string }) {
   const dataset = useDataset(id);
   if (dataset.data) learnName(id, dataset.data.name);
   useTitle("Train", dataset.data?.name);
-  const [form, setForm] = useState<TrainForm>(BLANK);
-  const change = (part: Partial<TrainForm>) => setForm((old) => ({ ...old, ...part }));
   const models = useResource((stop) => listModels(stop), []);
+  const system = useResource((stop) => getSystem(stop), []);
+  const state = useForm(models.data?.items);
+  const { form, change, before, source, loading } = state;
   const { plan, latest } = usePlan(id, form);
+  const [sweep, setSweep] = useState<Sweep | null>(null);
   const hasProblems = Object.keys(problemsOf(form)).length > 0;
-  const action = useAction(async () => {
-    // What the card shows may be older than what was just typed: ask once more.
-    const plan = await getTrainPlan(id, planQuery(form));
-    const job = acceptJob(await startJob(id, "train", paramsOf(form, plan)));
-    go(runPath(job.id));
-  });
-  const fields = { form, change, plan: latest, models: models.data?.items ?? [] };
+  const params = hasProblems || !latest ? null : paramsOf(form, latest);
+  const action = useAction(async () => go(runPath(acceptJob(await start(id, state)).id)));
+  const fields = { form, change, before };
+  const isCopying = address.value.get("from") !== null;
   return (
     <>
       <PageHead title="Train" text="Fine-tune a model on your captions. Every field has a value that holds up; change what you like." />
@@ -70,19 +96,24 @@ export function TrainPage({ id }: { id: string }) {
                 if (!hasProblems) action.run();
               }}
             >
-              <MainFields {...fields} />
-              <MoreFields form={form} change={change} />
+              {isCopying && loading.error && <ErrorState problem={loading.error} onRetry={loading.reload} />}
+              {isCopying && !source && !loading.error && <Skeleton heights={[24]} />}
+              {source && before && <CopyLine source={source} changed={changedFields(form, before).length} datasetId={id} />}
+              <MainFields {...fields} plan={latest} models={models.data?.items ?? []} />
+              <MoreFields {...fields} system={system.data} />
               {models.error && <ErrorState problem={models.error} onRetry={models.reload} />}
               {action.error && <ErrorState problem={action.error} datasetId={id} onRetry={() => action.run()} />}
               <div class="form-foot">
                 <Button kind="primary" type="submit" icon={Play} busy={action.busy} disabled={hasProblems}>Start training</Button>
+                <SweepButton datasetId={id} form={form} plan={latest} params={params} onStarted={setSweep} />
               </div>
             </form>
           </Card>
           <div class="plan-column">
-            <PlanCard plan={plan} latest={latest} datasetId={id} />
+            <PlanCard plan={plan} latest={latest} datasetId={id} params={params} />
           </div>
         </div>
+        {sweep && <SweepStarted sweep={sweep} />}
         <Runs datasetId={id} />
       </div>
     </>

@@ -11,10 +11,13 @@ import { Table } from "../../design/table";
 import { When } from "../../design/when";
 import { runPath } from "../../routes";
 import { PageHead } from "../../shell/shell";
+import { jobById } from "../../state/jobs";
+import { useQueue } from "../../state/queues";
 import { useResource } from "../../state/resource";
 import { useTitle } from "../../state/title";
 import { count, percent } from "../../text/format";
 import { kindWord, type StateWord } from "../../text/words";
+import { pausedText } from "../../text/queue";
 import "./workers.css";
 
 const EVERY_MS = 3000;
@@ -53,6 +56,12 @@ function stateOf(worker: Worker): StateWord {
   return worker.active.length > 0 ? { tone: "running", word: "Busy" } : { tone: "done", word: "Free" };
 }
 
+/** "Train", "Train on 2 GPUs". */
+function workText({ job_id, kind }: Worker["active"][number]): string {
+  const gpus = Number(jobById(job_id)?.params.gpus ?? 1);
+  return gpus > 1 ? `${kindWord(kind)} on ${gpus} GPUs` : kindWord(kind);
+}
+
 function Workers({ workers }: { workers: Worker[] }) {
   if (workers.length === 0) return <Notice>No worker answers. Jobs wait until one is started.</Notice>;
   return (
@@ -62,7 +71,7 @@ function Workers({ workers }: { workers: Worker[] }) {
           <th scope="row">{worker.name}</th>
           <td><StateBadge state={stateOf(worker)} /></td>
           <td><span class="row">{worker.queues.map((queue) => <Chip key={queue}>{queue}</Chip>)}</span></td>
-          <td>{worker.active.length === 0 ? <span class="muted">-</span> : worker.active.map((job) => <a key={job.job_id} href={runPath(job.job_id)}>{kindWord(job.kind)} </a>)}</td>
+          <td>{worker.active.length === 0 ? <span class="muted">-</span> : <span class="row">{worker.active.map((job) => <a key={job.job_id} href={runPath(job.job_id)}>{workText(job)}</a>)}</span>}</td>
           <td><When at={worker.started_at} /></td>
         </tr>
       ))}
@@ -70,12 +79,30 @@ function Workers({ workers }: { workers: Worker[] }) {
   );
 }
 
+const OPEN: StateWord = { tone: "done", word: "Open" };
+const PAUSED: StateWord = { tone: "waiting", word: "Paused" };
+
+/** Whether a queue gives out work; who paused it and why. */
+function QueueState({ name }: { name: string }) {
+  const queue = useQueue(name).data;
+  if (!queue) return <span class="muted">-</span>;
+  return (
+    <div class="queue-state">
+      <StateBadge state={queue.paused ? PAUSED : OPEN} />
+      {queue.paused && <small>{pausedText(queue)}</small>}
+    </div>
+  );
+}
+
+const STEERED = ["gpu", "cpu"];
+
 function Queues({ queues }: { queues: System["queues"] }) {
   return (
-    <Table name="Queues" columns={[{ title: "Queue" }, { title: "Waiting", right: true }, { title: "Running", right: true }, { title: "Workers", right: true }]}>
+    <Table name="Queues" columns={[{ title: "Queue" }, { title: "State" }, { title: "Waiting", right: true }, { title: "Running", right: true }, { title: "Workers", right: true }]}>
       {queues.map((queue) => (
         <tr key={queue.name}>
-          <th scope="row">{queue.name}</th>
+          <th scope="row">{STEERED.includes(queue.name) ? <a href="/jobs">{queue.name}</a> : queue.name}</th>
+          <td>{STEERED.includes(queue.name) ? <QueueState name={queue.name} /> : <StateBadge state={OPEN} />}</td>
           <td class="num right">{count(queue.depth)}</td>
           <td class="num right">{count(queue.running)}</td>
           <td class="num right">{count(queue.workers)}</td>
