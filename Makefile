@@ -10,13 +10,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment chaos llm test-llm
+.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment bench-train chaos llm test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
 
+# Whole files side by side, each child with one thread; tests/system alone, since it measures times.
 test: $(VENV)/.test web/dist/.built lint
+ifdef TESTS
 	@$(BIN)/python -m pytest $(TESTS)
+else
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/system
+	@$(BIN)/python -m pytest tests/system
+endif
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 
 lint: $(VENV)/.test web/node_modules/.installed
@@ -54,6 +60,9 @@ bench-captions: $(VENV)/.test web/dist/.built
 
 bench-augment: $(VENV)/.test
 	@$(BIN)/python -m bench.augment $(ARGS)
+
+bench-train: $(VENV)/.test
+	@$(BIN)/python -m bench.train $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
