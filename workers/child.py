@@ -188,7 +188,8 @@ class _Reader:
         elif kind == "saving":
             self.saving = facts["begun"]
         elif kind in ("result", "error", "stopped"):
-            self.closing = event
+            if self.closing is None or self.closing["event"] != "error":
+                self.closing = event  # of several processes the first error is what went wrong
         elif self._on_event is not None:
             self._on_event(event)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,5 +153,10 @@ class _BoardFiles:
         try:
             write()
         except OSError as problem:
-            self._files = None
+            files, self._files = self._files, None
             self._log(f"Error: TensorBoard's files of this run end here: {problem}")
+            if files is not None and files.file_writer is not None:
+                with suppress(
+                    OSError
+                ):  # its thread would try again in some seconds, and fail alone
+                    files.file_writer.close()
