@@ -32,7 +32,8 @@ def dataset(stack: Stack) -> Iterator[str]:
     # Other tests use the same stack: whatever failed here, no run and no pause may stay behind.
     for job in stack.call("GET", f"/jobs?state=active&dataset_id={slug}")["items"]:
         stack.call("POST", f"/jobs/{job['id']}/stop", json={"mode": "kill"})
-    stack.call("POST", "/queues/gpu/resume")
+    if stack.call("GET", "/queues/gpu")["paused"]:
+        stack.call("POST", "/queues/gpu/resume")
 
 
 @pytest.fixture(scope="module")

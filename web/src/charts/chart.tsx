@@ -47,7 +47,7 @@ function axisOf(props: ChartProps, isX: boolean): uPlot.Axis {
     ticks: { stroke: line, width: 1, size: 4 },
     ...(isX
       ? { size: 30, space: 70, values: (_: uPlot, ticks: number[]) => ticks.map(props.writeX ?? wholeOnly) }
-      : { size: 52, space: 36, values: (_: uPlot, ticks: number[]) => ticks.map(write) }),
+      : { size: 60, space: 36, values: (_: uPlot, ticks: number[]) => ticks.map(write) }),
   };
 }
 
