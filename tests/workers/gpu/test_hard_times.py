@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from tests.small_disk import mounted
 from tests.workers.gpu.children import Child
 from tests.workers.gpu.tiny_clip import NAME, draw_items, make_model_folder, read_curves
 
@@ -33,13 +33,8 @@ def items(tmp_path_factory: Any) -> list[dict[str, Any]]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 48 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mounting, capture_output=True).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "48m") as folder:
+        yield folder
 
 
 def settings(

@@ -3,8 +3,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from common.errors import TrainingDiverged
+from tests.small_disk import mounted
 from workers.child_io import Emitter
 from workers.gpu.metric_writer import MetricWriter
 
@@ -68,13 +67,8 @@ def test_the_mean_loss_of_an_epoch_begins_anew_with_the_next(tmp_path: Path) -> 
     "ignore::pytest.PytestUnhandledThreadExceptionWarning"
 )  # its own thread
 def test_a_full_disk_ends_tensorboards_files_and_not_the_run(tmp_path: Path) -> None:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mounting, capture_output=True).returncode:
-        pytest.skip("mounting a small file system needs root")
     stream = io.StringIO()
-    try:
+    with mounted(tmp_path / "disk", "64k") as folder:
         writer = MetricWriter(Emitter(stream), folder, None)
         for step in range(3000):
             writer.begin_step(step, 0.0)
@@ -82,8 +76,6 @@ def test_a_full_disk_ends_tensorboards_files_and_not_the_run(tmp_path: Path) -> 
             if step % 500 == 0:
                 writer.flush()
         writer.close()
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
     said = [each["text"] for each in sent(stream) if each["event"] == "log"]
     assert len(said) == 1
     assert "TensorBoard" in said[0]
