@@ -13,6 +13,15 @@ import time
 import psutil
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Set by clusters and by torchrun; any of them silently switches open_clip to distributed mode
+# (open_clip_train/distributed.py).
+_CLUSTER = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+_CLUSTER_PREFIXES = ("SLURM_", "TORCHELASTIC_", "PMI_")
+
+
+def is_of_a_cluster(variable: str) -> bool:
+    """Whether this variable of the environment says that the process is one of several."""
+    return variable in _CLUSTER or variable.startswith(_CLUSTER_PREFIXES)
 
 
 def die_with_parent(parent_pid: int | None = None, signum: int = signal.SIGKILL) -> None:

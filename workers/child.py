@@ -25,15 +25,13 @@ from typing import IO, Any
 import psutil
 
 from common.errors import Internal, error_from_dict
-from common.processes import end_group
+from common.processes import end_group, is_of_a_cluster
 from workers.runner import ChildLost, JobContext, JobStopped, LeaseLost
 
 POLL_S = 0.05
 ASK_AGAIN_S = 1.0  # a process that was just starting may have missed the first SIGTERM
 SAVE_LIMIT_S = 600.0  # however large the checkpoint, it is not waited for any longer
 EventHandler = Callable[[dict[str, Any]], None]
-# Set by clusters and by torchrun; any of these silently switches open_clip to distributed mode.
-_SCRUBBED = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 def run_child(
@@ -79,11 +77,7 @@ def _command(module: str, config: Path, processes: int) -> list[str]:
 
 
 def _environment(processes: int, gpus: Sequence[str]) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _SCRUBBED and not name.startswith(("SLURM_", "TORCHELASTIC_", "PMI_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not is_of_a_cluster(name)}
     if gpus:
         kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     if processes > 1:

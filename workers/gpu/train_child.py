@@ -13,15 +13,13 @@ from typing import Any
 
 from common.catalogue import SMALL_MODEL, find_model
 from common.errors import ClipBrowserError, InvalidInput, NotFound, TrainingFailedToStart
+from common.processes import is_of_a_cluster
 from common.train_params import resolve_pretrained, source_of
 from workers import child_io
 from workers.child_io import Emitter
 from workers.gpu.image_reading import read_early
 from workers.gpu.train_config import TrainConfig
 from workers.weights import obtain_weights
-
-# Any of these silently switches open_clip to distributed mode (open_clip_train/distributed.py).
-_DISTRIBUTED = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "PMI_SIZE")
 
 
 def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
@@ -32,8 +30,8 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
     if child_io.is_one_of_several():
         return _run_as_one_of_several(emitter, raw)
     began = time.monotonic()
-    for name in [*_DISTRIBUTED, *(each for each in os.environ if each.startswith("SLURM_"))]:
-        os.environ.pop(name, None)
+    for name in filter(is_of_a_cluster, list(os.environ)):
+        del os.environ[name]
     try:
         config = TrainConfig.model_validate(raw)
         weights = _find_start(config, emitter)

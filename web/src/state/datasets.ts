@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { getDataset } from "../api/calls";
 import { connection, enterRoom } from "../api/socket";
 import type { Dataset } from "../api/types";
-import { createPace } from "./pace";
+import { createTabPace } from "./tab-pace";
 import { type Resource, useResource } from "./resource";
 
 const versions = signal<ReadonlyMap<string, number>>(new Map());
@@ -14,18 +14,7 @@ const SPREAD_MS = 400;
 
 const grown = (counts: ReadonlyMap<string, number>, id: string) => new Map(counts).set(id, (counts.get(id) ?? 0) + 1);
 
-const pace = createPace(
-  {
-    every_ms: EVERY_MS,
-    spread_ms: SPREAD_MS,
-    now: () => Date.now(),
-    random: Math.random,
-    later: (act, delay_ms) => void window.setTimeout(act, delay_ms),
-    isPaused: () => document.hidden,
-  },
-  (id) => (versions.value = grown(versions.value, id)),
-);
-document.addEventListener("visibilitychange", () => document.hidden || pace.resume());
+const pace = createTabPace(EVERY_MS, SPREAD_MS, (id) => (versions.value = grown(versions.value, id)));
 
 /** Says that a dataset changed; many in a row count once, and a tab nobody sees waits until it is seen. */
 export const touchDataset = (id: string): void => pace.ask(id);

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { getQueue, type Queue } from "../api/training";
 import { connection, enterRoom } from "../api/socket";
 import { acceptJob, activeJobs } from "./jobs";
-import { createPace } from "./pace";
+import { createTabPace } from "./tab-pace";
 import { type Resource, useResource } from "./resource";
 
 const EVERY_MS = 1000;
@@ -14,18 +14,7 @@ const POLL_OFFLINE_MS = 3000;
 
 const versions = signal<ReadonlyMap<string, number>>(new Map());
 
-const pace = createPace(
-  {
-    every_ms: EVERY_MS,
-    spread_ms: SPREAD_MS,
-    now: () => Date.now(),
-    random: Math.random,
-    later: (act, delay_ms) => void window.setTimeout(act, delay_ms),
-    isPaused: () => document.hidden,
-  },
-  (name) => (versions.value = new Map(versions.value).set(name, (versions.value.get(name) ?? 0) + 1)),
-);
-document.addEventListener("visibilitychange", () => document.hidden || pace.resume());
+const pace = createTabPace(EVERY_MS, SPREAD_MS, (name) => (versions.value = new Map(versions.value).set(name, (versions.value.get(name) ?? 0) + 1)));
 
 /** Says that a queue changed; many in a row count once. */
 export const touchQueue = (name: string): void => pace.ask(name);
