@@ -146,7 +146,11 @@ def test_a_damaged_entry_is_refused_and_the_rest_goes_in() -> None:
     assert reasons["fine.png"] == ""
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\3\4 no zip", make_zip([("a.png", b"x" * 99)])[:-30]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK\3\4 no zip", make_zip([("a.png", b"x" * 99)])[:-30]],
+    ids=["empty", "a zip's first bytes", "cut off"],
+)
 def test_a_file_that_is_no_zip_is_refused_as_a_whole(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         reasons_of(data)
