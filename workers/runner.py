@@ -163,6 +163,19 @@ class JobContext:
         if not job_claims.write_checkpoint(session, self._held, checkpoint):
             raise LeaseLost
 
+    def keep_result(self, session: Session, result: dict[str, Any]) -> None:
+        """Keep the job's result within the transaction that writes what it tells of.
+
+        Should the worker be lost before the job is closed, `result_before` has it: nothing is done
+        twice. Raises LeaseLost when another execution owns the job now.
+        """
+        self.keep_checkpoint(session, {"result": result})
+
+    @property
+    def result_before(self) -> dict[str, Any] | None:
+        """What `keep_result` kept in an execution before; None when there is nothing."""
+        return (self.job.checkpoint or {}).get("result")
+
     @property
     def stop_requested(self) -> str | None:
         """None, "save" or "kill" (also when the lease was lost)."""

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from common import job_claims, jobs
 from common.schema import Job, Model
 from tests.workers.conftest import Backstage
 from tests.workers.gpu.model_folders import write_tiny, zip_folder
-from tests.workers.trainings import SMALL, log_of, open_training_stage, run, trained
+from tests.workers.trainings import OVER, SMALL, log_of, open_training_stage, run, trained
+from workers.gpu.importing import import_model_folder
 from workers.gpu.recall import RECALLS
+from workers.gpu.training import train_on_dataset
+from workers.job_runs import run_claimed
+from workers.runner import ChildLost, JobBody, JobContext
 from workers.search import Searcher
 
 
@@ -167,6 +173,44 @@ def test_a_model_of_an_architecture_of_its_own_is_searched_with_trained_on_and_b
     assert done["architecture"] == "own-ViT"
     blended = trained(stage, run(stage, "blend", model=done["model_id"], alpha=0))
     assert blended["recall_after"] == pytest.approx(done["recall_before"], abs=0.001)
+
+
+def lost_at_the_end(stage: Backstage, kind: str, body: JobBody, **params: Any) -> Job:
+    """A job whose first execution is lost when all is done but the last word; the workers finish it."""
+
+    def dies(ctx: JobContext) -> dict[str, Any]:
+        body(ctx)
+        raise ChildLost("killed before the job was closed")
+
+    with stage.parts.sessions() as session:
+        job = jobs.create_job(
+            session, kind, dataset_id="shapes", params=params, created_by="anna", max_attempts=2
+        )
+        held = job_claims.claim(session, job.id, "here", 30.0)
+    assert held is not None
+    run_claimed(stage.parts, held, dies)
+    return stage.wait_for(job.id, *OVER, timeout_s=60)
+
+
+def test_a_worker_lost_between_registering_and_closing_registers_nothing_twice(
+    stage: Backstage, tuned: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "m"
+    stage.parts.store.get_folder(f"models_finetuned/{tuned['model_id']}", folder)
+    key = upload(stage, zip_folder(folder, tmp_path / "twice.zip", "twice"))
+    training = {**SMALL, "epochs": 1, "batch_size": 16}
+    for job in (
+        lost_at_the_end(stage, "train", train_on_dataset, **training),
+        lost_at_the_end(stage, "import_model", import_model_folder, upload_key=key),
+    ):
+        result = trained(stage, job)
+        assert job.attempt == 2
+        with stage.parts.readers() as session:
+            made = list(session.scalars(select(Model.id).where(Model.job_id == job.id)))
+        assert made == [result["model_id"]]
+        stored = {item.key.split("/")[1] for item in stage.parts.store.list("models_finetuned")}
+        assert result["model_id"] in stored
+        assert log_of(stage, job.id).count("Training on") == (job.kind == "train")
 
 
 def test_an_import_that_is_refused_says_why_and_leaves_nothing(

@@ -49,7 +49,7 @@ def ingest_uploads(ctx: JobContext) -> dict[str, Any]:
     A worker that is lost in the middle is followed by one that goes on at its last chunk.
     """
     uploads: list[dict[str, str]] = ctx.job.params["uploads"]
-    result = _result_before(ctx) or _ingest(ctx, uploads)
+    result = ctx.result_before or _ingest(ctx, uploads)
     return _closed(ctx, uploads, result)
 
 
@@ -69,11 +69,6 @@ def _ingest(ctx: JobContext, uploads: list[dict[str, str]]) -> dict[str, Any]:
     return result
 
 
-def _result_before(ctx: JobContext) -> dict[str, Any] | None:
-    """The result of an earlier attempt that was lost when all was done but the last word."""
-    return (ctx.job.checkpoint or {}).get("result")
-
-
 def _closed(
     ctx: JobContext, uploads: list[dict[str, str]], result: dict[str, Any]
 ) -> dict[str, Any]:
@@ -82,7 +77,7 @@ def _closed(
     Raises LeaseLost when the job is another execution's by now: that one still needs the uploads.
     """
     with ctx.session() as session:
-        ctx.keep_checkpoint(session, {"result": result})
+        ctx.keep_result(session, result)
     for folder in {upload["key"].rsplit("/", 2)[0] for upload in uploads}:
         if folder.startswith("uploads/"):  # uploads/<token>/<number>/<name>, as the API stores them
             ctx.store.delete_prefix(folder)
@@ -180,7 +175,7 @@ def _caption(ctx: JobContext, texts: dict[int, str]) -> None:
 def import_caption_file(ctx: JobContext) -> dict[str, Any]:
     """Take the captions of one uploaded file: a table, JSON lines, or a zip of such or .txt files."""
     upload: dict[str, str] = ctx.job.params["upload"]
-    return _closed(ctx, [upload], _result_before(ctx) or _import(ctx, upload))
+    return _closed(ctx, [upload], ctx.result_before or _import(ctx, upload))
 
 
 def _import(ctx: JobContext, upload: dict[str, str]) -> dict[str, Any]:

@@ -38,6 +38,12 @@ def blend_model(ctx: JobContext) -> dict[str, Any]:
     Raises InvalidInput for a model that began from nothing known, NotFound when one of the two is
     gone.
     """
+    made = ctx.result_before or _blend_and_register(ctx)
+    shutil.rmtree(ctx.work_dir, ignore_errors=True)
+    return made
+
+
+def _blend_and_register(ctx: JobContext) -> dict[str, Any]:
     asked = read_blend(ctx.job.params)
     ctx.report(message="looking for the two models")
     row, training = _tuned(ctx, asked.model)
@@ -59,17 +65,15 @@ def blend_model(ctx: JobContext) -> dict[str, Any]:
             "device": ctx.settings.device,
         },
     )
-    model_id = store_model(
+    return store_model(
         ctx,
-        Path(result["model_folder"]),
+        Path(result.pop("model_folder")),
+        result,
         name=asked.name or f"{row.name} {asked.alpha:.0%}"[:120],
         source="blended",
         dataset_id=row.dataset_id,
         params={**row.params, "alpha": asked.alpha, "blend_of": asked.model},
     )
-    shutil.rmtree(ctx.work_dir, ignore_errors=True)
-    kept = {key: value for key, value in result.items() if key != "model_folder"}
-    return {"model_id": model_id, **kept}
 
 
 def read_blend(params: dict[str, Any]) -> BlendParams:

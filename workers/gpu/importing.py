@@ -34,24 +34,29 @@ def import_model_folder(ctx: JobContext) -> dict[str, Any]:
         asked = ImportParams.model_validate(ctx.job.params)
     except ValidationError as bad:
         raise InvalidInput(f"The import's parameters do not fit: {bad.errors()[0]['msg']}") from bad
+    made = ctx.result_before or _check_and_register(ctx, asked)
+    _drop(ctx, asked)
+    shutil.rmtree(ctx.work_dir, ignore_errors=True)
+    return made
+
+
+def _check_and_register(ctx: JobContext, asked: ImportParams) -> dict[str, Any]:
     ctx.report(message="fetching the upload")
     try:
         result = run_child(ctx, CHILD, _config(ctx, asked))
     except InvalidInput:
         _drop(ctx, asked)
         raise
-    model_id = store_model(
+    kept = ("architecture", "image_size", "embed_dim", "parameters", "notes")
+    return store_model(
         ctx,
         Path(result["model_folder"]),
+        {key: result[key] for key in kept},
         name=asked.name or result["name"],
         source="imported",
         dataset_id=None,
         params=result["params"],
     )
-    _drop(ctx, asked)
-    shutil.rmtree(ctx.work_dir, ignore_errors=True)
-    kept = ("architecture", "image_size", "embed_dim", "parameters", "notes")
-    return {"model_id": model_id, **{key: result[key] for key in kept}}
 
 
 def _config(ctx: JobContext, asked: ImportParams) -> dict[str, Any]:

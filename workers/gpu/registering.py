@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from common.schema import Model, now
 from workers.runner import JobContext, LeaseLost
 
+Keep = Callable[[JobContext, Session, dict[str, Any]], None]
 FACTS = ("image_size", "embed_dim", "parameters")
 # What the registry keeps of a model's figures; all of them stand in its training.json.
 METRICS = ("recall_before", "recall_after", "best_epoch", "forgetting", "blends", "best_alpha")
@@ -20,17 +23,21 @@ METRICS = ("recall_before", "recall_after", "best_epoch", "forgetting", "blends"
 def store_model(
     ctx: JobContext,
     folder: Path,
+    result: dict[str, Any],
     *,
     name: str | None,
     source: str,
     dataset_id: str | None,
     params: dict[str, Any],
-) -> str:
-    """Store a model folder under `models_finetuned/`, then add it to the registry; the model's id.
+    keep: Keep = JobContext.keep_result,
+) -> dict[str, Any]:
+    """Store a model folder under `models_finetuned/`, then add it to the registry: once, even if the
+    worker is lost right afterwards.
 
     Its architecture, figures and lineage are those of its training.json, the lineage with the versions
-    of the code that made it. source: "trained", "blended"
-    or "imported"; params: what it was made with. Raises LeaseLost, StoreUnavailable.
+    of the code that made it. result: the job's, which is returned with the model's id; keep: writes
+    it down with the registry's row. source: "trained", "blended" or "imported"; params: what it was
+    made with. Raises LeaseLost, StoreUnavailable.
     """
     if ctx.lost:  # a mere stop comes too late: the model is there
         raise LeaseLost
@@ -54,13 +61,15 @@ def store_model(
         created_by=ctx.job.created_by,
         created_at=now(),
     )
+    made = {"model_id": model_id, **result}
     try:
         with ctx.session() as session:
             session.add(row)
-    except IntegrityError:  # the dataset was deleted just now, and the job with it
+            keep(ctx, session, made)
+    except (IntegrityError, LeaseLost):  # the former: the dataset was deleted, and the job with it
         ctx.store.delete_prefix(key)
         raise LeaseLost from None
-    return model_id
+    return made
 
 
 def _free_id(ctx: JobContext, name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from common.errors import GpuOutOfMemory, TrainingDiverged
 from common.schema import Job
@@ -16,7 +17,7 @@ from common.train_params import read_params
 from workers.child import run_child
 from workers.gpu.checkpoint_copy import CheckpointCopies, clear_training
 from workers.gpu.images import fetch_images
-from workers.gpu.registering import store_model
+from workers.gpu.registering import Keep, store_model
 from workers.gpu.train_request import make_config, read_training_rows
 from workers.gpu_lease import gather_gpus
 from workers.runner import JobContext, JobStopped
@@ -36,9 +37,7 @@ def train_on_dataset(ctx: JobContext) -> dict[str, Any]:
     copies = CheckpointCopies(ctx.store, ctx.job.id, ctx.work_dir, ctx.log, lambda: ctx.lost)
     try:
         _sweep_job_folders(ctx)
-        _find_checkpoint(ctx, copies)
-        result = _run(ctx, copies)
-        model_id = _register(ctx, result)
+        result = ctx.result_before or _train_and_register(ctx, copies)
         copies.remove()
     except TrainingDiverged as problem:
         raise _keep_last_good(ctx, problem) from problem
@@ -46,8 +45,13 @@ def train_on_dataset(ctx: JobContext) -> dict[str, Any]:
         _leave_no_trace(ctx, copies)
         raise
     shutil.rmtree(ctx.work_dir, ignore_errors=True)
-    kept = {key: value for key, value in result.items() if key != "model_folder"}
-    return {"model_id": model_id, **kept}
+    return result
+
+
+def _train_and_register(ctx: JobContext, copies: CheckpointCopies) -> dict[str, Any]:
+    _find_checkpoint(ctx, copies)
+    result = _run(ctx, copies)
+    return _register(ctx, Path(result.pop("model_folder")), result)
 
 
 def _find_checkpoint(ctx: JobContext, copies: CheckpointCopies) -> None:
@@ -124,14 +128,18 @@ def _store_runs(ctx: JobContext) -> None:
         ctx.store.put_folder(f"runs/{ctx.job.id}", _runs_dir(ctx))
 
 
-def _register(ctx: JobContext, result: dict[str, Any]) -> str:
+def _register(
+    ctx: JobContext, folder: Path, result: dict[str, Any], keep: Keep = JobContext.keep_result
+) -> dict[str, Any]:
     return store_model(
         ctx,
-        Path(result["model_folder"]),
+        folder,
+        result,
         name=ctx.job.params.get("name"),
         source="trained",
         dataset_id=ctx.job.dataset_id,
         params=ctx.job.params,
+        keep=keep,
     )
 
 
@@ -139,12 +147,24 @@ def _keep_last_good(ctx: JobContext, problem: TrainingDiverged) -> TrainingDiver
     """The error with the id of the model that the last good weights have become, if there are any."""
     details = dict(problem.details or {})
     folder = details.pop("model_folder", None)
-    model_id = _register(ctx, {"model_folder": folder}) if folder else None
+    model_id = _last_good_id(ctx, Path(folder)) if folder else None
     if model_id is not None:
         epoch = details.get("best_epoch")
         ctx.note(f"The weights of epoch {epoch}, the last good ones, were kept as {model_id}.")
     told = {**details, "model_id": model_id}
     return TrainingDiverged(problem.message, remedy=problem.remedy, details=told)
+
+
+def _last_good_id(ctx: JobContext, folder: Path) -> str:
+    """The model that the last good weights are; an execution before may have registered it."""
+    before: str | None = (ctx.job.checkpoint or {}).get("last_good")
+    if before is not None:
+        return before
+    return str(_register(ctx, folder, {}, _keep_last_good_id)["model_id"])
+
+
+def _keep_last_good_id(ctx: JobContext, session: Session, made: dict[str, Any]) -> None:
+    ctx.keep_checkpoint(session, {"begun": True, "last_good": made["model_id"]})
 
 
 def _leave_no_trace(ctx: JobContext, copies: CheckpointCopies) -> None:
