@@ -113,11 +113,13 @@ def _encode_texts(
     encode_batch: int,
 ) -> torch.Tensor:
     made = []
-    for start in range(0, len(data.tokens), encode_batch):
+    # Texts of like lengths together, so that each batch is cut to its own.
+    order = data.tokens.count_nonzero(dim=1).argsort()
+    for rows in torch.split(order, encode_batch):
         check_stop()
-        batch = cut(data.tokens[start : start + encode_batch]).to(device)
+        batch = cut(data.tokens[rows]).to(device)
         made.append(F.normalize(model.encode_text(batch).float(), dim=-1).cpu())
-    return torch.cat(made)
+    return torch.cat(made)[order.argsort()]
 
 
 def contrastive_loss(

@@ -187,7 +187,8 @@ class Trainer:
             # Outside of `except`: the exception holds the frames, and they the tensors, until here.
             self._step_down(smaller)
         self._optimizer.zero_grad()  # room for the evaluation
-        release_memory()
+        if self.rung != Rung():  # memory is tight; else the next epoch would fetch all of it again
+            release_memory()
         self._reports.writer.flush()
         self.state.epoch, self.state.batches_done = self.state.epoch + 1, 0
 

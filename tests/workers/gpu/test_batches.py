@@ -107,10 +107,10 @@ def test_pixels_are_normalised_as_torch_does_it_to_the_last_bit() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     pixels[0] = np.arange(256, dtype=np.uint8).repeat(12).reshape(32, 32, 3)
     theirs = torch.stack([Normalize(shape.mean, shape.std)(to_tensor(each)) for each in pixels])
-    ours = np.empty((4, 3, 32, 32), dtype=np.float32)
+    ours = np.empty((4, 32, 32, 3), dtype=np.float32)
     for one, out in zip(pixels, ours, strict=True):
         shape.write_normalised(one, out)
-    assert torch.equal(torch.from_numpy(ours), theirs)
+    assert torch.equal(torch.from_numpy(ours).permute(0, 3, 1, 2), theirs)
     assert torch.equal(shape.normalise(pixels), theirs)
 
 
