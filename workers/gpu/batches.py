@@ -1,8 +1,9 @@
-"""The training batches: one random caption for each image in each epoch, one random crop of it.
+"""The training batches: one caption for each image in each epoch, one random crop of it.
 
 Sibling captions of one image in one batch would be false negatives of each other, and each would
-cost a decoding: one caption an epoch avoids both (LaCLIP, Fan et al. 2023). Everything random comes
-from (seed, epoch, batch), so a run that is resumed in the middle of an epoch sees what it would have.
+cost a decoding: one caption an epoch avoids both (LaCLIP, Fan et al. 2023). An image's captions take
+turns, from a random one on, so that none is left out of a short run. Everything random comes from
+(seed, epoch, batch), so a run that is resumed in the middle of an epoch sees what it would have.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 Batch = tuple[torch.Tensor, torch.Tensor]  # (B, 3, S, S) float32 channels last, (B, L) int64
 RATIO = (3 / 4, 4 / 3)  # torchvision's RandomResizedCrop
 TRIES = 10
+TURNS = 2**32 - 1  # in place of an epoch: the random numbers of which caption has the first turn
 AHEAD = 3  # batches made before they are asked for
 MAKERS = 2  # of them at a time; their crops share as many threads as there are cores
 
@@ -96,6 +98,7 @@ class TrainBatches:
         self._shape, self._batch_size, self._seed = shape, batch_size, seed
         self._cut, self._part, self._device = cut, part, torch.device(device)
         self._augmentation = augmentation or Augmentation()
+        self._first_turns = np.random.default_rng([seed, TURNS]).integers(2**31, size=len(images))
         self._epoch = 0
         self._first = 0
 
@@ -140,13 +143,17 @@ class TrainBatches:
     ) -> Batch:
         """All that is random is drawn for the whole batch, so that its parts fit together."""
         rng = np.random.default_rng([self._seed, epoch, number])
-        own = [self._captions_of[i] for i in chosen]
-        rows = [captions[int(rng.integers(len(captions)))] for captions in own]
+        rows = [self._turn(i, epoch) for i in chosen]
         images = [self._images[i] for i in chosen]
         boxes = [self._box(image, rng) for image in images]
         mine = self._part(len(chosen))
         pixels = self._pixels(images[mine], boxes[mine], crops)
         return pixels, self._cut(self._tokens[rows])[mine]
+
+    def _turn(self, image: int, epoch: int) -> int:
+        """The row of the caption whose turn it is."""
+        own = self._captions_of[image]
+        return own[int(self._first_turns[image] + epoch) % len(own)]
 
     def _pixels(
         self, images: list[Pixels], boxes: list[Box], crops: ThreadPoolExecutor

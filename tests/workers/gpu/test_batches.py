@@ -56,6 +56,19 @@ def test_an_epoch_has_each_image_at_most_once_with_one_of_its_own_captions(tmp_p
     assert len({row % 3 for row in rows}) > 1
 
 
+def test_captions_take_turns_so_that_none_is_left_out_of_a_short_run(tmp_path: Path) -> None:
+    batches = make(tmp_path, images=20)
+    seen, firsts = Counter[int](), set()
+    for epoch in range(6):
+        batches.set_value(epoch)
+        rows = [int(row) for _, texts in batches for row in texts[:, 0]]
+        seen.update(rows)
+        if epoch == 0:
+            firsts = {row % 3 for row in rows}
+    assert seen == dict.fromkeys(range(60), 2)
+    assert firsts == {0, 1, 2}
+
+
 def test_epochs_differ_and_the_same_seed_gives_the_same(tmp_path: Path) -> None:
     one, two = make(tmp_path), make(tmp_path)
     first = torch.cat([pixels for pixels, _ in one])
