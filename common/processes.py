@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import sys
 import threading
@@ -42,6 +43,24 @@ def _watch_parent(parent_pid: int, signum: int) -> None:
     while os.getppid() == parent_pid:
         time.sleep(1.0)
     os.kill(os.getpid(), signum)
+
+
+def die_in_silence(limit_s: float) -> None:
+    """End this process and its group once nothing came to its stdin for `limit_s` seconds, or its end.
+
+    For a process whose parent may freeze (SIGSTOP, a debugger) and be taken for lost meanwhile. Not on
+    Windows, where pipes cannot be waited for. The group is only ended by its leader.
+    """
+    if os.name == "posix":
+        threading.Thread(target=_listen, args=(limit_s,), name="listening", daemon=True).start()
+
+
+def _listen(limit_s: float) -> None:
+    stdin = 0
+    while select.select([stdin], [], [], limit_s)[0] and os.read(stdin, 4096):
+        pass
+    leads = os.getpgrp() == os.getpid()
+    (os.killpg if leads else os.kill)(os.getpid(), signal.SIGKILL)
 
 
 def end_group(pid: int, grace_s: float) -> None:

@@ -1,7 +1,8 @@
 """Running part of a job in a child process of its own: CUDA, training and language models.
 
 The child is a session leader, so its whole process group can be ended; it dies with this process
-(PR_SET_PDEATHSIG, see `workers/child_io.py`), and a worker that starts sweeps what is left over.
+(PR_SET_PDEATHSIG, see `workers/child_io.py`), and a worker that starts sweeps what is left over. While
+this process is frozen it loses its lease: a child that hears nothing of it ends before that.
 Several processes of one job are started by torchrun, which then is the child: see
 `workers/gpu/torchrun.py`.
 """
@@ -25,10 +26,13 @@ from typing import IO, Any
 import psutil
 
 from common.errors import Internal, error_from_dict
+from common.job_claims import GIVE_UP_SHARE
 from common.processes import end_group, is_of_a_cluster
 from workers.runner import ChildLost, JobContext, JobStopped, LeaseLost
 
 POLL_S = 0.05
+HEARD_EVERY_S = 0.5  # how often the child hears that the job is still this worker's
+LEAST_SILENCE_S = 5.0  # a busy machine may keep a worker waiting for so long
 ASK_AGAIN_S = 1.0  # a process that was just starting may have missed the first SIGTERM
 SAVE_LIMIT_S = 600.0  # however large the checkpoint, it is not waited for any longer
 EventHandler = Callable[[dict[str, Any]], None]
@@ -55,8 +59,8 @@ def run_child(
     path.write_text(json.dumps(config), encoding="utf-8")
     process = subprocess.Popen(
         _command(module, path, processes),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True, env=_environment(processes, gpus), text=True, errors="replace",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True, env=_environment(ctx, processes, gpus), text=True, errors="replace",
     )  # fmt: skip
     reader = _Reader(ctx, process, on_event)
     with _recorded(ctx.settings.work_dir, process.pid):
@@ -67,6 +71,8 @@ def run_child(
             end_group(process.pid, grace_s=0)
             process.wait()
             reader.join()
+            assert process.stdin is not None
+            process.stdin.close()
     return _outcome(ctx, process, reader)
 
 
@@ -76,13 +82,19 @@ def _command(module: str, config: Path, processes: int) -> list[str]:
     return [sys.executable, "-m", "workers.gpu.torchrun", str(processes), module, str(config)]
 
 
-def _environment(processes: int, gpus: Sequence[str]) -> dict[str, str]:
+def _environment(ctx: JobContext, processes: int, gpus: Sequence[str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not is_of_a_cluster(name)}
     if gpus:
         kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     if processes > 1:
         kept.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
-    return {**kept, "PYTHONUNBUFFERED": "1", "CLIP_BROWSER_PARENT_PID": str(os.getpid())}
+    silence_s = max(LEAST_SILENCE_S, ctx.settings.lease_s * GIVE_UP_SHARE)
+    return {
+        **kept,
+        "PYTHONUNBUFFERED": "1",
+        "CLIP_BROWSER_PARENT_PID": str(os.getpid()),
+        "CLIP_BROWSER_SILENCE_S": str(silence_s),
+    }
 
 
 def _supervise(
@@ -90,12 +102,15 @@ def _supervise(
 ) -> None:
     """Wait for the end of the child; pass on a stop, and end it when it takes too long."""
     asked: float | None = None
-    signalled = patient_from = 0.0
+    signalled = patient_from = heard = 0.0
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL_S)
             return
         wish, moment = ctx.stop_requested, time.monotonic()
+        if moment - heard >= HEARD_EVERY_S and not ctx.lost:
+            heard = moment
+            _be_heard(process)
         if wish == "kill":
             return
         if wish != "save":
@@ -110,6 +125,15 @@ def _supervise(
         if moment > min(patient_from + grace_s, asked + SAVE_LIMIT_S):
             ctx.log(f"The process did not end within {moment - asked:.0f} s and was killed.")
             return
+
+
+def _be_heard(process: subprocess.Popen[str]) -> None:
+    """One byte to the child's stdin; it may be ending, or not read for hours as it is frozen itself."""
+    assert process.stdin is not None
+    handle = process.stdin.fileno()
+    os.set_blocking(handle, False)
+    with contextlib.suppress(OSError):
+        os.write(handle, b".")
 
 
 def _outcome(ctx: JobContext, process: subprocess.Popen[str], reader: _Reader) -> dict[str, Any]:

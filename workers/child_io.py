@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from common.errors import ClipBrowserError, DiskFull
-from common.processes import die_with_parent
+from common.processes import die_in_silence, die_with_parent
 
 Run = Callable[["Emitter", dict[str, Any]], dict[str, Any]]
 ENOSPC = 28
@@ -115,10 +115,21 @@ def is_one_of_several() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def start() -> Emitter:
-    """Tie this process to its parent, catch what asks it to stop, keep stdout for events alone."""
+def follow_parent() -> None:
+    """End with the worker, and before another one may take a job over from a frozen one.
+
+    `workers/child.py` sets the variables, and writes to stdin as long as the job is the worker's.
+    """
     parent = os.environ.get("CLIP_BROWSER_PARENT_PID")
     die_with_parent(int(parent) if parent else None)
+    silence_s = os.environ.pop("CLIP_BROWSER_SILENCE_S", None)
+    if silence_s is not None:
+        die_in_silence(float(silence_s))
+
+
+def start() -> Emitter:
+    """Tie this process to its parent, catch what asks it to stop, keep stdout for events alone."""
+    follow_parent()
     several = is_one_of_several()
     signal.signal(signal.SIGUSR1 if several else signal.SIGTERM, lambda *_: _stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +50,62 @@ def test_a_killed_worker_is_found_within_45_seconds_with_the_default_settings(
         assert not psutil.pid_exists(before)
         assert psutil.pid_exists(after)
         assert stage.job(job_id).attempt == 2
+
+
+def freeze(stage: Backstage, worker: int) -> list[psutil.Process]:
+    """Stop a worker's own processes between two of its transactions; its job's child runs on.
+
+    That one, or torchrun, is the leader of a session of its own.
+    """
+    above = psutil.Process(worker)
+    own = [above, *(each for each in above.children(True) if os.getsid(each.pid) == worker)]
+    database = stage.settings.database.removeprefix("sqlite:///")
+    for _ in range(20):
+        for process in own:
+            process.suspend()
+        try:
+            with closing(sqlite3.connect(database, timeout=0.2)) as probe:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.rollback()
+            return own
+        except sqlite3.OperationalError:  # it holds the lock: nobody else could do anything
+            for process in own:
+                process.resume()
+            time.sleep(0.05)
+    raise AssertionError("it is always in a transaction")
+
+
+def is_alive(pid: int) -> bool:
+    """A process that its frozen parent has not buried yet is dead all the same."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_child_of_a_frozen_worker_ends_before_another_execution_begins(
+    tmp_path: Path, processes: int
+) -> None:
+    with open_backstage(tmp_path, "", lease_s=12.0, reap_every_s=2.0) as stage:
+        stage.start_beat()
+        stage.start_worker("maintenance")
+        first = stage.start_worker("cpu")
+        job_id = stage.make("probe_child", steps=100_000, silent=True, processes=processes)
+        wait_until(lambda: len(stage.children()) == processes, 60, "the first execution")
+        stage.start_worker("cpu")
+        children = stage.children()
+        frozen = freeze(stage, first.pid)
+        wait_until(lambda: not any(map(is_alive, children)), 30, "the children's end")
+        assert stage.job(job_id).attempt == 1
+        wait_until(lambda: len(stage.children()) == 2 * processes, 60, "the second execution")
+        for process in frozen:
+            process.resume()
+        time.sleep(3.0)
+        job = stage.job(job_id)
+        assert (job.state, job.attempt) == ("running", 2)
+        assert len(stage.children()) == 2 * processes
+        assert all(map(is_alive, stage.children()[processes:]))
 
 
 @pytest.mark.parametrize("shift", [HOUR, -HOUR], ids=["ahead", "back"])

@@ -16,7 +16,7 @@ import psutil
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
 
-from common.processes import die_with_parent
+from workers.child_io import follow_parent
 
 # Loopback addresses: nothing of this leaves the machine, whatever its name resolves to.
 OPTIONS = ("--standalone", "--local-addr", "127.0.0.1", "--signals-to-handle", "SIGHUP")
@@ -24,8 +24,7 @@ OPTIONS = ("--standalone", "--local-addr", "127.0.0.1", "--signals-to-handle", "
 
 def main() -> None:
     """Start the processes, wait for all of them."""
-    parent = os.environ.get("CLIP_BROWSER_PARENT_PID")
-    die_with_parent(int(parent) if parent else None)
+    follow_parent()
     os.environ["CLIP_BROWSER_PARENT_PID"] = str(os.getpid())
     processes, module, config = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: _pass_on(module))
