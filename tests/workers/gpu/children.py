@@ -17,7 +17,10 @@ Event = dict[str, Any]
 
 
 class Child:
-    """A running `python -m workers.gpu.<module>`, of several processes by torchrun; its events."""
+    """A running `python -m workers.gpu.<module>`, of several processes by torchrun; its events.
+
+    slow: the training child that pauses after each step (`slow_train_child.py` beside this file).
+    """
 
     def __init__(
         self,
@@ -26,14 +29,16 @@ class Child:
         folder: Path,
         env: dict[str, str] | None = None,
         processes: int = 1,
+        slow: bool = False,
     ) -> None:
         path = folder / f"{module}.json"
         path.write_text(json.dumps(config), encoding="utf-8")
         self._errors = (folder / f"{module}.stderr").open("ab")
         self.events: list[Event] = []
+        package = "tests.workers.gpu.slow_" if slow else "workers.gpu."
         several = ["workers.gpu.torchrun", str(processes)] if processes > 1 else []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *several, f"workers.gpu.{module}", str(path)],
+            [sys.executable, "-m", *several, f"{package}{module}", str(path)],
             stdout=subprocess.PIPE, stderr=self._errors, text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(max(1, 2 // processes)), **(env or {})},
         )  # fmt: skip

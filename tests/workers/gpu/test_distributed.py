@@ -121,7 +121,7 @@ def test_a_stopped_run_goes_on_with_another_number_of_processes(
     data: Any, alone: tuple[Path, Child], tmp_path: Path, before: int, after: int
 ) -> None:
     config = settings(tmp_path, data, before)
-    child = Child("train_child", config, tmp_path, processes=before)
+    child = Child("train_child", config, tmp_path, processes=before, slow=True)
     after_steps(child, 3)
     child.stop()
     child.finish()
@@ -143,7 +143,7 @@ def test_a_killed_process_takes_the_others_along_and_the_run_goes_on_from_its_ch
     data: Any, alone: tuple[Path, Child], tmp_path: Path, rank: int
 ) -> None:
     config = settings(tmp_path, data, 2, checkpoint_every_s=0.0)
-    child = Child("train_child", config, tmp_path, processes=2)
+    child = Child("train_child", config, tmp_path, processes=2, slow=True)
     after_steps(child, 4)
     ranks = ranks_of(child)
     killed = time.monotonic()

@@ -168,7 +168,7 @@ def test_a_stopped_run_goes_on_in_the_middle_of_an_epoch_to_the_same_weights(
     tmp_path: Path, items: list[dict[str, Any]], finished: Child
 ) -> None:
     config = settings(tmp_path, items)
-    child = Child("train_child", config, tmp_path)
+    child = Child("train_child", config, tmp_path, slow=True)
     child.wait_for(lambda event: event["event"] == "metric" and event["name"] == "train/loss")
     began = time.monotonic()
     child.stop()
@@ -190,7 +190,7 @@ def test_a_killed_run_goes_on_from_its_last_good_checkpoint(
     tmp_path: Path, items: list[dict[str, Any]], finished: Child
 ) -> None:
     config = settings(tmp_path, items, checkpoint_every_s=0)
-    child = Child("train_child", config, tmp_path)
+    child = Child("train_child", config, tmp_path, slow=True)
     child.wait_for(
         lambda event: event["event"] == "log" and event["text"].startswith("Checkpoint at step 6")
     )
