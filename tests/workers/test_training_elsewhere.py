@@ -27,7 +27,7 @@ from tests.workers.trainings import (
 from workers.gpu.checkpoint_copy import LIST, copies_prefix
 
 LEASE_S = 6.0
-EPOCHS = 8
+EPOCHS = 40  # some seconds, in which a run is stopped or its machine lost
 
 
 @pytest.fixture(scope="module")

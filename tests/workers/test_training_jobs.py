@@ -29,6 +29,7 @@ from tests.workers.trainings import (
 )
 from workers.search import Searcher
 
+LONG = 40  # epochs: some seconds, in which a run is stopped or killed
 RECALLS = {f"{way}_r{k}" for way in ("t2i", "i2t") for k in (1, 5, 10)}
 
 
@@ -88,7 +89,7 @@ def test_the_untuned_model_is_measured_first_and_every_series_is_there(
 def test_a_stopped_training_goes_on_from_its_checkpoint_to_the_same_number_of_steps(
     stage: Backstage,
 ) -> None:
-    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=16)
+    job_id = start(stage, "train", **SMALL, epochs=LONG, batch_size=16)
     wait_for_steps(stage, job_id, 5)
     children = children_of(job_id)
     asked = stop(stage, job_id)
@@ -103,14 +104,14 @@ def test_a_stopped_training_goes_on_from_its_checkpoint_to_the_same_number_of_st
     done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
     result = trained(stage, done)
     assert "Going on after step" in log_of(stage, job_id)
-    assert result["epochs_done"] == 12
+    assert result["epochs_done"] == LONG
     steps = [point["step"] for point in series_of(stage, job_id)["train/lr"]]
     assert steps == sorted(set(steps))
     assert result["steps"] == max(steps) + 1 or result["steps"] == max(steps)
 
 
 def test_a_training_is_ended_at_once_when_somebody_says_kill(stage: Backstage) -> None:
-    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=16)
+    job_id = start(stage, "train", **SMALL, epochs=LONG, batch_size=16)
     wait_for_steps(stage, job_id, 3)
     asked = stop(stage, job_id, "kill")
     assert stage.wait_for(job_id, "stopped", "succeeded", "failed").state == "stopped"
@@ -119,30 +120,30 @@ def test_a_training_is_ended_at_once_when_somebody_says_kill(stage: Backstage) -
 
 
 def test_a_training_that_is_retried_begins_from_the_start(stage: Backstage) -> None:
-    job_id = start(stage, "train", **SMALL, epochs=4, batch_size=16)
+    job_id = start(stage, "train", **SMALL, epochs=LONG, batch_size=16)
     wait_for_steps(stage, job_id, 3)
     stop(stage, job_id)
     stage.wait_for(job_id, "stopped")
     go_on(stage, job_id, fresh=True)
     done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
-    assert trained(stage, done)["epochs_done"] == 4
+    assert trained(stage, done)["epochs_done"] == LONG
     assert "Going on after step" not in log_of(stage, job_id)
 
 
 def test_a_training_whose_child_is_killed_goes_on_by_itself(stage: Backstage) -> None:
-    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=16)
+    job_id = start(stage, "train", **SMALL, epochs=LONG, batch_size=16)
     checkpoints = stage.settings.work_dir / job_id / "checkpoints"
     wait_until(lambda: any(checkpoints.glob("*.pt")), 90, "the first checkpoint")
     (child,) = children_of(job_id)
     kill_hard(child.pid)
     done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
-    assert trained(stage, done)["epochs_done"] == 12
+    assert trained(stage, done)["epochs_done"] == LONG
     assert done.attempt == 2
     assert "Going on after step" in log_of(stage, job_id)
 
 
 def test_a_training_on_two_gpus_runs_as_two_processes_without_any(stage: Backstage) -> None:
-    job_id = start(stage, "train", **SMALL, epochs=12, batch_size=17, gpus=2)
+    job_id = start(stage, "train", **SMALL, epochs=LONG, batch_size=17, gpus=2)
     wait_for_steps(stage, job_id, 3)
     processes = children_of(job_id)
     assert len(processes) == 3  # torchrun and two that train
@@ -157,7 +158,7 @@ def test_a_training_on_two_gpus_runs_as_two_processes_without_any(stage: Backsta
     kill_hard(children_of(job_id)[-1].pid)
     done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
     result = trained(stage, done)
-    assert (result["gpus"], result["epochs_done"], done.attempt) == (2, 12, 2)
+    assert (result["gpus"], result["epochs_done"], done.attempt) == (2, LONG, 2)
 
 
 def test_a_batch_larger_than_the_rows_is_made_smaller_and_said_so(stage: Backstage) -> None:
