@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.stack import Stack, running_stack
+from tests.system.browser import Camera
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,3 +21,9 @@ def stack(tmp_path_factory: Any) -> Iterator[Stack]:
     """One running stack for all tests that do not stop it themselves."""
     with running_stack(tmp_path_factory.mktemp("stack") / "data") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def camera(request: pytest.FixtureRequest) -> Camera:
+    """Takes pictures for `--screenshots`."""
+    return Camera(request.config.getoption("--screenshots"))

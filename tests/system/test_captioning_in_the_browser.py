@@ -60,11 +60,6 @@ def at_browser() -> Iterator[Open]:
         yield lambda person: browsers.enter_context(person.open_browser())
 
 
-@pytest.fixture
-def camera(request: pytest.FixtureRequest) -> Camera:
-    return Camera(request.config.getoption("--screenshots"))
-
-
 @pytest.fixture(scope="module")
 def birds(stack: Stack) -> str:
     """Thirty images without a caption; each test takes some of its own."""
@@ -131,6 +126,8 @@ def test_a_conflict_met_after_being_offline_can_be_given_up(
     caption(stack, image_id, "saved at the office", ben.token)
     context.set_offline(False)
     page.page.get_by_role("button", name="Choose a text").click()
+    dialog = page.page.get_by_role("dialog")
+    expect(dialog.get_by_role("region", name="The other text")).to_contain_text("at the office")
     page.press("2")
     expect(page.box).to_have_value("saved at the office")
     assert stored_captions(stack, image_id) == [(1, "saved at the office", "ben")]

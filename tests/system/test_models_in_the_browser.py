@@ -62,11 +62,6 @@ def page(stack: Stack) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def camera(request: pytest.FixtureRequest) -> Camera:
-    return Camera(request.config.getoption("--screenshots"))
-
-
-@pytest.fixture(scope="module")
 def downloaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where test 6 leaves the model that it imports again."""
     return tmp_path_factory.mktemp("downloaded") / "model.zip"

@@ -64,11 +64,6 @@ def member(stack: Stack, browser: Browser) -> Page:
     return page
 
 
-@pytest.fixture(scope="module")
-def camera(request: pytest.FixtureRequest) -> Camera:
-    return Camera(request.config.getoption("--screenshots"))
-
-
 def trainings(stack: Stack, dataset: str) -> list[Any]:
     """All runs of the dataset, newest first."""
     found = stack.call("GET", "/jobs", params={"kind": "train", "dataset_id": dataset})

@@ -36,11 +36,6 @@ def page(stack: Stack) -> Iterator[Page]:
         assert errors == []
 
 
-@pytest.fixture(scope="module")
-def camera(request: pytest.FixtureRequest) -> Camera:
-    return Camera(request.config.getoption("--screenshots"))
-
-
 def archive(drawn: list[SampleImage]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:
