@@ -44,7 +44,7 @@ minio:
 	@bash .ci/minio.sh
 
 llm: $(VENV)/.runtime
-	@$(BIN)/python -m workers.llm_setup
+	@$(BIN)/python -m workers.paraphrase.llm_setup
 
 test-llm: $(VENV)/.test
 	@python="$$(bash .ci/llm.sh)" && "$$python" -m pytest -m llm tests/llm

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from api.schema_cache import KnownSchema
+from api.openapi import KnownSchema
 
 
 class Answer(KnownSchema):

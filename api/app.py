@@ -10,41 +10,41 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from api.answers import ERRORS, Problem
-from api.auth import auth
-from api.captions import captions
+from api.augment.synonym_routes import synonyms
+from api.augment.variant_routes import variants
+from api.captions.edit_routes import edits
+from api.captions.group_commit import CaptionSaves
+from api.captions.review_routes import marks
+from api.captions.routes import captions
+from api.captions.suggestion_routes import suggestions
+from api.captions.team_routes import team
+from api.captions.word_routes import words
 from api.dashboard import BUILT, serve_dashboard
-from api.datasets import datasets
-from api.edits import edits
+from api.datasets.routes import datasets
 from api.errors import refuse_invalid, register_errors
-from api.health import health, watch_requests
-from api.identity import COOKIE, require_identity
-from api.images import images
-from api.incoming import incoming
-from api.jobs import jobs
-from api.known_tokens import KnownTokens
-from api.marks import marks
-from api.models import models
-from api.params import SCHEMAS
-from api.parts import EXTENSION, Parts
-from api.people import people
-from api.queue import queues
-from api.saves import CaptionSaves
-from api.search import search
-from api.selections import selections
-from api.sockets import Sockets
-from api.suggestions import suggestions
-from api.sweeps import sweeps
-from api.synonyms import synonyms
-from api.system import app_version, system
-from api.team import team
-from api.training import training
-from api.transient import Transient
-from api.variants import variants
-from api.words import words
-from common.db import SessionFactory
-from common.events import Events
-from common.queue import Queue
-from common.replies import Replies
+from api.images.routes import images
+from api.images.selection_routes import selections
+from api.images.upload_routes import incoming
+from api.jobs.params import SCHEMAS
+from api.jobs.queue_routes import queues
+from api.jobs.routes import jobs
+from api.live.presence import Transient
+from api.live.sockets import Sockets
+from api.models.routes import models
+from api.ops.health_routes import health, watch_requests
+from api.ops.routes import app_version, system
+from api.people.identity import COOKIE, require_identity
+from api.people.routes import people
+from api.people.sign_in_routes import auth
+from api.people.token_cache import KnownTokens
+from api.search.routes import search
+from api.services import EXTENSION, Parts
+from api.training.routes import training
+from api.training.sweep_routes import sweeps
+from common.db.engine import SessionFactory
+from common.messaging.broker import Queue
+from common.messaging.events import Events
+from common.messaging.replies import Replies
 from common.settings import Settings
 from common.store import ArtifactStore
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from flask_openapi3.models import RawModel
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from api.schema_cache import KnownSchema
-from common.captions import MAX_CAPTIONS
-from common.image_filter import ImageFilter
+from api.openapi import KnownSchema
+from common.captions.text import MAX_CAPTIONS
+from common.images.filter import ImageFilter
 
 MAX_ID = 2**63 - 1
 

@@ -26,8 +26,8 @@ def serve(settings: Settings) -> None:
 
 def prepare(settings: Settings) -> None:
     """Bring the database to the newest schema and make the admin; print a link without a password."""
-    from common.auth import ensure_admin, make_sign_in_link
-    from common.db import migrate, open_engine, session_factory
+    from common.db.engine import migrate, open_engine, session_factory
+    from common.people.credentials import ensure_admin, make_sign_in_link
 
     migrate(settings.database)
     engine = open_engine(settings.database)
@@ -77,10 +77,10 @@ class Server(BaseApplication):  # type: ignore[misc]
 def make_app(settings: Settings) -> Any:
     """The app with real clients for everything `settings` names."""
     from api.app import create_app
-    from common.db import open_engine, reader_factory, session_factory
-    from common.events import Events
-    from common.queue import Queue
-    from common.replies import Replies
+    from common.db.engine import open_engine, reader_factory, session_factory
+    from common.messaging.broker import Queue
+    from common.messaging.events import Events
+    from common.messaging.replies import Replies
     from common.store import open_store
 
     engine = open_engine(settings.database)

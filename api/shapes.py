@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.outlook import Outlook
-from common import jobs
-from common.captions import MAX_CAPTIONS
-from common.schema import CaptionRevision, ExtraCaption, Image, Job, Token, User, now
+from api.jobs.queue_position import Outlook
+from common.captions.text import MAX_CAPTIONS
+from common.db.tables import CaptionRevision, ExtraCaption, Image, Job, Token, User, now
+from common.jobs import states
 
 PREFIX = "/api/v1"
 SHOWN_UPLOADS = 20
@@ -167,7 +167,7 @@ def job_shape(job: Job, outlook: Outlook) -> dict[str, Any]:
         "stop_requested": job.stop_requested,
         "after_job_id": job.after_job_id,
         "group_id": job.group_id,
-        "resumable": job.kind in jobs.RESUMABLE and job.state in ("stopped", "failed"),
+        "resumable": job.kind in states.RESUMABLE and job.state in ("stopped", "failed"),
         "links": _links(job),
     }
 

@@ -19,10 +19,10 @@ import sys
 import time
 from collections.abc import Iterator
 
-from common.synonym_files import default_map, index_with_default
-from common.synonym_index import SynonymMap
-from common.synonym_map import parse_map
-from workers.cpu.synonyms import Augmentation, augment_captions
+from common.augment.synonym_files import default_map, index_with_default
+from common.augment.synonym_index import SynonymMap
+from common.augment.synonym_map import parse_map
+from workers.cpu.augment.synonyms import Augmentation, augment_captions
 
 NUMBERS = (3, 10)
 A_MINUTE_S = 60.0

@@ -20,10 +20,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from workers.gpu.paraphrase_text import make_messages, parse_answer
-from workers.gpu.paraphrasing import TOKENS_PER_STRING, seed_of
-from workers.gpu.questions import TEMPERATURE, TOP_P, Question
-from workers.paraphrase_file import Done
+from workers.gpu.llm.paraphrasing import TOKENS_PER_STRING, seed_of
+from workers.gpu.llm.prompts import make_messages, parse_answer
+from workers.gpu.llm.questions import TEMPERATURE, TOP_P, Question
+from workers.paraphrase.answers_file import Done
 
 HOME = Path(__file__).parents[1]
 MODEL = Path("~/.cache/clip-browser/llm/SmolLM2-135M-Instruct").expanduser()
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def compare(model: Path, captions: list[str], count: int, plain: int) -> dict[str, Any]:
     """Captions a minute of both ways, and shares kept, 0 to 1."""
-    from workers.gpu.vllm_engine import Vllm
+    from workers.gpu.llm.vllm_engine import Vllm
 
     report: dict[str, Any] = {"captions": len(captions), "paraphrases of each": count}
     began = time.monotonic()
@@ -103,7 +103,7 @@ def _answers(engine: Any, captions: list[str], count: int) -> dict[str, str]:
 
 def _share_kept(answers: dict[str, str], count: int) -> float:
     """Of the texts in these answers, the part that the service would keep."""
-    from workers.gpu.llm_child import make_keep
+    from workers.gpu.llm.child import make_keep
 
     keep = make_keep()
     tries = kept = 0

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.paraphrase_filter import check_all
-from workers.sentence_encoder import Encoder, SentenceEncoder
+from workers.paraphrase.filter import check_all
+from workers.paraphrase.sentence_encoder import Encoder, SentenceEncoder
 
 PAIRS = Path(__file__).parents[1] / "tests" / "data" / "paraphrases.jsonl"
 PARTS = ("tune", "test")

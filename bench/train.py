@@ -126,7 +126,7 @@ def _kept(weights: str, place: Path) -> str:
 
 def _measure(each: Compared, arguments: argparse.Namespace) -> None:
     from bench.train_recall import measure_recall  # torch: only once the clocks have stopped
-    from common.catalogue import SMALL_MODEL
+    from common.models.catalogue import SMALL_MODEL
 
     for timed in (run for runs in each.runs.values() for run in runs):
         for epoch, weights in timed.weights.items():

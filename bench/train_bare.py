@@ -7,7 +7,7 @@ import sys
 import open_clip
 from open_clip_train.main import main
 
-from common.catalogue import MODEL_CONFIG_DIR
+from common.models.catalogue import MODEL_CONFIG_DIR
 
 if __name__ == "__main__":
     open_clip.add_model_config(MODEL_CONFIG_DIR)

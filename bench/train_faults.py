@@ -24,7 +24,7 @@ import psutil
 
 from bench.stack import Stack, running_stack
 
-CHILD = "workers.gpu.train_child"
+CHILD = "workers.gpu.training.child"
 POLL_S = 0.02
 TRAIN = {"model": "clip-browser-small", "pretrained": "", "epochs": 1000, "batch_size": 32}
 WAIT_S = 300.0

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.train_sets import TrainSet
-from workers.child_io import Emitter
-from workers.clip_model import LOCAL_DIR, create_clip, cut_text
-from workers.gpu.evaluate import evaluate, make_validation
-from workers.gpu.train_config import TrainItem
-from workers.gpu.train_data import input_shape, load_val_images
+from workers.gpu.data.examples import input_shape, load_val_images
+from workers.gpu.proof.evaluation import evaluate, make_validation
+from workers.gpu.training.config import TrainItem
+from workers.models.clip_model import LOCAL_DIR, create_clip, cut_text
+from workers.runtime.child_io import Emitter
 
 
 def measure_recall(weights: str, data: TrainSet, model: str, batch_size: int) -> dict[str, float]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.train_sets import TrainSet, write_tables
-from common.catalogue import SMALL_MODEL, get_model
+from common.models.catalogue import SMALL_MODEL, get_model
 
 WARMUP_SHARE = 0.1
 WEIGHT_DECAY = 0.1
@@ -95,12 +95,12 @@ def _environment() -> dict[str, str]:
 
 
 def run_ours(task: Task) -> Timed:
-    """`python -m workers.gpu.train_child`, as a worker starts it."""
+    """`python -m workers.gpu.training.child`, as a worker starts it."""
     work = task.folder
     work.mkdir(parents=True)
     config = work / "config.json"
     config.write_text(json.dumps(_our_config(task)), encoding="utf-8")
-    ran = Lines([sys.executable, "-m", "workers.gpu.train_child", str(config)], work / "log")
+    ran = Lines([sys.executable, "-m", "workers.gpu.training.child", str(config)], work / "log")
     result = json.loads(ran.lines[-1][1])
     if result["event"] != "result":
         raise RuntimeError(f"our trainer ended with {result}")

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from workers.cpu.sample import draw_sample
+from workers.cpu.images.sample import draw_sample
 
 FORMS = ("{}", "a picture of {}", "a photo that shows {}", "there is {} here")
 NOISE = 9.0  # standard deviation, of 255

@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.table import Table
 
 from cli.credentials import Access, remember_login
+from cli.jobs.params import Misuse, parse_params
+from cli.jobs.progress import FINISHED, Job, bytes_bar, follow, require_success, status_text
 from cli.lookups import find_dataset
-from cli.params import Misuse, parse_params
-from cli.plan import say_plan
-from cli.progress import FINISHED, Job, bytes_bar, follow, require_success, status_text
-from cli.sweeps import start_sweep
 from cli.terminal import Terminal, figures, table
+from cli.training.plan import say_plan
+from cli.training.sweeps import start_sweep
 
 WATCH_S = 1.0
 LOG_POLL_S = 1.0

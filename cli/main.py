@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cli.params import Misuse
+from cli.jobs.params import Misuse
 from common.errors import ClipBrowserError
 
 Parsers = Any  # argparse's subparsers action has no public type
@@ -25,7 +25,9 @@ JOBS = {
     "index": "embed every image with a model, for search",
     "map": "lay out all images in the plane, like ones together",
 }
-SERVICE = frozenset(["up", "api", "worker", "beat", "migrate", "tensorboard"])  # see cli/stack.py
+SERVICE = frozenset(
+    ["up", "api", "worker", "beat", "migrate", "tensorboard"]
+)  # see cli/stack/commands.py
 SIGINT_CODE = 130
 PARAMS_HELP = (
     "Parameters of the job follow as --name value, for example --epochs 3 --lr 1e-5; "
@@ -99,7 +101,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_model_commands(client)
     _add_account_commands(client)
     if not client.names.intersection(words) or SERVICE.intersection(words):
-        from cli.stack import add_parsers
+        from cli.stack.commands import add_parsers
 
         add_parsers(parsers)
     for option in ("--url", "--token"):
@@ -145,7 +147,7 @@ class _ClientParsers:
 
 def _add_data_commands(client: _ClientParsers) -> None:
     imports = client.add(
-        "import", "cli.imports:import_images", "upload images, and captions with them",
+        "import", "cli.images.imports:import_images", "upload images, and captions with them",
         "A folder is uploaded with its subfolders and the captions in it: tables such as index.csv or "
         "metadata.jsonl, and .txt or .caption files beside the images. They fill images that have no "
         "caption; with --captions they are written over others. The dataset is made if it is not "
@@ -215,18 +217,21 @@ def _add_job_commands(client: _ClientParsers) -> None:
 
 def _add_queue_commands(client: _ClientParsers) -> None:
     clone = client.add(
-        "clone", "cli.queues:clone", "queue a job once more, with changed settings", PARAMS_HELP
+        "clone",
+        "cli.jobs.queues:clone",
+        "queue a job once more, with changed settings",
+        PARAMS_HELP,
     )
     clone.add_argument("job", metavar="JOB")
     clone.add_argument("--follow", action="store_true", help="show the progress until the end")
     queue = client.add(
-        "queue", "cli.queues:show_queue", "show what runs and waits, pause a queue, let it go on",
+        "queue", "cli.jobs.queues:show_queue", "show what runs and waits, pause a queue, let it go on",
         "A paused queue begins no further job; what runs goes on. Only administrators pause.",
     )  # fmt: skip
     queue.add_argument("name", nargs="?", metavar="NAME", help="gpu (default) or cpu")
     queue.add_argument("action", nargs="?", choices=("pause", "resume"), help="what to do with it")
     queue.add_argument("--reason", default="", help="why it is paused, shown to everybody")
-    move = client.add("move", "cli.queues:move", "move a waiting job in its queue")
+    move = client.add("move", "cli.jobs.queues:move", "move a waiting job in its queue")
     move.add_argument("job", metavar="JOB")
     place = move.add_mutually_exclusive_group()
     place.add_argument("--before", metavar="OTHER", help="it starts before this waiting job")
@@ -245,7 +250,7 @@ def _add_search_commands(client: _ClientParsers) -> None:
 
 
 def _add_model_commands(client: _ClientParsers) -> None:
-    models = client.add("models", "cli.models:list_models", "list the models")
+    models = client.add("models", "cli.models.commands:list_models", "list the models")
     models.add_argument("--tag", help="only those with this tag")
     models.add_argument("--find", metavar="WORDS", help="only those with these words")
     model = client.add(
@@ -255,7 +260,7 @@ def _add_model_commands(client: _ClientParsers) -> None:
     one = _ClientParsers(actions, _shared_options())
 
     def add(name: str, function: str, text: str) -> argparse.ArgumentParser:
-        made = one.add(name, f"cli.models:{function}", text)
+        made = one.add(name, f"cli.models.commands:{function}", text)
         made.add_argument("model", metavar="MODEL", nargs="?" if name == "default" else None)
         return made
 
@@ -274,7 +279,9 @@ def _add_model_commands(client: _ClientParsers) -> None:
     chosen.add_argument("--none", action="store_true", help="the one that was indexed last")
     blend = add("blend", "blend", "register the weights between a tuned model and its base")
     blend.add_argument("alpha", metavar="ALPHA", help="0: the base, 1: the tuned model")
-    bring_in = one.add("import", "cli.models:bring_in", "bring in a model folder or a zip of one")
+    bring_in = one.add(
+        "import", "cli.models.commands:bring_in", "bring in a model folder or a zip of one"
+    )
     bring_in.add_argument("source", type=Path, metavar="DIR|ZIP")
     for begun in (blend, bring_in):
         begun.add_argument("--name", help="what the new model is called")

@@ -18,11 +18,11 @@ import pytest
 import redis
 import yaml
 
-from cli.stack import add_parsers
-from common.queue import QUEUES
+from cli.stack.commands import add_parsers
+from common.messaging.broker import QUEUES
 from common.settings import Settings, load_settings
-from workers import presence
-from workers.alive import PREFIX, find_workers, seconds_since_beat
+from workers.runtime import presence
+from workers.runtime.alive import PREFIX, find_workers, seconds_since_beat
 
 ROOT = Path(__file__).parents[1]
 OWN = ("api", "worker-captions", "worker-cpu", "worker-search", "worker-gpu", "beat")
@@ -220,7 +220,7 @@ def check_health(redis_url: str, data_dir: Path, *words: str) -> subprocess.Comp
         "CLIP_BROWSER_DATA_DIR": str(data_dir),
     }
     return subprocess.run(
-        [sys.executable, "-m", "workers.alive", *words],
+        [sys.executable, "-m", "workers.runtime.alive", *words],
         env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 

@@ -16,17 +16,17 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.parts import EXTENSION, Parts
-from common.auth import ensure_admin, issue_token, make_user
-from common.dataset_changes import touch_dataset
-from common.db import migrate, open_engine, reader_factory, session_factory
-from common.events import Events
-from common.queue import Queue
-from common.replies import Replies
-from common.schema import CaptionRevision, Image, Job, now
+from api.services import EXTENSION, Parts
+from common.datasets.changes import touch_dataset
+from common.db.engine import migrate, open_engine, reader_factory, session_factory
+from common.db.tables import CaptionRevision, Image, Job, now
+from common.messaging.broker import Queue
+from common.messaging.events import Events
+from common.messaging.replies import Replies
+from common.people.credentials import ensure_admin, issue_token, make_user
 from common.settings import Settings, as_environment, load_settings
 from common.store import open_store
-from workers.cpu.captions import Save, save_caption
+from workers.cpu.captions.saving import Save, save_caption
 
 PASSWORD = "correct horse battery"
 
@@ -204,7 +204,16 @@ def start_worker(service: Service) -> Iterator[Callable[[str], None]]:
 
     def start(queues: str) -> None:
         name = f"api-test-{len(started)}@here"
-        command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", queues]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "workers.runtime.app",
+            "worker",
+            "-Q",
+            queues,
+        ]
         command += ["-P", "threads", "-c", "2", "-n", name, "--without-gossip", "--without-mingle"]
         started.append(
             subprocess.Popen(

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from api.serve import prepare
-from common.auth import check_password, redeem_link
-from common.db import open_engine, session_factory
-from common.schema import User
+from common.db.engine import open_engine, session_factory
+from common.db.tables import User
+from common.people.credentials import check_password, redeem_link
 from common.settings import Settings, load_settings
 
 

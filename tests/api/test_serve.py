@@ -20,7 +20,7 @@ import psutil
 import pytest
 import socketio
 
-from common import job_claims, jobs
+from common.jobs import leases, states
 from common.settings import Settings, as_environment, load_settings
 from tests.api.conftest import PASSWORD, Caller, Service, wait_until
 from tests.servers import free_port, redis_server
@@ -120,11 +120,11 @@ def test_a_subscription_is_answered_with_snapshots_and_then_with_events(
     assert job["id"] in [item["id"] for item in shots["jobs"]["items"]]
     assert shots["job:none"]["error"]["code"] == shots["x y"]["error"]["code"] == "not_found"
     with served.parts.sessions() as session:
-        held = job_claims.claim(session, job["id"], "here:1", 30)
+        held = leases.claim(session, job["id"], "here:1", 30)
     assert held is not None
     with served.parts.sessions() as session:
-        job_claims.write_progress(session, held, {"done": 1, "total": 2})
-        row = jobs.get_job(session, job["id"])
+        leases.write_progress(session, held, {"done": 1, "total": 2})
+        row = states.get_job(session, job["id"])
     served.parts.events.job(row)
     told = browser.next("job")
     assert (told["job_id"], told["state"], told["done"]) == (job["id"], "running", 1)

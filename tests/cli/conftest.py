@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from cli.main import main
-from common.auth import ensure_admin, issue_token
-from common.db import migrate, open_engine, session_factory
+from common.db.engine import migrate, open_engine, session_factory
+from common.people.credentials import ensure_admin, issue_token
 from common.settings import Settings, as_environment, load_settings
 from tests.servers import free_port, redis_server
 
@@ -50,7 +50,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             subprocess.Popen(
                 [sys.executable, "-m", *words], env=as_environment(settings), stdout=log, stderr=log
             )
-            for words in (["api.serve"], ["workers.start", "worker", "cpu,captions,search"])
+            for words in (["api.serve"], ["workers.runtime.start", "worker", "cpu,captions,search"])
         ]
         try:
             made = Service(settings.address, token, settings)

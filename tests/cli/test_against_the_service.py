@@ -12,8 +12,8 @@ import pytest
 
 from tests.cli.conftest import PASSWORD, Call, Service
 from tests.workers import search_data
-from workers.cpu.sample import draw_sample
-from workers.services import open_services
+from workers.cpu.images.sample import draw_sample
+from workers.runtime.services import open_services
 
 UNTRAINED = "clip-browser-small/untrained"
 

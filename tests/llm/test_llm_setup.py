@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.workers.hub_server import MODEL, hub_server
+from tests.workers.paraphrase.hub_server import MODEL, hub_server
 
 
 def run_setup(data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -15,7 +15,7 @@ def run_setup(data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
         **os.environ, "CLIP_BROWSER_DATA_DIR": str(data_dir), "CLIP_BROWSER_DEVICE": "cpu",
         "CLIP_BROWSER_LLM_MODEL": MODEL, "HF_HUB_CACHE": str(data_dir / "hub"), **more,
     }  # fmt: skip
-    command = [sys.executable, "-m", "workers.llm_setup"]
+    command = [sys.executable, "-m", "workers.paraphrase.llm_setup"]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
 
 

@@ -11,14 +11,14 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from common import jobs
-from common.csvfiles import read_rows
-from common.schema import Dataset, Job, Variant
+from common.captions.csv_files import read_rows
+from common.db.tables import Dataset, Job, Variant
+from common.jobs import states
 from tests.workers.conftest import Backstage, Worker, kill_hard, open_backstage, wait_until
-from tests.workers.hub_server import MODEL, hub_server
-from workers.paraphrase_file import Done
-from workers.paraphrase_filter import check
-from workers.sentence_encoder import SentenceEncoder
+from tests.workers.paraphrase.hub_server import MODEL, hub_server
+from workers.paraphrase.answers_file import Done
+from workers.paraphrase.filter import check
+from workers.paraphrase.sentence_encoder import SentenceEncoder
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -52,7 +52,7 @@ def stage(tmp_path: Path, hub: str) -> Iterator[Backstage]:
 
 def send(stage: Backstage, kind: str, **params: object) -> str:
     with stage.parts.sessions() as session:
-        job = jobs.create_job(
+        job = states.create_job(
             session, kind, dataset_id="shapes", params=dict(params), created_by="anna"
         )
     stage.parts.queue.send_job(job, stage.parts.sessions)
@@ -62,7 +62,7 @@ def send(stage: Backstage, kind: str, **params: object) -> str:
 def children_of(worker: Worker) -> list[psutil.Process]:
     """The paraphrasing children below a worker, and what they have started."""
     below = psutil.Process(worker.pid).children(recursive=True)
-    return [child for child in below if "workers.gpu.llm_child" in " ".join(child.cmdline())]
+    return [child for child in below if "workers.gpu.llm.child" in " ".join(child.cmdline())]
 
 
 def lines_of(stage: Backstage, job_id: str) -> dict[str, Done]:
@@ -114,7 +114,7 @@ def test_a_job_that_is_killed_stopped_and_resumed_asks_on_and_leaves_no_process(
     before_stop = wait_for_lines(stage, job_id, answered)
     assert before_stop > answered
     with stage.parts.sessions() as session:
-        jobs.request_stop(session, job_id, "save")
+        states.request_stop(session, job_id, "save")
     asked_at = time.monotonic()
     stopped = stage.wait_for(job_id, "stopped", "succeeded", "failed")
     assert time.monotonic() - asked_at < 10
@@ -124,7 +124,7 @@ def test_a_job_that_is_killed_stopped_and_resumed_asks_on_and_leaves_no_process(
     assert children_of(worker) == []
 
     with stage.parts.sessions() as session:
-        job = jobs.requeue(session, job_id, fresh=False)
+        job = states.requeue(session, job_id, fresh=False)
     stage.parts.queue.send_job(job, stage.parts.sessions)
     wait_until(lambda: len(lines_of(stage, job_id)) > len(kept), 300, "more answers", every_s=0.1)
     on = lines_of(stage, job_id)

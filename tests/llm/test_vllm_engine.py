@@ -11,9 +11,9 @@ import pytest
 
 from common.errors import LlmFailed
 from tests.llm.conftest import MODEL
-from workers.gpu.paraphrase_text import make_messages
-from workers.gpu.questions import Answer, Question
-from workers.gpu.vllm_engine import Vllm
+from workers.gpu.llm.prompts import make_messages
+from workers.gpu.llm.questions import Answer, Question
+from workers.gpu.llm.vllm_engine import Vllm
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from bench.stack import Stack
 from tests.system.browser import watch_errors
 from tests.system.chaos.killer import VICTIMS
-from workers.cpu.sample import draw_sample
+from workers.cpu.images.sample import draw_sample
 
 
 def make_dataset(

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from bench.stack import PASSWORD, Stack
 from tests.system.browser import Camera, open_browser, watch_errors
-from workers.cpu.sample import SampleImage, draw_sample
+from workers.cpu.images.sample import SampleImage, draw_sample
 
 DATASET = "Shapes by hand"
 SLUG = "shapes-by-hand"

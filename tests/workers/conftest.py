@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from common import jobs
-from common.db import migrate
-from common.schema import Job
+from common.db.engine import migrate
+from common.db.tables import Job
+from common.jobs import states as jobs
 from common.settings import Settings, as_environment, load_settings
 from tests.servers import redis_server
-from workers.services import Services, open_services
+from workers.runtime.services import Services, open_services
 
 Worker = subprocess.Popen[bytes]
 
@@ -81,7 +81,8 @@ class Backstage:
     def start_beat(self) -> Worker:
         """The clock of the reaper."""
         beat = subprocess.Popen(
-            [sys.executable, "-m", "workers.start", "beat"], env=as_environment(self.settings)
+            [sys.executable, "-m", "workers.runtime.start", "beat"],
+            env=as_environment(self.settings),
         )
         self._workers.append(beat)
         return beat

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import GpuOutOfMemory, NoCaptions
-from workers import child_io
-from workers.app import app
-from workers.child import run_child
-from workers.runner import JobContext, job_task
+from workers.runtime import child_io
+from workers.runtime.app import app
+from workers.runtime.child import run_child
+from workers.runtime.job_context import JobContext, job_task
 
 celery_app = app
 

@@ -14,15 +14,15 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
-from common.catalogue import MODEL_CONFIG_DIR, SMALL_MODEL
-from common.db import migrate
-from common.schema import Dataset, Image, Model, SearchIndex, now
+from common.db.engine import migrate
+from common.db.tables import Dataset, Image, Model, SearchIndex, now
+from common.models.catalogue import MODEL_CONFIG_DIR, SMALL_MODEL
 from common.settings import load_settings
-from workers import faiss_index
-from workers.clip_model import load_clip
-from workers.cpu.sample import draw_sample
-from workers.search_models import read_image
-from workers.services import Services, open_services
+from workers.cpu.images.sample import draw_sample
+from workers.models.clip_model import load_clip
+from workers.runtime.services import Services, open_services
+from workers.search import faiss_index
+from workers.search.models import read_image
 
 DATASET = "shapes"
 

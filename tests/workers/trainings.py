@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
-from common import job_reports, jobs
-from common.job_series import read_series
-from common.schema import Dataset, Job
+from common.db.tables import Dataset, Job
+from common.jobs import reports, states
+from common.jobs.series import read_series
 from tests.workers.conftest import Backstage, open_backstage, wait_until
 
 SMALL = {"model": "clip-browser-small", "pretrained": ""}
@@ -46,7 +46,7 @@ def add_dataset(stage: Backstage, name: str, images: int) -> None:
 def start(stage: Backstage, kind: str, dataset: str = "shapes", **params: Any) -> str:
     """A job, sent; its id."""
     with stage.parts.sessions() as session:
-        job = jobs.create_job(session, kind, dataset_id=dataset, params=params, created_by="anna")
+        job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by="anna")
     stage.parts.queue.send_job(job, stage.parts.sessions)
     return job.id
 
@@ -59,21 +59,21 @@ def run(stage: Backstage, kind: str, dataset: str = "shapes", **params: Any) -> 
 def stop(stage: Backstage, job_id: str, mode: str = "save") -> float:
     """Ask a job to stop; when that was, in monotonic seconds."""
     with stage.parts.sessions() as session:
-        jobs.request_stop(session, job_id, mode)
+        states.request_stop(session, job_id, mode)
     return time.monotonic()
 
 
 def go_on(stage: Backstage, job_id: str, *, fresh: bool = False) -> None:
     """Resume a job, or retry it from the start."""
     with stage.parts.sessions() as session:
-        job = jobs.requeue(session, job_id, fresh=fresh)
+        job = states.requeue(session, job_id, fresh=fresh)
     stage.parts.queue.send_job(job, stage.parts.sessions)
 
 
 def log_of(stage: Backstage, job_id: str) -> str:
     """The job's whole log."""
     with stage.parts.readers() as session:
-        return job_reports.read_log(session, job_id, 0)[0]
+        return reports.read_log(session, job_id, 0)[0]
 
 
 def series_of(stage: Backstage, job_id: str) -> dict[str, list[dict[str, Any]]]:
@@ -109,7 +109,7 @@ def children_of(job_id: str) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             line = " ".join(process.cmdline())
-            if "workers.gpu.train_child" in line and job_id in line:
+            if "workers.gpu.training.child" in line and job_id in line:
                 found.append(process)
         except psutil.Error:
             continue

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { tokenCounter } from "../src/text/bpe";
 import { estimateTokens, tokenWords } from "../src/text/tokens";
 
-// captions and counts of common.clip_tokens.count_tokens, written by fixtures/make_clip_tokens.py
+// captions and counts of common.captions.clip_tokens.count_tokens, written by fixtures/make_clip_tokens.py
 const counted = JSON.parse(readFileSync(new URL("fixtures/clip_tokens.json", import.meta.url), "utf-8")) as [string, number][];
 
 /** open_clip's own list, as it is installed beside the dashboard. */

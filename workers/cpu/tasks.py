@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.queue import SAVE_CAPTIONS
-from workers.app import app
-from workers.cpu import map as _map  # noqa: F401 - registers the job "map"
-from workers.cpu.captions import Save
-from workers.runner import JobContext, job_task
-from workers.services import services
+from common.messaging.broker import SAVE_CAPTIONS
+from workers.cpu.captions.saving import Save
+from workers.cpu.map import job as _map  # noqa: F401 - registers the job "map"
+from workers.runtime.app import app
+from workers.runtime.job_context import JobContext, job_task
+from workers.runtime.services import services
 
 
 @app.task(name=SAVE_CAPTIONS)
 def save(saves: list[dict[str, Any]], reply: str) -> None:
     """Save the captions of one message; answer the API under the name `reply`, tell the dashboards."""
-    from workers.cpu.caption_messages import save_and_tell
+    from workers.cpu.captions.messages import save_and_tell
 
     save_and_tell(services(), [Save(**wanted) for wanted in saves], reply)
 
@@ -26,7 +26,7 @@ def save(saves: list[dict[str, Any]], reply: str) -> None:
 @job_task("ingest")
 def ingest(ctx: JobContext) -> dict[str, Any]:
     """Take uploaded images (and captions beside them) into a dataset."""
-    from workers.cpu.uploads import ingest_uploads
+    from workers.cpu.images.upload_jobs import ingest_uploads
 
     return ingest_uploads(ctx)
 
@@ -34,7 +34,7 @@ def ingest(ctx: JobContext) -> dict[str, Any]:
 @job_task("sample")
 def sample(ctx: JobContext) -> dict[str, Any]:
     """Draw the sample dataset."""
-    from workers.cpu.uploads import draw_into_dataset
+    from workers.cpu.images.upload_jobs import draw_into_dataset
 
     return draw_into_dataset(ctx)
 
@@ -42,7 +42,7 @@ def sample(ctx: JobContext) -> dict[str, Any]:
 @job_task("import_captions")
 def import_captions(ctx: JobContext) -> dict[str, Any]:
     """Take captions from a file."""
-    from workers.cpu.uploads import import_caption_file
+    from workers.cpu.images.upload_jobs import import_caption_file
 
     return import_caption_file(ctx)
 
@@ -50,7 +50,7 @@ def import_captions(ctx: JobContext) -> dict[str, Any]:
 @job_task("edit_captions")
 def edit_captions(ctx: JobContext) -> dict[str, Any]:
     """Edit many captions alike."""
-    from workers.cpu.caption_edits import edit_captions as edit
+    from workers.cpu.captions.edit_job import edit_captions as edit
 
     return edit(ctx)
 
@@ -58,7 +58,7 @@ def edit_captions(ctx: JobContext) -> dict[str, Any]:
 @job_task("undo_edit")
 def undo_edit(ctx: JobContext) -> dict[str, Any]:
     """Take back what a job did to captions."""
-    from workers.cpu.caption_undo import undo_edit as undo
+    from workers.cpu.captions.undo_job import undo_edit as undo
 
     return undo(ctx)
 
@@ -66,7 +66,7 @@ def undo_edit(ctx: JobContext) -> dict[str, Any]:
 @job_task("split")
 def split(ctx: JobContext) -> dict[str, Any]:
     """Split the captions into training and validation."""
-    from workers.cpu.splitting import split_dataset
+    from workers.cpu.split.job import split_dataset
 
     return split_dataset(ctx)
 
@@ -75,9 +75,9 @@ def split(ctx: JobContext) -> dict[str, Any]:
 def augment(ctx: JobContext) -> dict[str, Any]:
     """Add variants of the training captions: synonyms here, paraphrases on the GPU queue."""
     if ctx.job.params.get("method") == "llm":
-        from workers.paraphrases import paraphrase_dataset
+        from workers.paraphrase.job import paraphrase_dataset
 
         return paraphrase_dataset(ctx)
-    from workers.cpu.prepare import augment_with_synonyms
+    from workers.cpu.augment.job import augment_with_synonyms
 
     return augment_with_synonyms(ctx)

@@ -9,10 +9,10 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from common.csvfiles import read_rows
-from common.db import SessionFactory, open_engine, reader_factory
-from common.jobs import ACTIVE
-from common.schema import CaptionRevision, ExtraCaption, Image, Job, now
+from common.captions.csv_files import read_rows
+from common.db.engine import SessionFactory, open_engine, reader_factory
+from common.db.tables import CaptionRevision, ExtraCaption, Image, Job, now
+from common.jobs.states import ACTIVE
 from tests.system.chaos.history import Head, Holdings, Revision
 from tests.system.chaos.stage import Stage
 

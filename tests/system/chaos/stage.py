@@ -113,7 +113,7 @@ def _second_worker(stack: Stack) -> Iterator[None]:
         for name, value in fleet.environ().items()
         if name.startswith("CLIP_BROWSER_") and name != "CLIP_BROWSER_SUPERVISOR_PID"
     }
-    command = [sys.executable, "-m", "workers.start", "worker", "captions", "--pool=solo"]
+    command = [sys.executable, "-m", "workers.runtime.start", "worker", "captions", "--pool=solo"]
     with (stack.data_dir / "logs" / "worker-captions-2.log").open("ab") as log:
         worker = subprocess.Popen(
             [*command, "--name=captions-2"], stdout=log, stderr=log, env={**os.environ, **settings}

@@ -19,7 +19,7 @@ Event = dict[str, Any]
 class Child:
     """A running `python -m workers.gpu.<module>`, of several processes by torchrun; its events.
 
-    slow: the training child that pauses after each step (`slow_train_child.py` beside this file).
+    slow: the training child that pauses after each step (`training/slow_child.py`).
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Child:
         path.write_text(json.dumps(config), encoding="utf-8")
         self._errors = (folder / f"{module}.stderr").open("ab")
         self.events: list[Event] = []
-        package = "tests.workers.gpu.slow_" if slow else "workers.gpu."
-        several = ["workers.gpu.torchrun", str(processes)] if processes > 1 else []
+        place = "tests.workers.gpu.training.slow_child" if slow else f"workers.gpu.{module}"
+        several = ["workers.gpu.training.launch", str(processes)] if processes > 1 else []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *several, f"{package}{module}", str(path)],
+            [sys.executable, "-m", *several, place, str(path)],
             stdout=subprocess.PIPE, stderr=self._errors, text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(max(1, 2 // processes)), **(env or {})},
         )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import open_clip
 import torch
 
-from workers.gpu.model_folder import CONFIG_FILE, WEIGHTS_FILE, save_weights
+from workers.gpu.models.folder import CONFIG_FILE, WEIGHTS_FILE, save_weights
 
 TINY: dict[str, Any] = {
     "embed_dim": 32,

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from workers.cpu.sample import draw_sample
+from workers.cpu.images.sample import draw_sample
 
 # The name has "vit" in it, as open_clip chooses Adam's constants by that.
 NAME = "tiny-vit"

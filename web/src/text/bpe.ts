@@ -1,6 +1,6 @@
 /**
  * CLIP's byte-pair encoding, as far as counting needs it (Radford et al. 2021; Sennrich et al. 2016):
- * the same count as `common/clip_tokens.py`. Pure. Not covered: ftfy's repair of text that was read in
+ * the same count as `common/captions/clip_tokens.py`. Pure. Not covered: ftfy's repair of text that was read in
  * a wrong encoding; nobody types such text.
  */
 

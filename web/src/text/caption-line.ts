@@ -1,4 +1,4 @@
-/** The rules for a caption's text, as the server has them (`common/captions.py`). Pure. */
+/** The rules for a caption's text, as the server has them (`common/captions/text.py`). Pure. */
 import { count } from "./format";
 
 export const MAX_CAPTION_CHARS = 2000;

@@ -1,0 +1,1 @@
+"""Augmentation: synonym maps, and the review of proposed variants."""

@@ -1,0 +1,174 @@
+"""Synonym maps: the one that all datasets share, and each dataset's own.
+
+Members change their datasets' maps; the shared one reaches into everybody's training data, so only
+administrators change it: a dataset's own map can overrule each of its entries anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from flask import request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from api.answers import Problem
+from api.augment.synonym_schemas import NewSynonyms, SynonymCheck, SynonymCheckOut, SynonymsOut
+from api.captions.word_routes import newest_captions, words_of
+from api.datasets.facts import find_dataset, require_dataset
+from api.people.identity import require_admin
+from api.schemas import DatasetPath
+from api.services import Parts, parts
+from api.shapes import PREFIX, iso
+from common.augment.english import FUNCTION_WORDS
+from common.augment.synonym_exchange import augment_caption
+from common.augment.synonym_files import (
+    SHARED_KEY,
+    StoredMap,
+    index_with_default,
+    own_key,
+    read_map,
+    save_map,
+)
+from common.augment.synonym_index import SynonymMap
+from common.augment.synonym_map import (
+    MAX_MAP_BYTES,
+    MAX_PROBLEMS,
+    Entries,
+    check_map,
+    fold,
+    merge_maps,
+    parse_map,
+)
+from common.db.engine import hold
+from common.errors import Conflict
+
+synonyms = APIBlueprint("synonyms", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="synonyms")])
+MAX_CAPTIONS_READ = 3000  # of which the previews are drawn
+MAX_CANDIDATES = 200
+
+
+@synonyms.before_request
+def _limit_size() -> None:
+    request.max_content_length = MAX_MAP_BYTES
+
+
+@synonyms.get("/synonyms", responses={200: SynonymsOut})
+def get_shared() -> dict[str, Any]:
+    """The map that all datasets share; until somebody saves one, the project's own."""
+    return _shape(read_map(parts().store, SHARED_KEY))
+
+
+@synonyms.put("/synonyms", responses={200: SynonymsOut, 400: Problem, 403: Problem, 409: Problem})
+def put_shared(body: NewSynonyms) -> dict[str, Any]:
+    """Replace the shared map; administrators only. 409 with the current one when `base` is older."""
+    require_admin()
+    return _replace(SHARED_KEY, body)
+
+
+@synonyms.get("/datasets/<dataset_id>/synonyms", responses={200: SynonymsOut, 404: Problem})
+def get_own(path: DatasetPath) -> dict[str, Any]:
+    """A dataset's own map; its entries go before the shared ones, an empty list switches one off."""
+    require_dataset(parts(), path.dataset_id)
+    return _shape(read_map(parts().store, own_key(path.dataset_id)))
+
+
+@synonyms.put(
+    "/datasets/<dataset_id>/synonyms",
+    responses={200: SynonymsOut, 400: Problem, 404: Problem, 409: Problem},
+)
+def put_own(path: DatasetPath, body: NewSynonyms) -> dict[str, Any]:
+    """Replace a dataset's own map. 409 with the current one when `base` is older."""
+    return _replace(own_key(path.dataset_id), body, path.dataset_id)
+
+
+@synonyms.post("/synonyms/check", responses={200: SynonymCheckOut, 400: Problem, 404: Problem})
+def check(body: SynonymCheck) -> dict[str, Any]:
+    """What is wrong with a map, what it makes of captions, and which words it lacks; saves nothing."""
+    made = parts()
+    entries, problems = check_map(body.map)
+    merged = index_with_default(_merged(made, entries, body))
+    return {
+        "problems": [asdict(problem) for problem in problems[:MAX_PROBLEMS]],
+        "problem_count": len(problems),
+        "previews": [_preview(caption, merged, body) for caption in _captions(made, body)],
+        "candidates": _candidates(made, merged, body.dataset_id),
+    }
+
+
+def _replace(key: str, body: NewSynonyms, dataset_id: str | None = None) -> dict[str, Any]:
+    """Save a map if nobody else has since `base`. Raises InvalidInput, Conflict, NotFound."""
+    made = parts()
+    entries = parse_map(body.map)
+    with made.sessions() as session:
+        hold(session, f"synonyms:{key}")
+        if dataset_id is not None:
+            find_dataset(session, dataset_id)
+        current = read_map(made.store, key)
+        if current.version != body.base:
+            raise Conflict(
+                "Somebody else has saved this synonym map since you opened it.",
+                remedy="Look at what they changed, and save yours on top of it.",
+                details={"current": _shape(current)},
+            )
+        save_map(made.store, key, entries)
+        return _shape(read_map(made.store, key))
+
+
+def _shape(found: StoredMap) -> dict[str, Any]:
+    return {
+        "map": {word: list(others) for word, others in found.entries.items()},
+        "version": found.version,
+        "saved_at": iso(found.saved_at),
+        "problems": [asdict(problem) for problem in found.problems[:MAX_PROBLEMS]],
+    }
+
+
+def _merged(made: Parts, entries: Entries, body: SynonymCheck) -> Entries:
+    """The map to check in its place, the dataset's other one or the shared one in theirs."""
+    if body.which == "dataset":
+        return merge_maps(read_map(made.store, SHARED_KEY).entries, entries)
+    if body.dataset_id is None:
+        return entries
+    require_dataset(made, body.dataset_id)
+    return merge_maps(entries, read_map(made.store, own_key(body.dataset_id)).entries)
+
+
+def _preview(caption: str, synonyms: SynonymMap, body: SynonymCheck) -> dict[str, Any]:
+    rng = random.Random(f"{body.seed} {caption}")
+    found = augment_caption(caption, synonyms, body.per_caption, rng)
+    return {"caption": caption, "variants": found}
+
+
+def _captions(made: Parts, body: SynonymCheck) -> list[str]:
+    """The captions asked for, or some of the dataset's own. Raises NotFound."""
+    if body.captions is not None or body.dataset_id is None:
+        return list(body.captions or [])
+    word = fold(body.word)
+    with made.readers() as session:
+        find_dataset(session, body.dataset_id)
+        newest = islice(newest_captions(session, body.dataset_id), MAX_CAPTIONS_READ)
+        found = sorted({text for text in newest if word in fold(text)})
+    return random.Random(body.seed).sample(found, min(body.limit, len(found)))
+
+
+def _candidates(made: Parts, synonyms: SynonymMap, dataset_id: str | None) -> list[tuple[str, int]]:
+    """Frequent words of the dataset that have no entry, but for such as carry the sentence only."""
+    if dataset_id is None:
+        return []
+    with made.readers() as session:
+        dataset = find_dataset(session, dataset_id)
+    counted = json.loads(words_of(made, dataset))["words"]
+    wanted = (
+        (word, count)
+        for word, count in counted
+        if len(word) > 1
+        and not word.isnumeric()
+        and word.lower() not in FUNCTION_WORDS
+        and not synonyms.knows(word)
+    )
+    return list(islice(wanted, MAX_CANDIDATES))

@@ -1,0 +1,1 @@
+"""Captions: claims, saves, edits, reviews, suggestions, words and the team's progress."""

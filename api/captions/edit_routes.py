@@ -1,0 +1,170 @@
+"""Editing many captions at once: a preview, the job, and taking it back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from api.answers import JobAnswer, Problem
+from api.captions.edit_schemas import EditPreview, NewEdit
+from api.datasets.facts import find_dataset
+from api.images.filter import filtered, resolved
+from api.jobs.submission import submit
+from api.people.identity import user
+from api.schemas import DatasetPath, JobPath
+from api.services import parts
+from api.shapes import PREFIX, thumb_url
+from common.captions.edits import CaptionEdit, Edited, Editor
+from common.captions.heads import (
+    Head,
+    Target,
+    newest_revision,
+    read_heads,
+    revisions_before,
+    store_targets,
+)
+from common.db.tables import Image
+from common.errors import Conflict
+from common.jobs import states as machine
+
+edits = APIBlueprint("edits", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
+PREVIEW_BUDGET_S = 3.0  # what a pattern may take over all captions before it is refused
+SHOWN = 200
+SHOWN_REFUSED = 50
+PRIORITY = 3  # before uploads: somebody waits for it
+
+
+@edits.post(
+    "/datasets/<dataset_id>/edits/preview",
+    responses={200: EditPreview, 400: Problem, 404: Problem},
+)
+def preview_edit(path: DatasetPath, body: NewEdit) -> dict[str, Any]:
+    """What an edit would change, without changing it."""
+    editor = Editor(_edit_of(body), PREVIEW_BUDGET_S)
+    with parts().readers() as session:
+        find_dataset(session, path.dataset_id)
+        mark = newest_revision(session)  # first: what is saved while we read counts as later
+        heads = list(_meant(session, path.dataset_id, body))
+    outcomes = [(head, editor.apply(head.text)) for head in heads]
+    changed = [pair for pair in outcomes if pair[1].text != pair[0].text]
+    refused = [pair for pair in outcomes if pair[1].problem]
+    with parts().readers() as session:
+        return {
+            "count": len(changed),
+            "unchanged": len(heads) - len(changed) - len(refused),
+            "images": len({head.image_id for head, _ in changed}),
+            "reviewed": _reviewed(session, path.dataset_id, changed),
+            "items": list(_rows(session, changed[:SHOWN])),
+            "rejected": [_refused(head, edited) for head, edited in refused[:SHOWN_REFUSED]],
+            "rejected_count": len(refused),
+            "token": str(mark),
+        }
+
+
+@edits.post("/datasets/<dataset_id>/edits", responses={202: JobAnswer, 400: Problem, 404: Problem})
+def start_edit(path: DatasetPath, body: NewEdit) -> tuple[dict[str, Any], int]:
+    """Edit the captions as a job. Which ones is decided now; one saved from now on stays as it is."""
+    edit = _edit_of(body)
+    Editor(edit, PREVIEW_BUDGET_S)  # raises InvalidInput now rather than in the job
+    with parts().readers() as session:
+        find_dataset(session, path.dataset_id)
+        seen = revisions_before(session, path.dataset_id, int(body.token)) if body.token else {}
+        targets = [
+            Target(head.image_id, head.slot, seen.get(head[:2], head.revision))
+            for head in _meant(session, path.dataset_id, body)
+        ]
+    key = f"datasets/{path.dataset_id}/edits/{secrets.token_hex(12)}.json"
+    store_targets(parts().store, key, targets)
+    params = {
+        "edit": vars(edit),
+        "filter": resolved(body.filter).model_dump(exclude_none=True),
+        "captions": len(targets),
+        "targets": key,
+    }
+    job = submit(
+        parts(), "edit_captions", params,
+        dataset_id=path.dataset_id, created_by=user().name, priority=PRIORITY,
+    )  # fmt: skip
+    return {"job": job}, 202
+
+
+@edits.post("/jobs/<job_id>/undo", responses={202: JobAnswer, 404: Problem, 409: Problem})
+def undo_job(path: JobPath) -> tuple[dict[str, Any], int]:
+    """Bring back the captions that a job has changed, but for those that somebody changed since."""
+    with parts().readers() as session:
+        before = machine.get_job(session, path.job_id)
+    if before.kind not in machine.UNDOABLE or before.dataset_id is None:
+        raise Conflict(
+            f"A job of kind {before.kind} cannot be undone.",
+            remedy="Only edits and imports of captions can.",
+        )
+    if before.state in machine.ACTIVE:
+        raise Conflict(f"Job {before.id} is {before.state}.", remedy="Stop it first, then undo it.")
+    job = submit(
+        parts(), "undo_edit", {"job_id": before.id},
+        dataset_id=before.dataset_id, created_by=user().name, priority=PRIORITY,
+    )  # fmt: skip
+    return {"job": job}, 202
+
+
+def _edit_of(body: NewEdit) -> CaptionEdit:
+    whole_words = not body.regex if body.whole_words is None else body.whole_words
+    return CaptionEdit(
+        mode=body.mode, find=body.find, text=body.text, match_case=body.match_case,
+        whole_words=whole_words, regex=body.regex,
+    )  # fmt: skip
+
+
+def _meant(session: Session, dataset_id: str, body: NewEdit) -> Iterator[Head]:
+    """The captions an edit is for: each image's first one if it sets it, else all that have a text."""
+    images = _images(dataset_id, body)
+    for head in read_heads(session, images):
+        if head.slot == 0 if body.mode == "set" else head.text is not None:
+            yield head
+
+
+def _images(dataset_id: str, body: NewEdit) -> Select[Any]:
+    chosen = filtered(dataset_id, body.filter)
+    if body.image_ids is not None:
+        chosen = chosen.where(Image.id.in_(body.image_ids))
+    return chosen.with_only_columns(Image.id).order_by(None)
+
+
+Outcome = tuple[Head, Edited]
+
+
+def _rows(session: Session, changed: list[Outcome]) -> Iterator[dict[str, Any]]:
+    ids = {head.image_id for head, _ in changed}
+    images = {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}
+    for head, edited in changed:
+        if (image := images.get(head.image_id)) is not None:
+            yield {
+                "image_id": image.id,
+                "slot": head.slot,
+                "filename": image.filename,
+                "thumb_url": thumb_url(image),
+                "before": head.text,
+                "after": edited.text,
+            }
+
+
+def _refused(head: Head, edited: Edited) -> dict[str, Any]:
+    return {
+        "image_id": head.image_id,
+        "slot": head.slot,
+        "text": head.text,
+        "reason": edited.problem,
+    }
+
+
+def _reviewed(session: Session, dataset_id: str, changed: list[Outcome]) -> int:
+    reviewed = session.scalars(
+        select(Image.id).where(Image.dataset_id == dataset_id, Image.reviewed_by.is_not(None))
+    )
+    return len({head.image_id for head, _ in changed}.intersection(reviewed))

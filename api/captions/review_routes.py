@@ -1,0 +1,196 @@
+"""Flags, reviews and tags: what people note about an image and its captions, one by one or many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.answers import ImageOut, Problem
+from api.captions.review_schemas import FlagChange, Marked, Marks, ReviewChange
+from api.datasets.facts import find_dataset
+from api.images.routes import no_image
+from api.people.identity import user
+from api.schemas import DatasetPath, ImagePath
+from api.services import parts
+from api.shapes import PREFIX, image_shapes
+from common.db.tables import ExtraCaption, Image, Review, now
+from common.errors import CaptionConflict, ClipBrowserError, Conflict, Forbidden
+
+marks = APIBlueprint("marks", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="review")])
+Extras = Sequence[ExtraCaption]
+
+
+@marks.put("/images/<int:image_id>/flag", responses={200: ImageOut, 400: Problem, 404: Problem})
+def put_flag(path: ImagePath, body: FlagChange) -> dict[str, Any]:
+    """Flag an image for the team, with a note; or take the flag away."""
+    with parts().sessions() as session:
+        image = _locked(session, path.image_id)
+        changed = _flag(image, body.flagged, body.note)
+        session.flush()
+        shape = image_shapes(session, [image])[0]
+    return _told(image, shape, changed)
+
+
+@marks.put(
+    "/images/<int:image_id>/review",
+    responses={200: ImageOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
+)
+def put_review(path: ImagePath, body: ReviewChange) -> dict[str, Any]:
+    """Mark the captions of an image reviewed, as they were shown; or take that back."""
+    with parts().sessions() as session:
+        image = _locked(session, path.image_id)
+        extras = _extras(session, [image.id])
+        if body.reviewed:
+            _require_shown(image, extras, body.revision, body.extras)
+        changed = _review(session, image, extras, body.reviewed)
+        session.flush()
+        shape = image_shapes(session, [image])[0]
+    return _told(image, shape, changed)
+
+
+@marks.post("/datasets/<dataset_id>/marks", responses={200: Marked, 400: Problem, 404: Problem})
+def mark_many(path: DatasetPath, body: Marks) -> dict[str, Any]:
+    """Flag, review or tag many images of a dataset; of each one that is left out, the reason."""
+    skipped: list[dict[str, Any]] = []
+    changed: list[Image] = []
+    with parts().sessions() as session:
+        find_dataset(session, path.dataset_id)
+        images = _all_locked(session, path.dataset_id, body.image_ids)
+        extras = _extras(session, list(images))
+        for image_id, revision in body.each():
+            image = images.get(image_id)
+            try:
+                if image is None:
+                    raise no_image(image_id, "in this dataset")
+                its = [extra for extra in extras if extra.image_id == image_id]
+                if _mark(session, image, its, body, revision):
+                    changed.append(image)
+            except ClipBrowserError as problem:
+                skipped.append({"image_id": image_id, "reason": problem.message})
+    for image in changed:
+        _tell(image)
+    return {"changed": len(changed), "skipped": skipped}
+
+
+def _mark(
+    session: Session, image: Image, extras: Extras, wanted: Marks, revision: int | None
+) -> bool:
+    """Review first: an image that may not be reviewed is left as it is."""
+    changed = False
+    if wanted.reviewed is not None:
+        if wanted.reviewed and revision is not None:
+            _require_shown(image, extras, revision, None)
+        changed = _review(session, image, extras, wanted.reviewed)
+    if wanted.flagged is not None:
+        changed = _flag(image, wanted.flagged, wanted.note) or changed
+    if wanted.tag is not None and (wanted.tag or None) != image.tag:
+        image.tag, changed = wanted.tag or None, True
+    return changed
+
+
+def _flag(image: Image, flagged: bool, note: str | None) -> bool:
+    """Whether that changes anything. note None: as it is."""
+    if not flagged:
+        was = image.flagged_by is not None
+        image.flagged_by = image.flagged_at = None
+        image.flag_note = ""
+        return was
+    if image.flagged_by is not None and note in (None, image.flag_note):
+        return False
+    image.flagged_by, image.flagged_at = user().name, now()
+    image.flag_note = image.flag_note if note is None else note
+    return True
+
+
+def _review(session: Session, image: Image, extras: Extras, reviewed: bool) -> bool:
+    """Whether that changes anything. Raises Conflict (no caption), Forbidden (one's own caption)."""
+    if not reviewed:
+        was = image.reviewed_by is not None
+        image.reviewed_by = image.reviewed_at = None
+        return was
+    if not image.is_captioned:
+        raise Conflict(f"Image {image.id} has no caption.", remedy="Caption it first.")
+    if user().name in {image.captioned_by, *(extra.author for extra in extras)}:
+        raise Forbidden(
+            f"A caption of image {image.id} is your own.",
+            remedy="Ask somebody else of the team to review it.",
+        )
+    if image.reviewed_by is not None:
+        return False
+    image.reviewed_by, image.reviewed_at = user().name, now()
+    session.add(Review(image_id=image.id, reviewer=user().name, author=image.captioned_by or ""))
+    return True
+
+
+def _require_shown(
+    image: Image, extras: Extras, revision: int, shown: list[list[int]] | None
+) -> None:
+    """Raises CaptionConflict unless the captions stand as they were shown to the reviewer."""
+    moved = image.revision != revision
+    if shown is not None:
+        moved = moved or sorted(shown) != [[extra.slot, extra.revision] for extra in extras]
+    if moved:
+        raise CaptionConflict(
+            f"The captions of image {image.id} have changed since you saw them.",
+            remedy="Look at them again, then review them.",
+            details={"current": _current(image), "dataset_id": image.dataset_id},
+        )
+
+
+def _current(image: Image) -> dict[str, Any]:
+    return {
+        "image_id": image.id,
+        "slot": 0,
+        "revision": image.revision,
+        "text": image.caption,
+        "by": image.captioned_by,
+    }
+
+
+def _locked(session: Session, image_id: int) -> Image:
+    """The image, which nobody else can change until the session ends. Raises NotFound."""
+    image = session.scalar(select(Image).where(Image.id == image_id).with_for_update())
+    if image is None:
+        raise no_image(image_id)
+    return image
+
+
+def _all_locked(session: Session, dataset_id: str, image_ids: list[int]) -> dict[int, Image]:
+    found = session.scalars(
+        select(Image)
+        .where(Image.dataset_id == dataset_id, Image.id.in_(image_ids))
+        .order_by(Image.id)
+        .with_for_update()
+    )
+    return {image.id: image for image in found}
+
+
+def _extras(session: Session, image_ids: list[int]) -> Extras:
+    """The second, third ... captions that are shown, by slot."""
+    return session.scalars(
+        select(ExtraCaption)
+        .where(ExtraCaption.image_id.in_(image_ids), ExtraCaption.text.is_not(None))
+        .order_by(ExtraCaption.slot)
+    ).all()
+
+
+def _told(image: Image, shape: dict[str, Any], changed: bool) -> dict[str, Any]:
+    if changed:
+        _tell(image)
+    return shape
+
+
+def _tell(image: Image) -> None:
+    data = {
+        "image_id": image.id,
+        "flagged_by": image.flagged_by,
+        "flag_note": image.flag_note,
+        "reviewed_by": image.reviewed_by,
+        "tag": image.tag,
+    }
+    parts().events.image(image.dataset_id, data)

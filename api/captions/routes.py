@@ -1,0 +1,123 @@
+"""Captions: who captions which image, saving, the history, importing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.answers import ImageOut, JobAnswer, Problem, QueuedCaption, RevisionList, SavedCaption
+from api.captions.claims import Claimer, claim_next, claim_one, release
+from api.datasets.facts import find_dataset, require_dataset
+from api.images.multipart import store_uploads
+from api.images.routes import find_image, require_image
+from api.jobs.submission import submit
+from api.people.identity import token, user
+from api.schemas import ClaimQuery, DatasetPath, HolderQuery, ImagePath, NewCaption, Upload
+from api.services import parts
+from api.shapes import PREFIX, image_shapes, iso, revision_shape
+from common.captions.text import normalise_caption
+from common.db.tables import CaptionRevision, Image
+from common.errors import InvalidInput, error_from_dict
+
+captions = APIBlueprint("captions", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
+MAX_WAIT_S = 30.0
+
+
+@captions.post("/datasets/<dataset_id>/claim", responses={200: ImageOut, 204: None, 404: Problem})
+def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
+    """Lease me the next uncaptioned image; 204 when none is left."""
+    minutes = parts().settings.claim_minutes
+    with parts().sessions() as session:
+        find_dataset(session, path.dataset_id)
+        claimer = Claimer(user().name, query.holder or _own_holder(), minutes)
+        image = claim_next(session, path.dataset_id, claimer, query.after)
+        return ("", 204) if image is None else (_leased(session, image), 200)
+
+
+@captions.post(
+    "/images/<int:image_id>/claim", responses={200: ImageOut, 404: Problem, 409: Problem}
+)
+def claim_this(path: ImagePath, query: HolderQuery) -> dict[str, Any]:
+    """Lease me this image, or renew my lease."""
+    claimer = Claimer(user().name, query.holder or _own_holder(), parts().settings.claim_minutes)
+    with parts().sessions() as session:
+        return _leased(session, claim_one(session, path.image_id, claimer))
+
+
+@captions.post("/images/<int:image_id>/release", responses={204: None})
+def release_this(path: ImagePath, query: HolderQuery) -> tuple[str, int]:
+    """Give my claim back."""
+    with parts().sessions() as session:
+        release(session, path.image_id, user().name, query.holder or _own_holder())
+    return "", 204
+
+
+@captions.put(
+    "/images/<int:image_id>/caption",
+    responses={200: SavedCaption, 202: QueuedCaption, 400: Problem, 404: Problem, 409: Problem},
+)
+def put_caption(path: ImagePath, body: NewCaption) -> tuple[dict[str, Any], int]:
+    """Save a caption: queued, or written when the header `Prefer: wait=N` (seconds) is there."""
+    text = None if body.text is None else normalise_caption(body.text)
+    require_image(path.image_id)
+    save = {**body.model_dump(), "text": text, "image_id": path.image_id, "author": user().name}
+    wait_s = wait_preference(request.headers.get("Prefer", ""))
+    answer = parts().saves.save(save, wait_s)
+    if answer is None:
+        return {"client_id": body.client_id, "state": "queued"}, 202
+    if "error" in answer:
+        raise error_from_dict(answer["error"])
+    return {key: answer[key] for key in SavedCaption.model_fields}, 200
+
+
+@captions.get("/images/<int:image_id>/captions", responses={200: RevisionList, 404: Problem})
+def list_revisions(path: ImagePath) -> dict[str, Any]:
+    """The captions this image has had, in all slots, newest first."""
+    with parts().readers() as session:
+        find_image(session, path.image_id)
+        found = session.scalars(
+            select(CaptionRevision)
+            .where(CaptionRevision.image_id == path.image_id)
+            .order_by(CaptionRevision.id.desc())
+        )
+        return {"items": [revision_shape(row) for row in found], "next_cursor": None}
+
+
+@captions.post(
+    "/datasets/<dataset_id>/captions", responses={202: JobAnswer, 400: Problem, 413: Problem}
+)
+def upload_captions(path: DatasetPath, raw: Upload) -> tuple[dict[str, Any], int]:
+    """Import captions: multipart `file`, a CSV, JSON lines or a zip of .txt files."""
+    require_dataset(parts(), path.dataset_id)
+    uploads = store_uploads(parts(), raw, "file")
+    if len(uploads) > 1:
+        parts().store.delete_prefix(uploads[0]["key"].rsplit("/", 2)[0])
+        raise InvalidInput(
+            f"{len(uploads)} caption files were sent.", remedy="Send one, or put them into a zip."
+        )
+    job = submit(
+        parts(), "import_captions", {"upload": uploads[0]},
+        dataset_id=path.dataset_id, created_by=user().name,
+    )  # fmt: skip
+    return {"job": job}, 202
+
+
+def wait_preference(header: str) -> float:
+    """Seconds of `Prefer: wait=N` (RFC 7240), at most 30; 0 when it is not asked for."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", header)
+    return min(float(found[1]), MAX_WAIT_S) if found else 0.0
+
+
+def _own_holder() -> str:
+    """Who holds a claim when no browser tab is named: the token or session of this request."""
+    return f"token:{token().id}"
+
+
+def _leased(session: Session, image: Image) -> dict[str, Any]:
+    return {**image_shapes(session, [image])[0], "lease_expires_at": iso(image.claim_until)}

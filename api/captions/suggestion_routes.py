@@ -1,0 +1,163 @@
+"""Suggested captions: what scripts propose, and captions of similar images. Never captions by themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.answers import Problem
+from api.captions.similar import SIMILAR, nearest_captions
+from api.captions.suggestion_schemas import (
+    Dismissal,
+    NewSuggestion,
+    NewSuggestions,
+    StoredSuggestions,
+    SuggestionList,
+    SuggestionQuery,
+)
+from api.datasets.facts import find_dataset
+from api.images.routes import find_image, no_image
+from api.people.identity import user
+from api.schemas import DatasetPath, ImagePath
+from api.services import parts
+from api.shapes import PREFIX
+from common.db.tables import ExtraCaption, Image, Suggestion, now
+
+suggestions = APIBlueprint(
+    "suggestions", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="suggestions")]
+)
+
+
+@suggestions.get(
+    "/images/<int:image_id>/suggestions",
+    responses={200: SuggestionList, 400: Problem, 404: Problem},
+)
+def list_suggestions(path: ImagePath, query: SuggestionQuery) -> dict[str, Any]:
+    """Stored suggestions, then captions of similar images. Takes some seconds at most."""
+    with parts().readers() as session:
+        image = find_image(session, path.image_id)
+        stored = _stored(session, image.id)
+        seen = {text.casefold() for text in _own_captions(session, image)}
+    shown = [row for row in stored if row.dismissed_by is None and row.text.casefold() not in seen]
+    seen |= {row.text.casefold() for row in stored}
+    items = [_shape(row) for row in sorted(shown, key=_best_first)[: query.limit]]
+    state, message = "ready", ""
+    if len(items) < query.limit:
+        found = nearest_captions(parts(), image, seen, query.limit - len(items))
+        items, state, message = items + found.items, found.state, found.message
+    return {"items": items, "state": state, "message": message}
+
+
+@suggestions.post(
+    "/datasets/<dataset_id>/suggestions",
+    responses={201: StoredSuggestions, 400: Problem, 404: Problem},
+)
+def add_suggestions(path: DatasetPath, body: NewSuggestions) -> tuple[dict[str, Any], int]:
+    """Propose captions. A text proposed again changes its source and score; dismissed, it stays so."""
+    wanted = {(item.image_id, _digest(item.text)): item for item in body.items}
+    with parts().sessions() as session:
+        find_dataset(session, path.dataset_id)
+        there = _locked(session, path.dataset_id, {image_id for image_id, _ in wanted})
+        known = {(row.image_id, row.text_sha256): row for row in _of_images(session, there)}
+        skipped = []
+        for key, item in wanted.items():
+            reason = _refusal(item, there, known.get(key))
+            if reason:
+                skipped.append({"image_id": item.image_id, "reason": reason})
+            else:
+                _store(session, known.get(key), item)
+    return {"stored": len(wanted) - len(skipped), "skipped": skipped}, 201
+
+
+@suggestions.post(
+    "/images/<int:image_id>/suggestions/dismiss",
+    responses={204: None, 400: Problem, 404: Problem},
+)
+def dismiss(path: ImagePath, body: Dismissal) -> tuple[str, int]:
+    """Do not show this text for this image any more, wherever it comes from; or show it again."""
+    with parts().sessions() as session:
+        dataset_id = find_image(session, path.image_id).dataset_id
+        if not _locked(session, dataset_id, {path.image_id}):
+            raise no_image(path.image_id)
+        row = session.scalar(
+            select(Suggestion).where(
+                Suggestion.image_id == path.image_id,
+                Suggestion.text_sha256 == _digest(body.text),
+            )
+        )
+        if row is None and body.dismissed:
+            row = _new(path.image_id, body.text, SIMILAR)
+            session.add(row)
+        if row is not None:
+            row.dismissed_by = user().name if body.dismissed else None
+            if not body.dismissed and row.source == SIMILAR:
+                session.delete(row)  # similar images propose it themselves
+    return "", 204
+
+
+def _stored(session: Session, image_id: int) -> list[Suggestion]:
+    return list(_of_images(session, {image_id}))
+
+
+def _of_images(session: Session, image_ids: Iterable[int]) -> Iterable[Suggestion]:
+    return session.scalars(select(Suggestion).where(Suggestion.image_id.in_(image_ids))).all()
+
+
+def _own_captions(session: Session, image: Image) -> list[str]:
+    extras = session.scalars(
+        select(ExtraCaption.text).where(
+            ExtraCaption.image_id == image.id, ExtraCaption.text.is_not(None)
+        )
+    )
+    return [text for text in (image.caption, *extras) if text is not None]
+
+
+def _locked(session: Session, dataset_id: str, image_ids: set[int]) -> set[int]:
+    """Those that are in the dataset; nobody else proposes or dismisses for them meanwhile."""
+    return set(
+        session.scalars(
+            select(Image.id)
+            .where(Image.dataset_id == dataset_id, Image.id.in_(image_ids))
+            .order_by(Image.id)
+            .with_for_update()
+        )
+    )
+
+
+def _refusal(item: NewSuggestion, there: set[int], known: Suggestion | None) -> str:
+    if item.image_id not in there:
+        return no_image(item.image_id, "in this dataset").message
+    if known is not None and known.dismissed_by is not None:
+        return f"{known.dismissed_by} has dismissed this text."
+    return ""
+
+
+def _store(session: Session, known: Suggestion | None, item: NewSuggestion) -> None:
+    row = known or _new(item.image_id, item.text, item.source)
+    row.source, row.score = item.source, item.score
+    session.add(row)
+
+
+def _new(image_id: int, text: str, source: str) -> Suggestion:
+    return Suggestion(
+        image_id=image_id, text=text, text_sha256=_digest(text), source=source, created_at=now()
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _best_first(row: Suggestion) -> tuple[bool, float, int]:
+    """By score, those without one behind the others; of equals the newest first."""
+    return row.score is None, -(row.score or 0.0), -row.id
+
+
+def _shape(row: Suggestion) -> dict[str, Any]:
+    return {"text": row.text, "source": row.source, "score": row.score, "image_ids": []}

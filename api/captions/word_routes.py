@@ -1,0 +1,110 @@
+"""Help with wording: the dataset's own words, and what a browser needs to count CLIP's tokens."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.answers import Answer, Problem
+from api.datasets.facts import find_dataset
+from api.images.routes import FOR_EVER
+from api.schemas import DatasetPath
+from api.services import Parts, parts
+from api.shapes import PREFIX
+from common.captions.clip_tokens import MERGES, merges_file
+from common.captions.wording import count_wording
+from common.db.tables import Dataset, ExtraCaption, Image
+
+words = APIBlueprint("words", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
+MAX_CAPTIONS_READ = 10_000  # the newest ones: some tenths of a second of counting
+LEAST_S = 5.0
+
+
+class Words(Answer):
+    """`[text, count]`, the most frequent first."""
+
+    words: list[tuple[str, int]]
+    phrases: list[tuple[str, int]]
+
+
+@words.get("/datasets/<dataset_id>/words", responses={200: Words, 404: Problem})
+def get_words(path: DatasetPath) -> Response:
+    """Words and phrases of the dataset's captions, for autocompletion. At most some seconds old."""
+    with parts().readers() as session:
+        dataset = find_dataset(session, path.dataset_id)
+    body = words_of(parts(), dataset)
+    return _fresh(Response(body, mimetype="application/json"), "private, no-cache")
+
+
+def words_of(made: Parts, dataset: Dataset) -> bytes:
+    """The JSON of `Words`; at most some seconds old."""
+    state = (dataset.created_at, dataset.caption_seq)
+    return made.remembered.get(
+        f"words:{dataset.id}", state, lambda: _words(made, dataset.id), LEAST_S
+    )
+
+
+@words.get("/tokenizer/merges.txt")
+def get_merges() -> Response:
+    """The merges of CLIP's byte-pair encoding, a pair a line in order behind one line of heading."""
+    body, etag = _merges()
+    if request.accept_encodings.quality("gzip") > 0:
+        response = Response(body, mimetype="text/plain")
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response = Response(gzip.decompress(body), mimetype="text/plain")
+    response.vary.add("Accept-Encoding")
+    versioned = request.args.get("v", "")
+    kept = bool(versioned) and etag.startswith(versioned)
+    return _fresh(response, FOR_EVER if kept else "private, no-cache")
+
+
+def _fresh(response: Response, cached: str) -> Response:
+    """With an ETag of its content; 304 when the browser has it."""
+    response.add_etag()
+    response.headers["Cache-Control"] = cached
+    response.make_conditional(request)
+    return response
+
+
+def _words(made: Parts, dataset_id: str) -> bytes:
+    with made.readers() as session:
+        found = count_wording(newest_captions(session, dataset_id))
+    shape = {"words": found.words, "phrases": found.phrases}
+    return json.dumps(shape, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def newest_captions(session: Session, dataset_id: str) -> Iterator[str]:
+    """The captions of a dataset, the newest first ones first, then the newest of the others."""
+    firsts = (
+        select(Image.caption)
+        .where(Image.dataset_id == dataset_id, Image.caption.is_not(None))
+        .order_by(Image.captioned_at.desc(), Image.id.desc())
+    )
+    extras = (
+        select(ExtraCaption.text)
+        .join(Image, Image.id == ExtraCaption.image_id)
+        .where(Image.dataset_id == dataset_id, ExtraCaption.text.is_not(None))
+        .order_by(ExtraCaption.saved_at.desc())
+    )
+    for newest in (firsts, extras):
+        for text in session.scalars(newest.limit(MAX_CAPTIONS_READ)):
+            yield str(text)
+
+
+@lru_cache(maxsize=1)
+def _merges() -> tuple[bytes, str]:
+    """(the merges that CLIP uses, gzip; their hash). open_clip's file holds five times as many."""
+    with gzip.open(merges_file(), "rt", encoding="utf-8") as lines:
+        used = "".join(islice(lines, MERGES + 1)).encode()
+    return gzip.compress(used, mtime=0), hashlib.sha256(used).hexdigest()

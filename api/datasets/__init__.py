@@ -1,0 +1,1 @@
+"""Datasets: make, list, rename, delete; the line of steps; exports."""

@@ -1,0 +1,189 @@
+"""Datasets: make, list, rename, delete; the files they are made of."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from api.answers import DatasetJob, DatasetList, DatasetOut, Problem
+from api.datasets.export import export_dataset, file_of_dataset
+from api.datasets.facts import dataset_shape, find_dataset
+from api.datasets.slugs import slug_of
+from api.jobs.submission import submit
+from api.models.registry import resolve_model
+from api.models.schemas import DatasetModel
+from api.people.identity import user
+from api.schemas import DatasetFilePath, DatasetPath, ExportQuery, NewDataset, SampleDataset
+from api.services import Parts, parts
+from api.shapes import PREFIX
+from common.db.tables import Dataset, Job
+from common.errors import Conflict, QueueUnavailable
+from common.jobs import states
+from common.jobs.queues import JOB_QUEUES
+from common.models.catalogue import SMALL_MODEL
+
+datasets = APIBlueprint(
+    "datasets", __name__, url_prefix=f"{PREFIX}/datasets", abp_tags=[Tag(name="datasets")]
+)
+MAX_SAME_NAME = 1000
+# Shapes are learned from scratch in a minute or two on any machine; photographs are not.
+SAMPLE_DEFAULTS = {
+    "train": {"model": SMALL_MODEL, "pretrained": "", "epochs": 40, "batch_size": 64}
+}
+
+
+@datasets.get("", responses={200: DatasetList})
+def list_datasets() -> dict[str, Any]:
+    """All datasets, newest first."""
+    with parts().readers() as session:
+        found = session.scalars(
+            select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id)
+        ).all()
+        items = [dataset_shape(session, dataset) for dataset in found]
+    return {"items": items, "next_cursor": None}
+
+
+@datasets.post("", responses={201: DatasetOut, 400: Problem})
+def make_dataset(body: NewDataset) -> tuple[dict[str, Any], int]:
+    """A new, empty dataset."""
+    with parts().sessions() as session:
+        return dataset_shape(session, _insert(session, body.name, user().name)), 201
+
+
+@datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
+def make_sample(body: SampleDataset) -> tuple[dict[str, Any], int]:
+    """A dataset that the service draws itself, with captions."""
+    with parts().sessions() as session:
+        dataset = _insert(session, body.name, user().name)
+        dataset.defaults = SAMPLE_DEFAULTS
+    job = submit(parts(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
+    with parts().readers() as session:
+        return {"dataset": dataset_shape(session, dataset), "job": job}, 202
+
+
+@datasets.get("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
+def get_dataset(path: DatasetPath) -> dict[str, Any]:
+    """One dataset with its counts and steps."""
+    with parts().readers() as session:
+        return dataset_shape(session, find_dataset(session, path.dataset_id))
+
+
+@datasets.patch("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
+def rename_dataset(path: DatasetPath, body: NewDataset) -> dict[str, Any]:
+    """Another name; the id stays."""
+    with parts().sessions() as session:
+        dataset = find_dataset(session, path.dataset_id)
+        dataset.name = body.name
+        session.flush()
+        shape = dataset_shape(session, dataset)
+    parts().events.dataset(path.dataset_id)
+    return shape
+
+
+@datasets.put("/<dataset_id>/model", responses={200: DatasetOut, 400: Problem, 404: Problem})
+def choose_model(path: DatasetPath, body: DatasetModel) -> dict[str, Any]:
+    """The model that the dataset is searched with, once it is indexed; null: the one indexed last."""
+    with parts().sessions() as session:
+        dataset = find_dataset(session, path.dataset_id)
+        wanted = body.model_id
+        dataset.model_id = resolve_model(session, wanted) if wanted is not None else None
+        session.flush()
+        shape = dataset_shape(session, dataset)
+    parts().events.dataset(path.dataset_id)
+    return shape
+
+
+@datasets.delete("/<dataset_id>", responses={204: None, 404: Problem})
+def delete_dataset(path: DatasetPath) -> tuple[str, int]:
+    """Remove a dataset with its images, captions, jobs and indexes. Its models remain."""
+    with parts().sessions() as session:
+        find_dataset(session, path.dataset_id)
+        active, folders = _stop_jobs(session, path.dataset_id)
+        folders += _run_folders(session, path.dataset_id)
+    _revoke(parts(), active)
+    for folder in [
+        f"{kind}/{path.dataset_id}" for kind in ("datasets", "indexes", "maps")
+    ] + folders:
+        parts().store.delete_prefix(folder)
+    with parts().sessions() as session:  # last, so that a store that is away can be asked again
+        session.execute(delete(Dataset).where(Dataset.id == path.dataset_id))
+    parts().events.dataset(path.dataset_id)
+    for name in JOB_QUEUES:
+        parts().events.queue(name)
+    return "", 204
+
+
+@datasets.get("/<dataset_id>/files/<name>", responses={404: Problem})
+def get_file(path: DatasetFilePath) -> Response:
+    """index.csv (always current), train_original.csv, val.csv or train.csv."""
+    return file_of_dataset(parts(), path.dataset_id, path.name)
+
+
+@datasets.get("/<dataset_id>/export.zip", responses={404: Problem})
+def export(path: DatasetPath, query: ExportQuery) -> Response:
+    """Images and captions: csv is ready for `python -m open_clip_train.main` in the unpacked folder.
+
+    txt: a file beside each image, a caption on each line, as kohya_ss reads them; jsonl:
+    metadata.jsonl, as Hugging Face's `imagefolder` reads it; all: all three.
+    """
+    return export_dataset(parts(), path.dataset_id, query.captions, query.images)
+
+
+def _insert(session: Session, name: str, created_by: str) -> Dataset:
+    """A row under the first free id: 'cats', 'cats-2', 'cats-3' ..."""
+    slug = slug_of(name)
+    taken = set(session.scalars(select(Dataset.id).where(Dataset.id.startswith(slug))))
+    for number in range(1, MAX_SAME_NAME):
+        dataset_id = slug if number == 1 else f"{slug}-{number}"
+        if dataset_id in taken:
+            continue
+        dataset = Dataset(
+            id=dataset_id, name=name, created_by=created_by,
+            caption_seq=0, index_csv_seq=-1, defaults={},
+        )  # fmt: skip
+        try:
+            with session.begin_nested():
+                session.add(dataset)
+        except IntegrityError:
+            continue  # somebody was faster
+        return dataset
+    raise Conflict(
+        f"There are {MAX_SAME_NAME} datasets called '{name}'.", remedy="Choose another name."
+    )
+
+
+def _stop_jobs(session: Session, dataset_id: str) -> tuple[list[str], list[str]]:
+    """Ask every active job to end: (their Celery ids, the folders of uploads they had not read)."""
+    tasks: list[str] = []
+    folders: list[str] = []
+    for job in session.scalars(
+        select(Job).where(Job.dataset_id == dataset_id, Job.state.in_(states.ACTIVE))
+    ).all():
+        with contextlib.suppress(Conflict):  # it ended just now
+            states.request_stop(session, job.id, "kill")
+        if job.task_id:
+            tasks.append(job.task_id)
+        uploads = job.params.get("uploads") or [job.params.get("upload")]
+        folders += {upload["key"].rsplit("/", 2)[0] for upload in uploads if upload}
+    return tasks, folders
+
+
+def _run_folders(session: Session, dataset_id: str) -> list[str]:
+    """What its trainings wrote elsewhere: TensorBoard's files, and copies of checkpoints."""
+    trained = session.scalars(
+        select(Job.id).where(Job.dataset_id == dataset_id, Job.kind == "train")
+    )
+    return [f"{kind}/{job_id}" for job_id in trained for kind in ("runs", "checkpoints")]
+
+
+def _revoke(made: Parts, task_ids: list[str]) -> None:
+    with contextlib.suppress(QueueUnavailable):
+        for task_id in task_ids:
+            made.queue.revoke(task_id)

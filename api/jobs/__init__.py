@@ -1,0 +1,1 @@
+"""Jobs: submit, look, stop, resume; their queues, their order and when they will begin and end."""

@@ -1,0 +1,168 @@
+"""Jobs: start, look, stop, resume, retry."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from flask import Response, jsonify
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select
+
+from api.answers import JobList, JobOut, Problem
+from api.datasets.facts import find_dataset
+from api.jobs.params import complete_params
+from api.jobs.queue_position import Outlook
+from api.jobs.queue_schemas import Move
+from api.jobs.reorder import move_job, require_priority
+from api.jobs.submission import announce, dispatch, shown, submit
+from api.people.identity import user
+from api.schemas import DatasetPath, JobPath, JobQuery, LogQuery, NewJob, Stop
+from api.services import Parts, parts
+from api.shapes import PREFIX, job_shape
+from api.training.schemas import MetricsQuery
+from common.db.tables import Job
+from common.errors import Conflict, QueueUnavailable
+from common.jobs import reports
+from common.jobs import states as machine
+from common.jobs.series import read_series
+
+jobs = APIBlueprint("jobs", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="jobs")])
+
+
+@jobs.post(
+    "/datasets/<dataset_id>/jobs",
+    responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
+)
+def start_job(path: DatasetPath, body: NewJob) -> tuple[dict[str, Any], int]:
+    """Queue a job: split, augment, train, index or map. With after_job_id it waits for that one."""
+    require_priority(user(), body.priority)
+    with parts().readers() as session:
+        dataset = find_dataset(session, path.dataset_id)
+        params = complete_params(session, dataset, body.kind, body.params, body.after_job_id)
+    job = submit(
+        parts(),
+        body.kind,
+        params,
+        dataset_id=path.dataset_id,
+        created_by=user().name,
+        after_job_id=body.after_job_id,
+        priority=body.priority,
+    )
+    return job, 202
+
+
+@jobs.get("/jobs", responses={200: JobList})
+def list_jobs(query: JobQuery) -> dict[str, Any]:
+    """Jobs, newest first."""
+    start = int(query.cursor or 0)
+    with parts().readers() as session:
+        wanted = _filtered(query).order_by(Job.created_at.desc(), Job.id).offset(start)
+        found = session.scalars(wanted.limit(query.limit + 1)).all()
+        outlook = Outlook(parts(), session)
+        items = [job_shape(job, outlook) for job in found[: query.limit]]
+    more = len(found) > query.limit
+    return {"items": items, "next_cursor": str(start + query.limit) if more else None}
+
+
+@jobs.get("/jobs/<job_id>", responses={200: JobOut, 404: Problem})
+def get_job(path: JobPath) -> dict[str, Any]:
+    """One job."""
+    return shown(parts(), path.job_id)
+
+
+@jobs.post("/jobs/<job_id>/stop", responses={202: JobOut, 404: Problem, 409: Problem})
+def stop_job(path: JobPath, body: Stop) -> tuple[dict[str, Any], int]:
+    """Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`)."""
+    with parts().sessions() as session:
+        machine.get_job(session, path.job_id)
+        job = machine.request_stop(session, path.job_id, body.mode)
+    _revoke(parts(), job.task_id)
+    announce(parts(), job)
+    return shown(parts(), path.job_id), 202
+
+
+@jobs.post("/jobs/<job_id>/resume", responses={202: JobOut, 404: Problem, 409: Problem})
+def resume_job(path: JobPath) -> tuple[dict[str, Any], int]:
+    """Go on with a stopped or failed job from its checkpoint."""
+    with parts().sessions() as session:
+        job = machine.get_job(session, path.job_id)
+        if job.kind not in machine.RESUMABLE:
+            raise Conflict(
+                f"A job of kind {job.kind} cannot be resumed.",
+                remedy="Retry it: it is done in one go.",
+            )
+        job = machine.requeue(session, path.job_id, fresh=False)
+    return dispatch(parts(), job), 202
+
+
+@jobs.post("/jobs/<job_id>/retry", responses={202: JobOut, 404: Problem, 409: Problem})
+def retry_job(path: JobPath) -> tuple[dict[str, Any], int]:
+    """Do a stopped or failed job again from the start."""
+    with parts().sessions() as session:
+        machine.get_job(session, path.job_id)
+        job = machine.requeue(session, path.job_id, fresh=True)
+    return dispatch(parts(), job), 202
+
+
+@jobs.patch(
+    "/jobs/<job_id>",
+    responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
+)
+def move(path: JobPath, body: Move) -> tuple[dict[str, Any], int]:
+    """Move a queued job: priority 0 goes first, 9 last; before: another waiting job, "" for last.
+
+    Administrators move any; others their own among their own, to a priority of 5 or lower (5..9).
+    """
+    with parts().sessions() as session:
+        job = move_job(session, path.job_id, user(), body.priority, body.before)
+    announce(parts(), job)
+    return shown(parts(), job.id), 202
+
+
+@jobs.get("/jobs/<job_id>/log", responses={404: Problem})
+def get_log(path: JobPath, query: LogQuery) -> Response:
+    """The log from character `offset` on; `X-Next-Offset` says where to go on."""
+    with parts().readers() as session:
+        machine.get_job(session, path.job_id)
+        text, after = reports.read_log(session, path.job_id, query.offset)
+    headers = {"X-Next-Offset": str(after), "Cache-Control": "no-store"}
+    return Response(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@jobs.get("/jobs/<job_id>/metrics", responses={404: Problem})
+def get_metrics(path: JobPath, query: MetricsQuery) -> Response:
+    """The series of a job: `{name: [{step, epoch, value, time}]}`, each of at most `points` points.
+
+    The first, the last and all peaks are among them. `X-Last-Point` is the `since` to go on with.
+    """
+    with parts().readers() as session:
+        machine.get_job(session, path.job_id)
+        series = read_series(session, path.job_id, query.points, query.since)
+    response = jsonify(series.points)
+    response.headers["X-Last-Point"] = str(series.last)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _filtered(query: JobQuery) -> Any:
+    wanted = select(Job)
+    if query.state == "active":
+        wanted = wanted.where(Job.state.in_(machine.ACTIVE))
+    elif query.state:
+        wanted = wanted.where(Job.state == query.state)
+    if query.kind:
+        wanted = wanted.where(Job.kind == query.kind)
+    if query.dataset_id:
+        wanted = wanted.where(Job.dataset_id == query.dataset_id)
+    if query.group_id:
+        wanted = wanted.where(Job.group_id == query.group_id)
+    return wanted
+
+
+def _revoke(made: Parts, task_id: str | None) -> None:
+    """Only saves a worker the look at the database, which says that the job is stopped."""
+    if task_id:
+        with contextlib.suppress(QueueUnavailable):
+            made.queue.revoke(task_id)

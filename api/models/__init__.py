@@ -1,0 +1,1 @@
+"""Models: the registry, what they need and what needs them."""

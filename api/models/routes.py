@@ -1,0 +1,188 @@
+"""The registry of models: look, name and tag, bring in, blend, download, delete."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import ValidationError
+from sqlalchemy import func, select
+
+from api.answers import JobAnswer, Problem
+from api.datasets.facts import find_dataset
+from api.datasets.zipstream import Entry, zip_stream
+from api.images.multipart import store_uploads
+from api.images.upload_routes import take_whole
+from api.jobs.submission import submit
+from api.models.needs import forget, read_needs, require_base
+from api.models.registry import find_own, get_model, list_models
+from api.models.schemas import (
+    IndexList,
+    ModelChange,
+    ModelList,
+    ModelOut,
+    ModelQuery,
+    NewBlend,
+    NewModelQuery,
+    WholeModel,
+)
+from api.people.identity import user
+from api.schemas import DatasetPath, ForceQuery, ImageUpload, ModelPath
+from api.services import parts
+from api.shapes import PREFIX, iso
+from common.db.tables import Dataset, Image, Model, SearchIndex
+from common.errors import InvalidInput, NotFound
+
+models = APIBlueprint("models", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="models")])
+COMPRESSED = (".json", ".jsonl", ".md", ".txt", ".log")
+
+
+@models.get("/models", responses={200: ModelList})
+def list_all(query: ModelQuery) -> dict[str, Any]:
+    """Models of one's own, newest first, then the catalogue. With `tag` only those that have it."""
+    with parts().readers() as session:
+        items = list_models(session, parts().settings.weights_dir, query.tag, query.q)
+    return {"items": items, "next_cursor": None}
+
+
+@models.get("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
+def get_one(path: ModelPath) -> dict[str, Any]:
+    """One model, by its id."""
+    with parts().readers() as session:
+        return get_model(session, path.model_id, parts().settings.weights_dir)
+
+
+@models.get("/models/<path:model_id>/download", responses={404: Problem})
+def download(path: ModelPath) -> Response:
+    """A fine-tuned model's folder as a zip; `local-dir:<folder>` loads it with open_clip."""
+    with parts().readers() as session:
+        folder = _folder(find_own(session, path.model_id))
+    store = parts().store
+    stored = list(store.list(folder))
+    if not stored:
+        raise NotFound(f"The files of {path.model_id} are missing in the store.")
+    name = folder.rsplit("/", 1)[-1]
+    entries = (
+        Entry(
+            f"{name}/{item.key[len(folder) + 1 :]}",
+            partial(store.open, item.key),
+            _is_text(item.key),
+        )
+        for item in stored
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
+    return Response(zip_stream(entries), content_type="application/zip", headers=headers)
+
+
+@models.patch("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
+def change(path: ModelPath, body: ModelChange) -> dict[str, Any]:
+    """Another name, note or other tags for a model of one's own; its id and folder stay."""
+    with parts().sessions() as session:
+        model = find_own(session, path.model_id)
+        for name, value in body.model_dump(exclude_none=True).items():
+            setattr(model, name, value)
+        session.flush()
+        return get_model(session, path.model_id, parts().settings.weights_dir)
+
+
+@models.post("/models", responses={202: JobAnswer, 400: Problem, 413: Problem})
+def bring_in(query: NewModelQuery, raw: ImageUpload) -> tuple[dict[str, Any], int]:
+    """Bring in a model folder: multipart `file` (a zip) and `name`, or JSON `{"upload": id, "name"}`.
+
+    The job looks whether it loads and registers it.
+    """
+    if request.is_json:
+        body = WholeModel.model_validate(request.get_json())
+        return {"job": take_whole(parts(), [body.upload], partial(_import, name=body.name))}, 202
+    texts = {"name": ""}
+    stored = store_uploads(parts(), raw, "file", texts)
+    try:
+        name = query.name or NewModelQuery(name=texts["name"] or None).name
+        return {"job": _import(stored, name)}, 202
+    except (InvalidInput, ValidationError):
+        parts().store.delete_prefix(stored[0]["key"].rsplit("/", 2)[0])
+        raise
+
+
+def _import(stored: list[dict[str, str]], name: str | None) -> dict[str, Any]:
+    if len(stored) != 1:
+        raise InvalidInput(
+            f"{len(stored)} files were sent; a model is one zip of its folder.",
+            remedy="Send them one after the other.",
+        )
+    params = {"upload_key": stored[0]["key"], **({"name": name} if name else {})}
+    return submit(parts(), "import_model", params, dataset_id=None, created_by=user().name)
+
+
+@models.post(
+    "/models/<path:model_id>/blend",
+    responses={202: JobAnswer, 400: Problem, 404: Problem, 409: Problem},
+)
+def blend(path: ModelPath, body: NewBlend) -> tuple[dict[str, Any], int]:
+    """Register the weights between a tuned model (alpha 1) and what it began with (alpha 0)."""
+    with parts().readers() as session:
+        model = find_own(session, path.model_id)
+        require_base(session, model)
+        dataset_id = model.dataset_id
+        if dataset_id is not None and session.get(Dataset, dataset_id) is None:
+            dataset_id = None
+    params = {"model": path.model_id, **body.model_dump(exclude_none=True)}
+    job = submit(parts(), "blend", params, dataset_id=dataset_id, created_by=user().name)
+    return {"job": job}, 202
+
+
+@models.delete("/models/<path:model_id>", responses={204: None, 404: Problem, 409: Problem})
+def remove(path: ModelPath, query: ForceQuery) -> tuple[str, int]:
+    """Delete a model of one's own, its folder and its indexes. `force=1` when something uses it."""
+    with parts().sessions() as session:
+        folder = _folder(find_own(session, path.model_id))
+        needs = read_needs(session, path.model_id)
+        if needs and not query.force:
+            raise needs.refusal(path.model_id)
+        forget(session, path.model_id)
+    for prefix in [folder, *needs.prefixes]:
+        parts().store.delete_prefix(prefix)
+    for dataset_id in {*needs.indexed, *needs.default_for}:
+        parts().events.dataset(dataset_id)
+    return "", 204
+
+
+@models.get("/datasets/<dataset_id>/indexes", responses={200: IndexList, 404: Problem})
+def list_indexes(path: DatasetPath) -> dict[str, Any]:
+    """A dataset's indexes, newest first; stale when images were added since."""
+    with parts().readers() as session:
+        find_dataset(session, path.dataset_id)
+        newest_image = session.scalar(
+            select(func.max(Image.created_at)).where(Image.dataset_id == path.dataset_id)
+        )
+        rows = session.execute(
+            select(SearchIndex, Model.name)
+            .outerjoin(Model, Model.id == SearchIndex.model_id)
+            .where(SearchIndex.dataset_id == path.dataset_id)
+            .order_by(SearchIndex.created_at.desc(), SearchIndex.id.desc())
+        ).all()
+    items = [
+        {
+            "model_id": index.model_id,
+            "model_name": name or index.model_id,
+            "images": index.images,
+            "dim": index.dim,
+            "created_at": iso(index.created_at),
+            "stale": newest_image is not None and newest_image > index.created_at,
+            "job_id": index.job_id,
+        }
+        for index, name in rows
+    ]
+    return {"items": items, "next_cursor": None}
+
+
+def _folder(model: Model) -> str:
+    """The key prefix of a model's files."""
+    return f"models_finetuned/{model.folder.rstrip('/').rsplit('/', 1)[-1]}"
+
+
+def _is_text(key: str) -> bool:
+    return key.endswith(COMPRESSED)

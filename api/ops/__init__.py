@@ -1,0 +1,1 @@
+"""Operations: health, metrics, workers, queues and versions."""

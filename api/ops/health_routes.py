@@ -1,0 +1,148 @@
+"""/healthz, /readyz and /metrics at the root, for whoever watches the service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.answers import Ready
+from api.services import Parts, parts
+from common.db.tables import Job
+from common.errors import ClipBrowserError, QueueUnavailable
+from common.messaging.broker import QUEUES
+
+health = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")])
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METRICS = "clip_browser_metrics"
+
+
+@health.get("/healthz")
+def healthz() -> dict[str, bool]:
+    """This process lives."""
+    return {"ok": True}
+
+
+@health.get("/readyz", responses={200: Ready, 503: Ready})
+def readyz() -> tuple[dict[str, Any], int]:
+    """Database, Redis and store answer; 503 when one does not."""
+    found = {
+        "database": check_database(parts()),
+        "redis": _short(check_redis(parts())),
+        "store": check_store(parts()),
+    }
+    ok = all(part["ok"] for part in found.values())
+    return {"ok": ok, **found}, 200 if ok else 503
+
+
+@health.get("/metrics")
+def metrics() -> Response:
+    """Requests, latencies, queue depths and jobs by state, for Prometheus. Needs a token."""
+    return Response(
+        generate_latest(_registry()), content_type="text/plain; version=0.0.4; charset=utf-8"
+    )
+
+
+def check_database(made: Parts) -> dict[str, Any]:
+    """`{ok, detail}`."""
+    try:
+        with made.readers() as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError as problem:
+        return {"ok": False, "detail": type(problem).__name__}
+    return {"ok": True, "detail": "answers"}
+
+
+def check_redis(made: Parts) -> dict[str, Any]:
+    """`{ok, server, detail}`; server is its name and version."""
+    try:
+        info = made.queue.ping()
+    except QueueUnavailable as away:
+        return {"ok": False, "server": "", "detail": away.message}
+    name, number = info.get("server_name", "redis"), info.get("redis_version", "?")
+    if info.get("valkey_version"):
+        name, number = "valkey", info["valkey_version"]
+    return {"ok": True, "server": f"{name} {number}", "detail": "answers"}
+
+
+def check_store(made: Parts) -> dict[str, Any]:
+    """`{ok, detail}`; the detail says where the store is, or what is wrong."""
+    try:
+        made.store.check()
+    except ClipBrowserError as problem:
+        return {"ok": False, "detail": f"{problem.message} {problem.remedy}".strip()}
+    return {"ok": True, "detail": made.store.describe()}
+
+
+def _short(state: dict[str, Any]) -> dict[str, Any]:
+    return {"ok": state["ok"], "detail": state["detail"]}
+
+
+class ServiceState(Collector):
+    """Figures that are read when they are asked for."""
+
+    def __init__(self, made: Parts) -> None:
+        self._made = made
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Jobs by kind and state from the database, messages by queue from Redis."""
+        jobs = GaugeMetricFamily(
+            "clip_browser_jobs", "Jobs by kind and state.", labels=["kind", "state"]
+        )
+        with self._made.readers() as session:
+            for kind, state, count in session.execute(
+                select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)
+            ):
+                jobs.add_metric([kind, state], count)
+        yield jobs
+        depths = GaugeMetricFamily(
+            "clip_browser_queue_depth", "Messages that wait.", labels=["queue"]
+        )
+        try:
+            for queue in QUEUES:
+                depths.add_metric([queue], self._made.queue.depth(queue))
+        except QueueUnavailable:
+            return
+        yield depths
+
+
+def watch_requests(app: Flask, made: Parts) -> None:
+    """Count and time every request by route, so that /metrics can tell."""
+    registry = CollectorRegistry()
+    labels = ["route", "method"]
+    count = Counter(
+        "clip_browser_http_requests", "Requests.", [*labels, "status"], registry=registry
+    )
+    took = Histogram(
+        "clip_browser_http_seconds", "Seconds until the answer began.", labels, registry=registry
+    )
+    registry.register(ServiceState(made))
+    app.extensions[METRICS] = registry
+
+    @app.before_request
+    def _begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "other"
+        method = request.method if request.method in METHODS else "other"
+        count.labels(route, method, response.status_code).inc()
+        if "began" in g:
+            took.labels(route, method).observe(time.perf_counter() - g.began)
+        return response
+
+
+def _registry() -> CollectorRegistry:
+    """The registry of the app that handles this request."""
+    found: CollectorRegistry = current_app.extensions[METRICS]
+    return found

@@ -1,0 +1,1 @@
+"""People: signing in and out, tokens, users, and who asks."""

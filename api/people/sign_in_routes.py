@@ -1,0 +1,70 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import delete
+
+from api.answers import Me, Problem, SignedIn
+from api.live.presence import FAILURES_PER_MINUTE
+from api.people.identity import COOKIE, set_cookie, start_session, token, user
+from api.schemas import LinkToken, Login
+from api.services import parts
+from api.shapes import PREFIX, person
+from common.db.tables import Token, User
+from common.errors import TooManyRequests, Unauthorized
+from common.people.credentials import check_password, redeem_link
+
+auth = APIBlueprint("auth", __name__, url_prefix=f"{PREFIX}/auth", abp_tags=[Tag(name="auth")])
+
+
+@auth.post("/login", responses={200: SignedIn, 401: Problem, 429: Problem})
+def login(body: Login) -> Response:
+    """Sign in with a user name and a password."""
+    address = request.remote_addr or ""
+    if parts().transient.sign_in_failures(address, body.username) >= FAILURES_PER_MINUTE:
+        raise TooManyRequests(f"{FAILURES_PER_MINUTE} failed sign-ins of this name in a minute.")
+    try:
+        with parts().readers() as session:
+            found = check_password(session, body.username, body.password)
+    except Unauthorized:
+        parts().transient.note_sign_in_failure(address, body.username)
+        raise
+    return _signed_in(found)
+
+
+@auth.post("/link", responses={200: SignedIn, 401: Problem})
+def link(body: LinkToken) -> Response:
+    """Sign in with the token of a one-time link."""
+    with parts().sessions() as session:
+        found = redeem_link(session, body.token)
+    return _signed_in(found)
+
+
+@auth.post("/logout", responses={204: None})
+def logout() -> Response:
+    """End this session (an API token stays)."""
+    if token().kind == "session":
+        with parts().sessions() as session:
+            session.execute(delete(Token).where(Token.id == token().id))
+        parts().tokens.forget()
+    response = Response(status=204)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@auth.get("/me", responses={200: Me})
+def me() -> dict[str, Any]:
+    """Who makes this request."""
+    return {"user": person(user())}
+
+
+def _signed_in(found: User) -> Response:
+    secret = start_session(parts(), found)
+    response = jsonify({"token": secret, "user": person(found)})
+    set_cookie(response, parts().settings, secret)
+    return response

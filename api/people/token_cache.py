@@ -1,0 +1,45 @@
+"""Whose token it is, without asking the database at each request of a busy captioner."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from common.db.engine import SessionFactory
+from common.db.tables import Token, User, now
+from common.people.credentials import token_hash, user_of_token
+
+KEPT_S = 2.0  # another server's sign-out takes effect here after this
+MAX_KEPT = 10_000
+
+
+class KnownTokens:
+    """The tokens seen within KEPT_S seconds. One per process, thread-safe."""
+
+    def __init__(self, readers: SessionFactory) -> None:
+        self._readers = readers
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, User, Token]] = {}
+
+    def find(self, secret: str) -> tuple[User, Token] | None:
+        """Like `common.people.credentials.user_of_token`."""
+        key = token_hash(secret)
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None and time.monotonic() - known[0] < KEPT_S:
+            expires_at = known[2].expires_at
+            if expires_at is None or expires_at > now():
+                return known[1], known[2]
+        with self._readers() as session:
+            found = user_of_token(session, secret)
+        if found is not None:
+            with self._lock:
+                if len(self._known) >= MAX_KEPT:
+                    self._known.clear()
+                self._known[key] = (time.monotonic(), *found)
+        return found
+
+    def forget(self) -> None:
+        """A token or a person has changed: ask the database again."""
+        with self._lock:
+            self._known.clear()

@@ -1,0 +1,157 @@
+"""Search and the map."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.answers import MapAnswer, Problem, SearchAnswer
+from api.datasets.facts import find_dataset, newest_index
+from api.images.multipart import receive_bytes
+from api.models.registry import resolve_model
+from api.schemas import (
+    DatasetPath,
+    ImageSearchQuery,
+    ModelQuery,
+    SearchQuery,
+    Upload,
+)
+from api.services import Parts, parts
+from api.shapes import PREFIX, hit_shape
+from common.db.tables import Image, SearchIndex
+from common.errors import InvalidInput, NoIndex, NotFound, SearchUnavailable, error_from_dict
+from common.messaging.broker import SEARCH, SEARCH_QUERY
+
+search = APIBlueprint("search", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="search")])
+ANSWER_S = 60.0  # the first search with a model loads it
+MAX_IMAGE_MIB = 20  # it travels inside a message
+
+
+@search.get(
+    "/datasets/<dataset_id>/search",
+    responses={200: SearchAnswer, 400: Problem, 404: Problem, 409: Problem, 503: Problem},
+)
+def search_text(path: DatasetPath, query: SearchQuery) -> dict[str, Any]:
+    """Images that fit a text (`q`), or that are like one of the dataset (`like`)."""
+    if (query.like is None) == (not (query.q or "").strip()):
+        raise InvalidInput("q or like: one of them is needed", remedy="Type what to look for.")
+    wanted = {"like": query.like} if query.like is not None else {"q": str(query.q).strip()}
+    return _search(path.dataset_id, query.model, query.k, wanted)
+
+
+@search.post(
+    "/datasets/<dataset_id>/search",
+    responses={200: SearchAnswer, 400: Problem, 404: Problem, 409: Problem, 503: Problem},
+)
+def search_image(path: DatasetPath, query: ImageSearchQuery, raw: Upload) -> dict[str, Any]:
+    """Images that are like the one sent (multipart `image`)."""
+    data = receive_bytes(parts(), raw, "image", MAX_IMAGE_MIB)
+    wanted = {"image_b64": base64.b64encode(data).decode()}
+    return _search(path.dataset_id, query.model, query.k, wanted)
+
+
+@search.get("/datasets/<dataset_id>/map", responses={200: MapAnswer, 404: Problem})
+def get_map(path: DatasetPath, query: ModelQuery) -> dict[str, Any]:
+    """Every image as a point, like ones together."""
+    with parts().readers() as session:
+        find_dataset(session, path.dataset_id)
+        index = newest_index(session, path.dataset_id)
+        model_id = resolve_model(session, query.model) if query.model else index and index.model_id
+    if not model_id:
+        raise NotFound(
+            "There is no map, since there is no index.", remedy="Build the index, then the map."
+        )
+    key = f"maps/{path.dataset_id}/{model_id.replace('/', '_')}.json"
+    try:
+        drawn: dict[str, Any] = json.loads(parts().store.get_bytes(key))
+    except NotFound as absent:
+        raise NotFound(f"There is no map by {model_id} yet.", remedy="Build the map.") from absent
+    return drawn
+
+
+def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Ask the search worker and wait. Raises NotFound, NoIndex, InvalidInput, SearchUnavailable."""
+    model_id = _indexed_model(parts(), dataset_id, model)
+    if not has_search_worker(parts()):
+        parts().queue.ping()  # raises if it is Redis that is away
+        raise SearchUnavailable(
+            "No search worker is there.",
+            remedy="Start one; the workers page shows which are there.",
+        )
+    request = {"dataset_id": dataset_id, "model_id": model_id, "k": k, **wanted}
+    answer = ask_search_worker(parts(), request, ANSWER_S)
+    if answer is None:
+        raise SearchUnavailable(
+            f"The search worker did not answer in {ANSWER_S:.0f} s.",
+            remedy="A large model takes long to load the first time: search again in a moment.",
+        )
+    if "error" in answer:
+        raise error_from_dict(answer["error"])
+    return answer | {"hits": _with_images(parts(), answer["hits"])}
+
+
+def has_search_worker(made: Parts) -> bool:
+    """Whether a worker takes searches."""
+    return any(SEARCH in worker["queues"] for worker in made.transient.workers())
+
+
+def ask_search_worker(made: Parts, request: dict[str, Any], wait_s: float) -> dict[str, Any] | None:
+    """The answer (see `workers/search/queries.py`), or None when there is none in time.
+
+    Raises QueueUnavailable.
+    """
+    reply = f"search:{secrets.token_hex(8)}"
+    message = {**request, "reply": reply}
+    made.queue.send(SEARCH_QUERY, [message], SEARCH, expires_s=2 * wait_s)
+    return made.replies.wait(reply, wait_s)
+
+
+def _indexed_model(made: Parts, dataset_id: str, model: str | None) -> str:
+    """The model that was named, else the dataset's own choice, else the one indexed last."""
+    with made.readers() as session:
+        dataset = find_dataset(session, dataset_id)
+        if model is not None:
+            model_id = resolve_model(session, model)
+            if not _is_indexed(session, dataset_id, model_id):
+                raise NoIndex(f"'{dataset.name}' has no index by {model_id}.")
+            return model_id
+        chosen = dataset.model_id
+        if chosen is not None and _is_indexed(session, dataset_id, chosen):
+            return chosen
+        newest = newest_index(session, dataset_id)
+        if newest is None:
+            raise NoIndex(
+                f"'{dataset.name}' has no index.",
+                remedy="Train a model or choose one, then build the index with it.",
+            )
+        return newest.model_id
+
+
+def _is_indexed(session: Session, dataset_id: str, model_id: str) -> bool:
+    return (
+        session.scalar(
+            select(SearchIndex.id).where(
+                SearchIndex.dataset_id == dataset_id, SearchIndex.model_id == model_id
+            )
+        )
+        is not None
+    )
+
+
+def _with_images(made: Parts, hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The hits with their images; what was deleted meanwhile is left out."""
+    ids = [hit["image_id"] for hit in hits]
+    with made.readers() as session:
+        rows = {
+            image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))
+        }
+    return [
+        hit_shape(rows[hit["image_id"]], hit["score"]) for hit in hits if hit["image_id"] in rows
+    ]

@@ -1,0 +1,49 @@
+"""What the views work with: made once by `create_app`, asked for by `parts()`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Semaphore
+
+from flask import current_app
+
+from api.captions.group_commit import CaptionSaves
+from api.live.presence import Transient
+from api.people.token_cache import KnownTokens
+from api.response_cache import Remembered
+from common.db.engine import SessionFactory
+from common.messaging.broker import Queue
+from common.messaging.events import Events
+from common.messaging.replies import Replies
+from common.settings import Settings
+from common.store import ArtifactStore
+
+EXTENSION = "clip_browser"
+MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others save captions
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The clients of one API process. `readers` are sessions that only read.
+
+    suggesting: held by each request that waits for captions of similar images.
+    """
+
+    settings: Settings
+    store: ArtifactStore
+    queue: Queue
+    sessions: SessionFactory
+    readers: SessionFactory
+    events: Events
+    replies: Replies
+    transient: Transient
+    saves: CaptionSaves
+    tokens: KnownTokens
+    remembered: Remembered = field(default_factory=Remembered)
+    suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
+
+
+def parts() -> Parts:
+    """The parts of the app that handles this request."""
+    found: Parts = current_app.extensions[EXTENSION]
+    return found

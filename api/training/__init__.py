@@ -1,0 +1,1 @@
+"""Training: the plan before it, and runs made from others."""

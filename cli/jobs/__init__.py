@@ -1,0 +1,1 @@
+"""Jobs in the terminal: their settings, progress and queues."""

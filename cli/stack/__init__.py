@@ -1,0 +1,1 @@
+"""The embedded stack: every part of the service on one machine, started and stopped together."""

@@ -1,0 +1,97 @@
+"""`clip-browser up` and the commands that start one part of the service alone.
+
+A part is started by replacing this process with `python -m api.serve` and the like, so the
+client's commands never load the service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from common.settings import Settings, as_environment, load_settings
+
+Parsers = Any  # argparse's subparsers action has no public type
+
+
+def add_parsers(parsers: Parsers) -> None:
+    """Add the subcommands that start something."""
+    up = parsers.add_parser("up", help="start the whole service on this machine")
+    up.add_argument("--data-dir", type=Path, help="folder of all data (default ./data)")
+    up.add_argument("--port", type=int, help="port of the dashboard and API (default 8000)")
+    up.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    up.add_argument("--gpu-workers", type=int, default=1, help="GPU workers to start (default 1)")
+    up.set_defaults(run=_up)
+    api = parsers.add_parser("api", help="start the API alone (migrates the database first)")
+    api.add_argument("--port", type=int)
+    api.add_argument("--host")
+    api.set_defaults(run=_api)
+    worker = parsers.add_parser("worker", help="start a worker for some queues")
+    worker.add_argument(
+        "queues", help="captions, cpu, search, gpu, maintenance; with commas between"
+    )
+    worker.add_argument("--concurrency", type=int, default=1, help="jobs at once (default 1)")
+    worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
+    worker.add_argument("--name", default="", help="name of this worker (default: its queues)")
+    worker.set_defaults(run=_worker)
+    parsers.add_parser("beat", help="start the clock of the maintenance jobs").set_defaults(
+        run=_beat
+    )
+    migrate = parsers.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.set_defaults(run=_migrate)
+    board = parsers.add_parser("tensorboard", help="show all training runs in TensorBoard")
+    board.add_argument("--port", type=int, default=6006)
+    board.add_argument("--host", default="127.0.0.1")
+    board.add_argument("--data-dir", type=Path, help="folder of all data (default ./data)")
+    board.set_defaults(run=_tensorboard)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """Settings of the environment with the given command line options on top."""
+    names = ("data_dir", "host", "port")
+    given = {name: getattr(arguments, name, None) for name in names}
+    return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _become(settings: Settings, *command: str) -> int:
+    os.execve(sys.executable, [sys.executable, "-m", *command], as_environment(settings))
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from cli.stack.embedded import run_stack
+
+    return run_stack(_settings(arguments), gpu_workers=arguments.gpu_workers)
+
+
+def _api(arguments: argparse.Namespace) -> int:
+    return _become(_settings(arguments), "api.serve")
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    return _become(
+        load_settings(), "workers.runtime.start", "worker", arguments.queues,
+        f"--concurrency={arguments.concurrency}", f"--pool={arguments.pool}",
+        f"--name={arguments.name}",
+    )  # fmt: skip
+
+
+def _beat(_: argparse.Namespace) -> int:
+    return _become(load_settings(), "workers.runtime.start", "beat")
+
+
+def _migrate(_: argparse.Namespace) -> int:
+    from common.db.engine import migrate
+
+    migrate(load_settings().database)
+    return 0
+
+
+def _tensorboard(arguments: argparse.Namespace) -> int:
+    runs = arguments.data_dir or load_settings().data_dir
+    folder = runs.resolve() / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    address = [f"--host={arguments.host}", f"--port={arguments.port}"]
+    return _become(load_settings(), "tensorboard.main", f"--logdir={folder}", *address)

@@ -1,0 +1,1 @@
+"""Trainings in the terminal: the plan said before, and sweeps."""

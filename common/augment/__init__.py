@@ -1,0 +1,1 @@
+"""Augmentation: synonym maps, exchanging words, variants of captions, language models."""

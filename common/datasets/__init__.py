@@ -1,0 +1,1 @@
+"""Datasets: what changed in them, and the snapshots that a split froze."""

@@ -1,0 +1,104 @@
+"""Which images of a dataset are meant: one filter for lists, for walks from image to image, and for edits."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from common.db.tables import ExtraCaption, Image, Suggestion
+
+MAX_TOKENS_ASKED = 10_000
+
+
+def storable(text: str) -> str:
+    """The text, if a database can look for it. Raises ValueError."""
+    if "\x00" in text:
+        raise ValueError("it has a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it has half of a character (a lone surrogate)")
+    return text
+
+
+class ImageFilter(BaseModel):
+    """Conditions that an image must fit, all of them; None asks for nothing.
+
+    q: a text in one of its captions or in its file name. by: who wrote one of its captions.
+    longer_than: one of its captions has more CLIP tokens (start and end included).
+    has: several captions, or a suggestion that was neither dismissed nor taken. ids: numbers, comma separated.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    status: Literal["captioned", "uncaptioned"] | None = None
+    q: Annotated[str, Field(max_length=200), AfterValidator(storable)] | None = None
+    by: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(storable)] | None = None
+    flagged: bool | None = None
+    reviewed: bool | None = None
+    longer_than: Annotated[int, Field(ge=0, le=MAX_TOKENS_ASKED)] | None = None
+    has: Literal["several", "suggestion"] | None = None
+    ids: str | None = Field(None, max_length=20_000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$")
+
+
+def filtered(dataset_id: str, wanted: ImageFilter) -> Select[Image]:
+    """The images of a dataset that fit, by id. `wanted.by` is a name: `me` is known to the API only."""
+    return (
+        select(Image).where(Image.dataset_id == dataset_id, *_conditions(wanted)).order_by(Image.id)
+    )
+
+
+def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    for column, asked in (
+        (Image.caption, None if wanted.status is None else wanted.status == "captioned"),
+        (Image.flagged_by, wanted.flagged),
+        (Image.reviewed_by, wanted.reviewed),
+    ):
+        if asked is not None:
+            found.append(column.is_not(None) if asked else column.is_(None))
+    if wanted.q:
+        found.append(or_(holds(Image.filename, wanted.q), _caption_holds(wanted.q)))
+    if wanted.by:
+        mine = and_(Image.caption.is_not(None), Image.captioned_by == wanted.by)
+        found.append(or_(mine, _extra(ExtraCaption.author == wanted.by)))
+    if wanted.longer_than is not None:
+        long = Image.tokens > wanted.longer_than
+        found.append(or_(long, _extra(ExtraCaption.tokens > wanted.longer_than)))
+    if wanted.has == "several":
+        found.append(_extra())
+    if wanted.has == "suggestion":
+        found.append(
+            exists().where(
+                Suggestion.image_id == Image.id,
+                Suggestion.dismissed_by.is_(None),
+                Suggestion.text.is_distinct_from(Image.caption),
+            )
+        )
+    if wanted.ids:
+        found.append(Image.id.in_({int(part) for part in wanted.ids.split(",")}))
+    return found
+
+
+def _caption_holds(text: str) -> ColumnElement[bool]:
+    return or_(holds(Image.caption, text), _extra(holds(ExtraCaption.text, text)))
+
+
+def _extra(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the image has a second, third ... caption that fits."""
+    return exists().where(
+        ExtraCaption.image_id == Image.id, ExtraCaption.text.is_not(None), *conditions
+    )
+
+
+def holds(column: InstrumentedAttribute[Any], text: str) -> ColumnElement[bool]:
+    """Whether a text occurs, in small letters or capitals.
+
+    SQLite knows the capitals of ASCII only, so for other letters the usual spellings are tried.
+    """
+    text = unicodedata.normalize("NFC", text)
+    spellings = {text}
+    if not text.isascii():
+        spellings |= {text.lower(), text.upper(), text.title(), text.capitalize()}
+    return or_(*(column.icontains(each, autoescape=True) for each in sorted(spellings)))

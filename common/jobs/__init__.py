@@ -1,0 +1,1 @@
+"""Jobs: kinds, states, leases, order, reports. The only place that changes a job's state."""

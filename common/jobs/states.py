@@ -1,0 +1,248 @@
+"""The job state machine, as people drive it; what workers do is in `common/jobs/leases.py`.
+
+    queued -> running -> (stopping) -> succeeded | failed | stopped
+
+Each change is a single UPDATE whose WHERE names the state it starts from, so of two that race
+one wins and the other sees that nothing was changed. The database decides; Celery's messages
+only say that there may be work.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from common.db.tables import Job, JobMetric, now
+from common.errors import Conflict, InvalidInput, NotFound
+
+ACTIVE = ("queued", "running", "stopping")
+FINISHED = ("succeeded", "failed", "stopped")
+KINDS = {
+    "ingest": "cpu",
+    "sample": "cpu",
+    "import_captions": "cpu",
+    "edit_captions": "cpu",
+    "undo_edit": "cpu",
+    "split": "cpu",
+    "augment": "cpu",
+    "augment_llm": "gpu",
+    "train": "gpu",
+    "probe": "gpu",
+    "blend": "gpu",
+    "import_model": "gpu",
+    "index": "gpu",
+    "map": "cpu",
+}
+# Kinds whose captions can be brought back, and how the client ids of what they saved begin.
+UNDOABLE = {"edit_captions": "edit", "import_captions": "import", "undo_edit": "undo"}
+RESUMABLE = ("ingest", "import_captions", "train", "augment", "index")
+MAX_PRIORITY = 9
+MAX_UPLOADS = 2000  # files of one ingest that portions were added to: its row is written often
+
+
+def queue_of(kind: str, params: dict[str, Any]) -> str:
+    """The queue a job of this kind goes to; paraphrases by a language model need the GPU queue."""
+    if kind == "augment" and params.get("method") == "llm":
+        return KINDS["augment_llm"]
+    return KINDS[kind]
+
+
+def create_job(
+    session: Session,
+    kind: str,
+    *,
+    dataset_id: str | None,
+    params: dict[str, Any],
+    created_by: str,
+    after_job_id: str | None = None,
+    max_attempts: int = 3,
+    priority: int = 5,
+    group_id: str | None = None,
+) -> Job:
+    """A new queued job. Raises NotFound for an unknown `after_job_id`, InvalidInput if it failed."""
+    if after_job_id is not None:
+        before = get_job(session, after_job_id)
+        if before.state in ("failed", "stopped"):
+            raise InvalidInput(
+                f"Job {after_job_id} has {before.state}, so nothing can follow it.",
+                remedy="Retry or resume that job first, or leave after_job_id out.",
+            )
+    moment = now()
+    job = Job(
+        id=secrets.token_hex(6),
+        kind=kind,
+        queue=queue_of(kind, params),
+        state="queued",
+        dataset_id=dataset_id,
+        params=params,
+        created_by=created_by,
+        after_job_id=after_job_id,
+        max_attempts=max_attempts,
+        priority=priority,
+        group_id=group_id,
+        progress={},
+        created_at=moment,
+        queued_at=moment,
+    )
+    session.add(job)
+    session.flush()
+    return job
+
+
+def add_uploads(
+    session: Session,
+    job_id: str,
+    uploads: list[dict[str, str]],
+    *,
+    dataset_id: str,
+    created_by: str,
+) -> Job | None:
+    """Let an ingest that has not begun take more files; None when it has, or is another's.
+
+    The row is locked meanwhile, so a worker claims the job before it or with all its files.
+    """
+    job = session.scalar(
+        select(Job)
+        .where(Job.id == job_id, Job.kind == "ingest", Job.state == "queued", Job.attempt == 0)
+        .where(Job.dataset_id == dataset_id, Job.created_by == created_by)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if job is None or job.checkpoint is not None:
+        return None
+    before = job.params["uploads"]
+    if len(before) + len(uploads) > MAX_UPLOADS:
+        return None
+    job.params = {**job.params, "uploads": [*before, *uploads]}
+    job.seq += 1
+    session.flush()
+    return job
+
+
+def get_job(session: Session, job_id: str) -> Job:
+    """The job as it stands in the database now. Raises NotFound."""
+    job = session.get(Job, job_id, populate_existing=True)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.", remedy="Look at the list of jobs.")
+    return job
+
+
+def changed(session: Session, statement: Any) -> bool:
+    """Run an UPDATE; whether it found a row in the state that its WHERE names."""
+    outcome: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        statement, execution_options={"synchronize_session": False}
+    )
+    return outcome.rowcount > 0
+
+
+def ready(session: Session, job: Job) -> bool:
+    """Whether the job it waits for (if any) has succeeded."""
+    if job.after_job_id is None:
+        return True
+    before = session.get(Job, job.after_job_id, populate_existing=True)
+    return before is None or before.state == "succeeded"
+
+
+def request_stop(session: Session, job_id: str, mode: str) -> Job:
+    """Stop a queued job at once; ask a running one to. A finished one: raises Conflict."""
+    if mode not in ("save", "kill"):
+        raise InvalidInput(f"mode is {mode!r}", remedy="Use 'save' or 'kill'.")
+    moment = now()
+    stopped = changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.state == "queued")
+        .values(state="stopped", stop_requested=mode, finished_at=moment, seq=Job.seq + 1),
+    )
+    asked = stopped or changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(("running", "stopping")))
+        .values(state="stopping", stop_requested=mode, seq=Job.seq + 1),
+    )
+    job = get_job(session, job_id)
+    if not asked:
+        raise Conflict(f"Job {job_id} has already {job.state}.", remedy="There is nothing to stop.")
+    return job
+
+
+def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
+    """Queue a finished job again: resume (keeps its checkpoint) or retry (`fresh`: from the start)."""
+    moved = changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(("stopped", "failed")))
+        .values(
+            state="queued",
+            attempt=0,
+            stop_requested=None,
+            error=None,
+            result=None,
+            finished_at=None,
+            queued_at=now(),
+            place=None,
+            lease_owner=None,
+            lease_until=None,
+            seq=Job.seq + 1,
+        ),
+    )
+    job = get_job(session, job_id)
+    if not moved:
+        raise Conflict(
+            f"Job {job_id} is {job.state}.",
+            remedy="Only a stopped or failed job can be resumed or retried.",
+        )
+    if fresh:
+        job.checkpoint, job.progress, job.started_at = None, {}, None
+        session.execute(delete(JobMetric).where(JobMetric.job_id == job_id))
+        session.flush()
+    return job
+
+
+def note_message(session: Session, job_id: str, task_id: str) -> None:
+    """Note under which Celery task id the message is on its way that was sent for this job."""
+    changed(session, update(Job).where(Job.id == job_id).values(task_id=task_id))
+
+
+def followers(session: Session, job_id: str) -> list[Job]:
+    """Queued jobs that wait for this one."""
+    return list(
+        session.scalars(select(Job).where(Job.after_job_id == job_id, Job.state == "queued"))
+    )
+
+
+def fail_followers(session: Session, job: Job) -> list[Job]:
+    """End the jobs that wait for one that failed or was stopped; they could never run."""
+    ended: list[Job] = []
+    for follower in followers(session, job.id):
+        error = Conflict(
+            f"The job before it ({job.kind} {job.id}) has {job.state}.",
+            remedy="Retry or resume that job, then retry this one.",
+        ).to_dict()
+        if changed(
+            session,
+            update(Job)
+            .where(Job.id == follower.id, Job.state == "queued")
+            .values(state="failed", error=error, finished_at=now(), seq=Job.seq + 1),
+        ):
+            ended.append(get_job(session, follower.id))
+            ended.extend(fail_followers(session, ended[-1]))
+    return ended
+
+
+def last_succeeded(session: Session, dataset_id: str, kinds: Sequence[str]) -> dict[str, Job]:
+    """The newest succeeded job of each kind of a dataset."""
+    newest: dict[str, Job] = {}
+    found = session.scalars(
+        select(Job)
+        .where(Job.dataset_id == dataset_id, Job.kind.in_(kinds), Job.state == "succeeded")
+        .order_by(Job.finished_at)
+    )
+    for job in found:
+        newest[job.kind] = job
+    return newest

@@ -1,0 +1,154 @@
+"""Putting work into Redis by name, for whoever is not a worker; and the Celery configuration.
+
+The only module that catches kombu's and Celery's errors. Why the settings are as they are:
+early ack with prefetch disabled, so that no visibility timeout can start a training twice; the
+database's lease decides who runs what. `task_track_started` keeps a running revoked task from
+being marked REVOKED. Finite retries and socket timeouts, or a publish hangs for ever when Redis
+is gone. (Celery 5.7: "Redis" and "Configuration" in its user guide.)
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis as redis_client
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from common.db.engine import SessionFactory
+from common.db.tables import Job
+from common.errors import QueueUnavailable
+from common.jobs import states
+from common.settings import Settings
+
+CAPTIONS, CPU, SEARCH, GPU, MAINTENANCE = "captions", "cpu", "search", "gpu", "maintenance"
+QUEUES = (CAPTIONS, CPU, SEARCH, GPU, MAINTENANCE)
+SAVE_CAPTIONS = "captions.save"
+SEARCH_QUERY = "search.query"
+REFRESH_INDEX_CSV = "maintenance.refresh_index_csv"
+REFRESH_TRAIN_CSV = "maintenance.refresh_train_csv"
+NEXT_JOB = "jobs.next"
+REAP = "maintenance.reap"
+SWEEP_STORE = "maintenance.sweep_store"
+COUNT_TOKENS = "maintenance.count_tokens"
+_PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
+_PRIORITY_STEPS = tuple(range(10))
+
+
+def celery_config(settings: Settings) -> dict[str, Any]:
+    """Celery's settings, the same for those who send and those who work."""
+    return {
+        "broker_url": settings.redis_url,
+        "task_ignore_result": True,
+        "task_track_started": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_acks_late": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        "worker_soft_shutdown_timeout": 0,
+        "worker_hijack_root_logger": False,
+        "worker_send_task_events": False,
+        "task_default_queue": CPU,
+        "task_create_missing_queues": True,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "queue_order_strategy": "priority",
+            "priority_steps": list(_PRIORITY_STEPS),
+            "socket_timeout": 30.0,
+            "socket_connect_timeout": 5.0,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "retry_policy": {"timeout": 5.0},
+        },
+        "task_publish_retry": True,
+        "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0, "interval_max": 0.5},
+        "timezone": "UTC",
+    }
+
+
+class Queue:
+    """Sends tasks by name and looks at queues and workers. One per process, thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._celery = Celery("clip_browser", set_as_current=False)
+        self._celery.conf.update(celery_config(settings))
+        self._redis = redis_client.Redis.from_url(
+            settings.redis_url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True
+        )
+
+    @property
+    def redis(self) -> redis_client.Redis:
+        """The plain Redis connection (presence, health)."""
+        return self._redis
+
+    def send(
+        self,
+        name: str,
+        args: list[Any],
+        queue: str,
+        *,
+        priority: int = 5,
+        task_id: str | None = None,
+        expires_s: float | None = None,
+    ) -> str:
+        """Send one task by name; its id. Raises QueueUnavailable.
+
+        expires_s: workers drop the message when it has waited longer.
+        """
+        task_id = task_id or secrets.token_hex(8)
+        with _translated():
+            self._celery.send_task(
+                name, args=args, queue=queue, priority=priority, task_id=task_id,
+                ignore_result=True, expires=expires_s,
+            )  # fmt: skip
+        return task_id
+
+    def send_job(self, job: Job, sessions: SessionFactory) -> None:
+        """Wake a worker for this job's queue, and note the message's id with the job.
+
+        Which job the worker takes is the order of the queue's affair, see `common/jobs/order.py`.
+        The id is new each time, since workers remember revoked ids for ever.
+        """
+        task_id = self.wake(job.queue, f"{job.id}.{secrets.token_hex(3)}")
+        with sessions() as session:
+            states.note_message(session, job.id, task_id)
+
+    def wake(self, queue: str, task_id: str | None = None) -> str:
+        """Tell a worker to take the next job of a queue; the message's id. Raises QueueUnavailable."""
+        return self.send(NEXT_JOB, [queue], queue, task_id=task_id)
+
+    def revoke(self, task_id: str) -> None:
+        """Tell the workers that are there to drop this message; the flag in the database decides."""
+        with _translated():
+            self._celery.control.revoke(task_id)
+
+    def depth(self, queue: str) -> int:
+        """Messages that wait in a queue. Raises QueueUnavailable."""
+        names = [queue] + [f"{queue}{_PRIORITY_SEPARATOR}{step}" for step in _PRIORITY_STEPS[1:]]
+        with _translated():
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.llen(name)
+            return sum(int(length) for length in pipe.execute())
+
+    def ping(self) -> dict[str, Any]:
+        """The server's `INFO server`. Raises QueueUnavailable."""
+        with _translated():
+            info: dict[str, Any] = self._redis.info("server")
+            return info
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, redis_client.RedisError, ConnectionError, TimeoutError) as problem:
+        raise QueueUnavailable(
+            f"Redis does not answer ({type(problem).__name__}).",
+            remedy="Nothing is lost: try again in a moment, or start Redis.",
+        ) from problem

@@ -1,0 +1,1 @@
+"""Models: the catalogue, and looking up fine-tuned ones."""

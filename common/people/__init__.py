@@ -1,0 +1,1 @@
+"""People: passwords, tokens, sessions and one-time sign-in links."""

@@ -1,0 +1,145 @@
+"""Who somebody is: passwords, tokens, sessions and one-time sign-in links.
+
+A password is stored as scrypt, a token as its SHA-256 (it is random, so nothing slower is needed).
+Kinds of tokens: `api` (named, for scripts), `session` (a sign-in), `link` (works once).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from common.db.tables import Token, User, now
+from common.errors import Conflict, Unauthorized
+from common.settings import Settings
+
+ADMIN = "admin"
+ROLES = ("admin", "member")
+LINK_HOURS = 24
+# OWASP Password Storage Cheat Sheet: scrypt with N=2^15, r=8, p=3; 32 MiB and about 0.2 s each.
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 3
+_SCRYPT_MEMORY_BYTES = 64 * 1024 * 1024
+_SCRYPT_AT_ONCE = threading.BoundedSemaphore(2)  # a flood of sign-ins must not take all memory
+
+
+def hash_password(password: str) -> str:
+    """`scrypt$N$r$p$salt$hash` of a password, with a new salt."""
+    salt = secrets.token_hex(16)
+    return f"scrypt${SCRYPT_N}${SCRYPT_R}${SCRYPT_P}${salt}${_scrypt(password, salt)}"
+
+
+def verify_password(password: str, stored: str | None) -> bool:
+    """Whether the password is the stored one. Takes the same time when there is none."""
+    salt, wanted = ("absent", "") if stored is None else stored.split("$")[4:6]
+    return hmac.compare_digest(_scrypt(password, salt), wanted)
+
+
+def _scrypt(password: str, salt: str) -> str:
+    with _SCRYPT_AT_ONCE:
+        return hashlib.scrypt(
+            password.encode("utf-8", "surrogatepass"),
+            salt=salt.encode(),
+            n=SCRYPT_N,
+            r=SCRYPT_R,
+            p=SCRYPT_P,
+            maxmem=_SCRYPT_MEMORY_BYTES,
+        ).hex()
+
+
+def token_hash(secret: str) -> str:
+    """What is stored of a token."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def issue_token(
+    session: Session, user: User, kind: str, *, name: str = "", lives: timedelta | None = None
+) -> tuple[Token, str]:
+    """A new token of a user: (row, secret). The secret is shown now and never again."""
+    secret = secrets.token_urlsafe(32)
+    expires_at = None if lives is None else now() + lives
+    row = Token(
+        user_id=user.id, kind=kind, name=name, token_hash=token_hash(secret),
+        created_at=now(), expires_at=expires_at,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row, secret
+
+
+def user_of_token(session: Session, secret: str) -> tuple[User, Token] | None:
+    """The user whose API token or session this is; None when it is unknown or has expired."""
+    row = session.execute(
+        select(User, Token)
+        .join(Token, Token.user_id == User.id)
+        .where(Token.token_hash == token_hash(secret), Token.kind.in_(("api", "session")))
+    ).first()
+    if row is None or _expired(row[1].expires_at):
+        return None
+    return row[0], row[1]
+
+
+def redeem_link(session: Session, secret: str) -> User:
+    """The user a sign-in link was made for; the link is used up. Raises Unauthorized."""
+    used = session.execute(
+        update(Token)
+        .where(Token.token_hash == token_hash(secret), Token.kind == "link")
+        .where(Token.used_at.is_(None), Token.expires_at > now())
+        .values(used_at=now())
+        .returning(Token.user_id),
+        execution_options={"synchronize_session": False},
+    ).first()
+    user = None if used is None else session.get(User, used.user_id)
+    if user is None:
+        raise Unauthorized(
+            "This sign-in link is unknown, was used before, or is too old.",
+            remedy="Ask for a new link; `clip-browser up` prints one at each start.",
+        )
+    return user
+
+
+def check_password(session: Session, name: str, password: str) -> User:
+    """The user of this name and password. Raises Unauthorized without saying which was wrong."""
+    user = session.scalar(select(User).where(User.name == name))
+    if not verify_password(password, user.password_hash if user else None) or user is None:
+        raise Unauthorized("The user name or the password is wrong.", remedy="Check both.")
+    return user
+
+
+def make_user(session: Session, name: str, role: str, password: str = "") -> User:
+    """A new user, who signs in by link until there is a password. Raises Conflict on a taken name."""
+    if session.scalar(select(User.id).where(User.name == name)) is not None:
+        raise Conflict(f"There is a user '{name}' already.", remedy="Choose another name.")
+    user = User(name=name, role=role, password_hash=hash_password(password) if password else None)
+    session.add(user)
+    session.flush()
+    return user
+
+
+def ensure_admin(session: Session, settings: Settings) -> User:
+    """The user `admin`; made at the first start, with CLIP_BROWSER_ADMIN_PASSWORD if that is set."""
+    user = session.scalar(select(User).where(User.name == ADMIN))
+    if user is None:
+        user = make_user(session, ADMIN, "admin", settings.admin_password)
+    elif user.password_hash is None and settings.admin_password:
+        user.password_hash = hash_password(settings.admin_password)
+    return user
+
+
+def make_sign_in_link(session: Session, settings: Settings, user: User) -> str:
+    """An address that signs this user in once, within a day."""
+    _, secret = issue_token(session, user, "link", lives=timedelta(hours=LINK_HOURS))
+    session.execute(
+        delete(Token).where(Token.kind.in_(("link", "session")), Token.expires_at < now()),
+        execution_options={"synchronize_session": False},
+    )
+    return f"{settings.address}/signin?token={secret}"
+
+
+def _expired(moment: datetime | None) -> bool:
+    return moment is not None and moment <= now()

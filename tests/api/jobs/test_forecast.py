@@ -1,0 +1,65 @@
+"""Begin and end of waiting jobs: the queues are played through."""
+
+from __future__ import annotations
+
+from api.jobs.forecast import Ahead, Line, Times, forecast
+
+
+def test_with_one_worker_jobs_follow_each_other() -> None:
+    line = Line(1, [Ahead("r", 10)], [Ahead("a", 5), Ahead("b", 7)])
+    assert forecast({"gpu": line}) == {
+        "r": Times(0, 10), "a": Times(10, 15), "b": Times(15, 22),
+    }  # fmt: skip
+
+
+def test_with_two_workers_the_next_job_takes_the_place_that_is_free_first() -> None:
+    line = Line(2, [Ahead("r", 10)], [Ahead("a", 30), Ahead("b", 5), Ahead("c", 1)])
+    times = forecast({"gpu": line})
+    assert (times["a"], times["b"], times["c"]) == (Times(0, 30), Times(10, 15), Times(15, 16))
+
+
+def test_behind_a_job_of_unknown_length_nothing_is_known() -> None:
+    line = Line(1, [], [Ahead("a", 5), Ahead("b", None), Ahead("c", 1)])
+    times = forecast({"gpu": line})
+    assert (times["a"], times["b"], times["c"]) == (Times(0, 5), Times(5, None), Times())
+
+
+def test_a_running_job_of_unknown_length_hides_what_follows_on_its_worker_only() -> None:
+    waiting = [Ahead("a", 5), Ahead("b", 5)]
+    assert forecast({"gpu": Line(1, [Ahead("r", None)], waiting)})["a"] == Times()
+    times = forecast({"gpu": Line(2, [Ahead("r", None)], waiting)})
+    assert (times["a"], times["b"]) == (Times(0, 5), Times(5, 10))
+
+
+def test_a_paused_queue_or_one_without_workers_promises_nothing() -> None:
+    line = Line(1, [Ahead("r", 3)], [Ahead("a", 5)], is_paused=True)
+    assert forecast({"gpu": line}) == {"r": Times(0, 3), "a": Times()}
+    assert forecast({"gpu": Line(0, [], [Ahead("a", 5)])}) == {"a": Times()}
+
+
+def test_a_job_that_waits_for_another_one_is_passed_over_until_that_has_ended() -> None:
+    gpu = Line(1, [], [Ahead("train", 10, after="augment"), Ahead("other", 4), Ahead("late", 2)])
+    cpu = Line(1, [Ahead("busy", 2)], [Ahead("augment", 3)])
+    times = forecast({"gpu": gpu, "cpu": cpu})
+    assert times["augment"] == Times(2, 5)
+    assert times["other"] == Times(0, 4)
+    assert times["late"] == Times(4, 6)
+    assert times["train"] == Times(6, 16)
+
+
+def test_a_chain_across_queues_is_followed_to_its_end() -> None:
+    gpu = Line(1, [], [Ahead("train", 10, after="split"), Ahead("index", 5, after="train")])
+    cpu = Line(1, [], [Ahead("split", 3), Ahead("map", 1, after="index")])
+    times = forecast({"gpu": gpu, "cpu": cpu})
+    assert (times["index"], times["map"]) == (Times(13, 18), Times(18, 19))
+
+
+def test_what_waits_for_a_stopped_job_has_no_time_and_holds_up_nobody() -> None:
+    times = forecast({"gpu": Line(1, [], [Ahead("a", 5, after="gone"), Ahead("b", 5)])})
+    assert times == {"b": Times(0, 5), "a": Times()}
+
+
+def test_a_run_on_two_gpus_waits_for_both_and_takes_both() -> None:
+    line = Line(2, [Ahead("r", 10)], [Ahead("wide", 5, places=2), Ahead("next", 1)])
+    times = forecast({"gpu": line})
+    assert (times["wide"], times["next"]) == (Times(10, 15), Times(15, 16))

@@ -1,0 +1,73 @@
+"""The page of workers and queues, and the figures for Prometheus."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+from api.ops.routes import worker_of
+from common.db.tables import Job
+from common.gpus import parse_gpu
+from common.jobs.queues import read_queue
+from tests.api.conftest import Caller, Service
+
+
+def test_workers_queues_and_versions_are_shown(
+    service: Service, call: Caller, start_worker: Callable[[str], None]
+) -> None:
+    start_worker("captions,maintenance")
+    shape = call("GET", "/system")
+    [worker] = shape["workers"]
+    assert (worker["state"], worker["queues"]) == ("online", ["captions", "maintenance"])
+    queues = {queue["name"]: queue for queue in shape["queues"]}
+    assert set(queues) == {"captions", "cpu", "search", "gpu", "maintenance"}
+    assert (queues["captions"]["workers"], queues["gpu"]["workers"]) == (1, 0)
+    assert shape["versions"]["python"]
+    assert shape["versions"]["celery"]
+    assert shape["store"]["ok"]
+    assert shape["database"]["kind"] == "sqlite"
+    assert shape["redis"]["server"].split()[0] in ("redis", "valkey")
+    assert shape["disk"]["total_gb"] > 0
+    assert shape["tensorboard"] == {"url": None}
+
+
+def test_a_worker_that_has_gone_is_offline(service: Service, call: Caller) -> None:
+    redis = service.parts.queue.redis
+    record = {"name": "w@here", "host": "here", "pid": 1, "queues": ["cpu"], "concurrency": 1}
+    redis.set("clip-browser:worker:w@here", json.dumps(record))
+    assert call("GET", "/system")["workers"][0]["state"] == "online"
+    redis.delete("clip-browser:worker:w@here")
+    assert call("GET", "/system")["workers"][0]["state"] == "offline"
+
+
+def test_a_running_job_is_shown_at_its_worker(service: Service, call: Caller) -> None:
+    live = [
+        {"name": "a", "host": "h", "pid": os.getppid(), "queues": ["gpu"]},
+        {"name": "b", "host": "h", "pid": 1, "queues": ["gpu"]},
+        {"name": "c", "host": "h", "pid": 2, "queues": ["cpu"]},
+    ]
+    assert worker_of(Job(queue="gpu", lease_owner=f"h:{os.getpid()}/ab"), live) == "a"
+    assert worker_of(Job(queue="gpu", lease_owner="h:1/ab"), live) == "b"
+    assert worker_of(Job(queue="cpu", lease_owner="h:99999999/ab"), live) == "c"
+    assert worker_of(Job(queue="cpu", lease_owner="other:2/ab"), live) is None
+    assert worker_of(Job(queue="cpu", lease_owner=None), live) is None
+
+
+def test_prometheus_sees_requests_jobs_and_queues(service: Service, call: Caller) -> None:
+    dataset = call.dataset()
+    service.add_images(dataset, 1, captioned=1)
+    call("POST", f"/datasets/{dataset}/jobs", 202, json={"kind": "split"})
+    text = call("GET", "/metrics").decode()
+    assert 'clip_browser_jobs{kind="split",state="queued"} 1.0' in text
+    assert 'clip_browser_queue_depth{queue="cpu"} 1.0' in text
+    route = 'route="/api/v1/datasets/<dataset_id>/jobs"'
+    assert f'clip_browser_http_requests_total{{method="POST",{route},status="202"}} 1.0' in text
+    with service.parts.readers() as session:
+        assert read_queue(session, "cpu").position(session.query(Job).one().id) == 1
+
+
+def test_a_line_of_nvidia_smi_is_read() -> None:
+    assert parse_gpu("0, NVIDIA H200, 143771, 2, [N/A]") == {
+        "index": 0, "name": "NVIDIA H200", "memory_gb": 140.4, "used_gb": 0.0, "utilisation": None,
+    }  # fmt: skip

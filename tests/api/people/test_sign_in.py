@@ -1,0 +1,183 @@
+"""Who may come in, and how."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from api.people.identity import OPEN_ROUTES
+from common.db.tables import Token, User
+from common.people.credentials import (
+    ensure_admin,
+    hash_password,
+    issue_token,
+    make_sign_in_link,
+    verify_password,
+)
+from tests.api.conftest import PASSWORD, Caller, Service
+
+
+def test_every_route_but_the_named_ones_refuses_who_brings_no_token(service: Service) -> None:
+    client = service.app.test_client()
+    closed = 0
+    for rule in service.app.url_map.iter_rules():
+        path = re.sub(r"<int:[^>]+>", "1", rule.rule)
+        path = re.sub(r"<[^>]+>", "x", path)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            if rule.rule in OPEN_ROUTES:
+                continue
+            answer = client.open(path, method=method)
+            assert answer.status_code == 401, (method, path)
+            assert answer.get_json()["code"] == "unauthorized"
+            closed += 1
+    assert closed > 40
+    assert set(OPEN_ROUTES) <= {r.rule for r in service.app.url_map.iter_rules()}
+
+
+def test_metrics_needs_a_token_and_health_does_not(service: Service, call: Caller) -> None:
+    client = service.app.test_client()
+    assert client.get("/healthz").get_json() == {"ok": True}
+    assert client.get("/metrics").status_code == 401
+    assert b"clip_browser_http_requests_total" in call("GET", "/metrics")
+
+
+def test_a_password_signs_in_and_sets_a_cookie_that_scripts_cannot_read(service: Service) -> None:
+    client = service.app.test_client()
+    answer = client.post("/api/v1/auth/login", json={"username": "admin", "password": PASSWORD})
+    assert answer.status_code == 200
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    assert client.get("/api/v1/auth/me").get_json()["user"]["role"] == "admin"
+    token = answer.get_json()["token"]
+    bearer = service.app.test_client().get(
+        "/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert bearer.status_code == 200
+
+
+def test_signing_out_ends_the_session_everywhere(service: Service) -> None:
+    client = service.app.test_client()
+    token = client.post(
+        "/api/v1/auth/login", json={"username": "admin", "password": PASSWORD}
+    ).get_json()["token"]
+    assert client.post("/api/v1/auth/logout").status_code == 204
+    assert client.get("/api/v1/auth/me").status_code == 401
+    again = client.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"})
+    assert again.status_code == 401
+
+
+def test_a_sign_in_link_works_once(any_service: Service) -> None:
+    with any_service.parts.sessions() as session:
+        admin = ensure_admin(session, any_service.settings)
+        link = make_sign_in_link(session, any_service.settings, admin)
+    assert link.startswith("http://127.0.0.1:8000/signin?token=")
+    secret = link.partition("token=")[2]
+    client = any_service.app.test_client()
+    assert client.post("/api/v1/auth/link", json={"token": secret}).status_code == 200
+    assert client.get("/api/v1/auth/me").status_code == 200
+    again = any_service.app.test_client().post("/api/v1/auth/link", json={"token": secret})
+    assert again.status_code == 401
+    assert "used before" in again.get_json()["message"]
+
+
+def test_a_link_cannot_be_used_as_a_token(service: Service) -> None:
+    with service.parts.sessions() as session:
+        link = make_sign_in_link(session, service.settings, ensure_admin(session, service.settings))
+    secret = link.partition("token=")[2]
+    answer = service.app.test_client().get(
+        "/api/v1/auth/me", headers={"Authorization": f"Bearer {secret}"}
+    )
+    assert answer.status_code == 401
+
+
+def test_the_eleventh_failed_sign_in_within_a_minute_is_refused(service: Service) -> None:
+    client = service.app.test_client()
+    wrong = {"username": "admin", "password": "wrong"}
+    statuses = [client.post("/api/v1/auth/login", json=wrong).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    right = client.post("/api/v1/auth/login", json={"username": "admin", "password": PASSWORD})
+    assert right.status_code == 429
+    other = client.post("/api/v1/auth/login", json={"username": "ada", "password": "x"})
+    assert other.status_code == 401
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost.evil.example"])
+def test_a_cookie_is_not_enough_for_a_change_from_another_site(
+    service: Service, origin: str
+) -> None:
+    client = service.app.test_client()
+    client.post("/api/v1/auth/login", json={"username": "admin", "password": PASSWORD})
+    refused = client.post("/api/v1/datasets", json={"name": "x"}, headers={"Origin": origin})
+    assert refused.status_code == 403
+    assert client.get("/api/v1/datasets", headers={"Origin": origin}).status_code == 200
+    own = client.post(
+        "/api/v1/datasets", json={"name": "x"}, headers={"Origin": "http://localhost"}
+    )
+    assert own.status_code == 201
+
+
+def test_a_token_works_from_anywhere(call: Caller) -> None:
+    call(
+        "POST", "/datasets", 201, json={"name": "x"}, headers={"Origin": "http://notebook.example"}
+    )
+
+
+def test_a_forged_cookie_is_nobody(service: Service) -> None:
+    client = service.app.test_client()
+    client.set_cookie("clip_browser_session", "abc.def")
+    assert client.get("/api/v1/auth/me").status_code == 401
+
+
+def test_an_expired_session_is_nobody(service: Service) -> None:
+    with service.parts.sessions() as session:
+        admin = ensure_admin(session, service.settings)
+        _, secret = issue_token(session, admin, "session", lives=timedelta(seconds=-1))
+    assert Caller(service.app.test_client(), secret).raw("GET", "/auth/me").status_code == 401
+
+
+def test_tokens_are_shown_once_and_die_when_deleted(service: Service, call: Caller) -> None:
+    made = call("POST", "/tokens", 201, json={"name": "notebook"})
+    script = Caller(service.app.test_client(), made["token"])
+    script("GET", "/auth/me")
+    listed = [token for token in call("GET", "/tokens")["items"] if token["name"] == "notebook"]
+    assert listed == [{"id": made["id"], "name": "notebook", "created_at": made["created_at"]}]
+    call("DELETE", f"/tokens/{made['id']}", 204)
+    script("GET", "/auth/me", 401)
+    call("DELETE", f"/tokens/{made['id']}", 404)
+
+
+def test_nobody_deletes_the_token_of_another(service: Service, call: Caller) -> None:
+    made = call("POST", "/tokens", 201, json={"name": "mine"})
+    service.person("eve")("DELETE", f"/tokens/{made['id']}", 404)
+    call("GET", "/auth/me")
+
+
+def test_an_administrator_lets_people_in_and_a_member_does_not(
+    service: Service, call: Caller
+) -> None:
+    answer = call("POST", "/users", 201, json={"name": "ada"})
+    assert answer["user"]["role"] == "member"
+    secret = answer["link"].partition("token=")[2]
+    client = service.app.test_client()
+    token = client.post("/api/v1/auth/link", json={"token": secret}).get_json()["token"]
+    ada = Caller(service.app.test_client(), token)
+    ada("POST", "/users", 403, json={"name": "eve"})
+    assert [user["name"] for user in ada("GET", "/users")["items"]] == ["ada", "admin"]
+    assert call("POST", "/users", 409, json={"name": "ada"})["code"] == "conflict"
+
+
+def test_passwords_and_tokens_are_not_stored_as_they_are(service: Service) -> None:
+    with service.parts.readers() as session:
+        stored = session.query(User).one().password_hash
+        tokens = [token.token_hash for token in session.query(Token)]
+    assert stored is not None
+    assert PASSWORD not in stored
+    assert service.admin_token not in tokens
+    assert verify_password(PASSWORD, stored)
+    assert not verify_password("", stored)
+    assert not verify_password(PASSWORD, None)
+    assert hash_password(PASSWORD) != stored

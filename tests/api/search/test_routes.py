@@ -1,0 +1,113 @@
+"""Searching: what is checked here, and how a worker's answer comes back. The worker is a stand-in
+that speaks the real messages; searches with real models are tests of the workers and of the system."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from common.db.tables import SearchIndex
+from tests.api.conftest import Caller, Service
+
+
+@pytest.fixture
+def dataset(service: Service, call: Caller) -> str:
+    """Three images and an index by a model of the catalogue."""
+    made = call.dataset()
+    service.add_images(made, 3, captioned=1)
+    with service.parts.sessions() as session:
+        session.add(
+            SearchIndex(
+                dataset_id=made, model_id="ViT-B-32/openai", prefix=f"indexes/{made}/x", images=3, dim=512
+            )
+        )  # fmt: skip
+    return made
+
+
+def worker_is_there(service: Service) -> None:
+    record = {
+        "name": "search@here",
+        "host": "here",
+        "pid": 1,
+        "queues": ["search"],
+        "concurrency": 1,
+    }
+    service.parts.queue.redis.set("clip-browser:worker:search@here", json.dumps(record), ex=30)
+
+
+def answer_once(service: Service, answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """A stand-in for the search worker: takes one message, gives `answer`; the request it got."""
+    worker_is_there(service)
+    got: list[dict[str, Any]] = []
+
+    def serve() -> None:
+        popped: Any = service.parts.queue.redis.blpop(["search\x06\x165"], timeout=4)
+        got.extend(json.loads(base64.b64decode(json.loads(popped[1])["body"]))[0])
+        service.parts.replies.give(got[0]["reply"], answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return got
+
+
+def test_hits_come_with_their_images(service: Service, call: Caller, dataset: str) -> None:
+    ids = [item["id"] for item in call("GET", f"/datasets/{dataset}/images")["items"]]
+    hits = [
+        {"image_id": ids[2], "score": 0.9},
+        {"image_id": 4711, "score": 0.8},
+        {"image_id": ids[0], "score": 0.7},
+    ]
+    given = {"hits": hits, "model": "ViT-B-32/openai", "index": {"images": 3}, "took_ms": 4.2}
+    got = answer_once(service, given)
+    found = call("GET", f"/datasets/{dataset}/search?q=a+red+circle&k=5")
+    assert [hit["image_id"] for hit in found["hits"]] == [ids[2], ids[0]]
+    assert found["hits"][1]["caption"] == "caption 0"
+    assert (got[0]["q"], got[0]["k"], got[0]["model_id"]) == ("a red circle", 5, "ViT-B-32/openai")
+
+
+def test_an_image_can_be_searched_with(service: Service, call: Caller, dataset: str) -> None:
+    got = answer_once(service, {"hits": [], "model": "m", "index": {}, "took_ms": 1})
+    form = {"image": (io.BytesIO(b"pixels"), "a.png")}
+    call("POST", f"/datasets/{dataset}/search?k=3", data=form, content_type="multipart/form-data")
+    assert base64.b64decode(got[0]["image_b64"]) == b"pixels"
+
+
+def test_an_error_of_the_worker_is_the_error_of_the_call(
+    service: Service, call: Caller, dataset: str
+) -> None:
+    problem = {"code": "no_index", "message": "gone", "remedy": "build it"}
+    answer_once(service, {"error": problem})
+    assert call("GET", f"/datasets/{dataset}/search?like=1", 409) == problem
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("", 400, "invalid_input"), ("q=", 400, "invalid_input"), ("q=+", 400, "invalid_input"),
+        ("q=a&like=1", 400, "invalid_input"), ("q=a&k=0", 400, "invalid_input"),
+        ("q=a&model=nobody", 400, "invalid_input"), ("q=a&model=ViT-L-14/openai", 409, "no_index"),
+        ("q=a", 503, "search_unavailable"),
+    ],
+)  # fmt: skip
+def test_a_search_that_cannot_be_done_says_why(
+    call: Caller, dataset: str, query: str, status: int, code: str
+) -> None:
+    assert call("GET", f"/datasets/{dataset}/search?{query}", status)["code"] == code
+
+
+def test_a_dataset_without_index_says_so(call: Caller) -> None:
+    assert call("GET", f"/datasets/{call.dataset()}/search?q=a", 409)["code"] == "no_index"
+
+
+def test_the_map_is_read_from_the_store(service: Service, call: Caller, dataset: str) -> None:
+    assert call("GET", f"/datasets/{dataset}/map", 404)["remedy"] == "Build the map."
+    drawn = {"points": [[0.5, 1.5, 0, 7]], "clusters": [{"id": 0, "label": "red", "size": 1}]}
+    service.parts.store.put_bytes(
+        f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
+    )
+    assert call("GET", f"/datasets/{dataset}/map?model=ViT-B-32/openai") == drawn
+    assert call("GET", f"/datasets/{dataset}/map") == drawn

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select, update
+
+from common.db.engine import SessionFactory, migrate, open_engine, reader_factory, session_factory
+from common.db.tables import Base, Dataset, Image, User
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new/test.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def sessions(url: str) -> SessionFactory:
+    migrate(url)
+    return session_factory(open_engine(url))
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_schema(url: str) -> None:
+    migrate(url)
+    with open_engine(url).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_several_processes_that_migrate_an_empty_database_at_once_do_not_collide(url: str) -> None:
+    program = "import sys; from common.db.engine import migrate; migrate(sys.argv[1])"
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, url], stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in started:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said.decode()
+    migrate(url)
+
+
+def test_times_come_back_aware_and_in_utc(sessions: SessionFactory) -> None:
+    berlin = datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
+    with sessions() as session:
+        session.add(User(name="anna", created_at=berlin))
+    with sessions() as session:
+        stored = session.scalar(select(User.created_at))
+    assert stored == berlin
+    assert stored is not None
+    assert stored.tzinfo == UTC
+
+
+def test_an_exception_rolls_everything_back(sessions: SessionFactory) -> None:
+    with pytest.raises(ZeroDivisionError), sessions() as session:
+        session.add(User(name="anna"))
+        session.flush()
+        raise ZeroDivisionError
+    with sessions() as session:
+        assert session.scalars(select(User)).all() == []
+
+
+def test_deleting_a_dataset_deletes_its_images(sessions: SessionFactory) -> None:
+    with sessions() as session:
+        session.add(Dataset(id="d", name="d", created_by="anna", defaults={}))
+        session.flush()
+        session.add(
+            Image(
+                dataset_id="d", sha256="0" * 64, ext="png", filename="a.png", width=1, height=1,
+                size_bytes=1, phash="0" * 16,
+            )
+        )  # fmt: skip
+    with sessions() as session:
+        session.delete(session.get_one(Dataset, "d"))
+    with sessions() as session:
+        assert session.scalars(select(Image)).all() == []
+
+
+def test_many_writers_at_once_lose_no_update(sessions: SessionFactory) -> None:
+    with sessions() as session:
+        session.add(Dataset(id="d", name="d", created_by="anna", defaults={}))
+
+    def count() -> None:
+        for _ in range(20):
+            with sessions() as session:
+                session.scalar(select(Dataset.caption_seq))  # a read that turns into a write
+                session.execute(update(Dataset).values(caption_seq=Dataset.caption_seq + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with sessions() as session:
+        assert session.scalar(select(Dataset.caption_seq)) == 160
+
+
+def test_a_reader_does_not_wait_for_a_writer(url: str, sessions: SessionFactory) -> None:
+    readers = reader_factory(open_engine(url))
+    with sessions() as writing:
+        writing.add(User(name="anna"))
+        writing.flush()
+        with readers() as session:
+            assert session.scalars(select(User)).all() == []

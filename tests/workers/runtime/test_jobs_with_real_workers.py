@@ -1,0 +1,252 @@
+"""The spine: jobs on real worker processes, which are stopped, killed and told things twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from common.errors import Conflict
+from common.jobs import leases, reports, states
+from common.jobs.series import read_series
+from tests.workers.conftest import Backstage, kill_hard, wait_until
+
+
+def test_a_job_runs_reports_and_succeeds(any_stage: Backstage) -> None:
+    any_stage.start_worker()
+    job_id = any_stage.make(steps=4)
+    job = any_stage.wait_for(job_id, "succeeded", "failed")
+    assert job.state == "succeeded"
+    assert job.result == {"steps": 4}
+    assert job.progress["done"] == 4
+    assert job.progress["metrics"] == {"depth": 3}
+    with any_stage.parts.readers() as session:
+        log, end = reports.read_log(session, job_id, 0)
+        series = read_series(session, job_id).points
+    assert "step 3" in log
+    assert end == len(log)
+    assert [point["value"] for point in series["probe/depth"]] == [0, 1, 2, 3]
+
+
+def test_a_second_delivery_of_a_running_or_finished_job_does_nothing(stage: Backstage) -> None:
+    stage.start_worker()
+    stage.start_worker()
+    job_id = stage.make(steps=20, step_s=0.05)
+    stage.wait_for(job_id, "running")
+    stage.parts.queue.send_job(stage.job(job_id), stage.parts.sessions)
+    stage.wait_for(job_id, "succeeded")
+    stage.parts.queue.send_job(stage.job(job_id), stage.parts.sessions)
+    time.sleep(1.0)
+    assert len(stage.executions()) == 1
+    assert stage.job(job_id).attempt == 1
+
+
+def test_an_error_of_a_job_keeps_its_code_and_its_remedy(stage: Backstage) -> None:
+    stage.start_worker()
+    known, unknown = stage.make(fail=True), stage.make(crash=True)
+    failed = stage.wait_for(known, "failed", "succeeded")
+    assert failed.error is not None
+    assert failed.error["code"] == "no_captions"
+    assert "Caption images first" in failed.error["remedy"]
+    crashed = stage.wait_for(unknown, "failed", "succeeded")
+    assert crashed.error is not None
+    assert crashed.error["code"] == "internal"
+    with stage.parts.readers() as session:
+        assert "ZeroDivisionError" in reports.read_log(session, unknown, 0)[0]
+
+
+def test_a_queued_job_is_stopped_at_once_without_any_worker(any_stage: Backstage) -> None:
+    job_id = any_stage.make()
+    with any_stage.parts.sessions() as session:
+        assert states.request_stop(session, job_id, "save").state == "stopped"
+    any_stage.start_worker()
+    time.sleep(1.0)
+    assert any_stage.executions() == []
+    assert any_stage.job(job_id).state == "stopped"
+
+
+def test_a_running_job_stops_soon_and_is_never_called_succeeded(stage: Backstage) -> None:
+    stage.start_worker()
+    job_id = stage.make(steps=1000, step_s=0.05)
+    stage.wait_for(job_id, "running")
+    with stage.parts.sessions() as session:
+        states.request_stop(session, job_id, "save")
+    asked = time.monotonic()
+    job = stage.wait_for(job_id, "stopped", "succeeded", "failed")
+    assert job.state == "stopped"
+    assert time.monotonic() - asked < 3
+    with stage.parts.sessions() as session, pytest.raises(Conflict, match="already stopped"):
+        states.request_stop(session, job_id, "save")
+
+
+def test_a_stopped_child_saves_and_a_resumed_job_goes_on_from_there(stage: Backstage) -> None:
+    stage.start_worker()
+    job_id = stage.make("probe_child", steps=60)
+    wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+    with stage.parts.sessions() as session:
+        states.request_stop(session, job_id, "save")
+    stopped = stage.wait_for(job_id, "stopped", "succeeded", "failed")
+    assert stopped.state == "stopped"
+    assert stopped.result is not None
+    saved_at = stopped.result["saved_at"]
+    assert 5 <= saved_at < 60
+    with stage.parts.sessions() as session:
+        job = states.requeue(session, job_id, fresh=False)
+    stage.parts.queue.send_job(job, stage.parts.sessions)
+    done = stage.wait_for(job_id, "succeeded", "failed", "stopped")
+    assert done.result == {"began_at": saved_at, "ended_at": 60}
+
+
+@pytest.mark.parametrize(("mode", "deaf"), [("kill", False), ("save", True)])
+def test_a_child_that_is_killed_or_does_not_listen_is_gone(
+    stage: Backstage, mode: str, deaf: bool
+) -> None:
+    stage.start_worker()
+    job_id = stage.make("probe_child", steps=10_000, deaf=deaf)
+    wait_until(stage.children, what="the child's start")
+    with stage.parts.sessions() as session:
+        states.request_stop(session, job_id, mode)
+    assert stage.wait_for(job_id, "stopped", "succeeded", "failed").state == "stopped"
+    assert not psutil.pid_exists(stage.children()[0])
+
+
+def test_a_child_that_is_killed_from_outside_is_tried_again(stage: Backstage) -> None:
+    stage.start_worker()
+    job_id = stage.make("probe_child", steps=40)
+    wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+    kill_hard(stage.children()[0])
+    job = stage.wait_for(job_id, "succeeded", "failed")
+    assert job.state == "succeeded", job.error
+    assert job.attempt == 2
+    assert job.result is not None
+    assert job.result["began_at"] >= 5
+
+
+def test_a_child_that_fails_says_its_last_line(stage: Backstage) -> None:
+    stage.start_worker()
+    job = stage.wait_for(stage.make("probe_child", steps=1, exit_code=3), "failed", "succeeded")
+    assert job.error is not None
+    assert "exit code 3: out of luck" in job.error["message"]
+
+
+def test_a_killed_worker_takes_its_child_along_and_another_worker_goes_on(
+    any_stage: Backstage,
+) -> None:
+    any_stage.start_beat()
+    first = any_stage.start_worker()
+    maintenance = any_stage.start_worker("maintenance")
+    job_id = any_stage.make("probe_child", steps=100)
+    wait_until(lambda: any_stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+    killed = time.monotonic()
+    kill_hard(first.pid)
+    any_stage.start_worker()
+    job = any_stage.wait_for(job_id, "succeeded", "failed", timeout_s=45)
+    assert job.state == "succeeded"
+    assert job.attempt == 2
+    assert time.monotonic() - killed < 45
+    before, after = any_stage.children()
+    assert before != after
+    assert not psutil.pid_exists(before)
+    assert maintenance.poll() is None
+
+
+def look_twice(stage: Backstage) -> tuple[int, int]:
+    """(jobs queued again, jobs ended) by two looks at all leases, as far apart as in a real service."""
+    found = [0, 0]
+    for _ in range(2):
+        with stage.parts.sessions() as session:
+            again, ended = leases.reap(session, stage.settings)
+        found = [found[0] + len(again), found[1] + len(ended)]
+        time.sleep(stage.settings.reap_every_s)
+    return found[0], found[1]
+
+
+def test_a_job_whose_worker_is_lost_too_often_fails_with_worker_lost(stage: Backstage) -> None:
+    job_id = stage.make(send=False)
+    found = []
+    for _ in range(3):
+        with stage.parts.sessions() as session:
+            assert leases.claim(session, job_id, "ghost", lease_s=0.0) is not None
+        time.sleep(0.01)
+        found.append(look_twice(stage))
+    assert found == [(1, 0), (1, 0), (0, 1)]
+    assert stage.job(job_id).error is not None
+    assert stage.job(job_id).error["code"] == "worker_lost"  # type: ignore[index]
+
+
+def test_a_runner_that_lost_its_lease_writes_nothing_more(any_stage: Backstage) -> None:
+    job_id = any_stage.make(send=False)
+    with any_stage.parts.sessions() as session:
+        late = leases.claim(session, job_id, "slow", lease_s=0.0)
+    time.sleep(0.01)
+    with any_stage.parts.sessions() as session:
+        assert leases.claim(session, job_id, "hasty", lease_s=30.0) is None
+    assert look_twice(any_stage) == (1, 0)
+    with any_stage.parts.sessions() as session:
+        owner = leases.claim(session, job_id, "quick", lease_s=30.0)
+    assert late is not None
+    assert owner is not None
+    with any_stage.parts.sessions() as session:
+        assert leases.claim(session, job_id, "third", lease_s=30.0) is None
+        assert leases.extend_lease(session, late, 30.0)[0] is False
+        assert leases.write_progress(session, late, {"done": 1}) is None
+        assert leases.finish(session, late, "failed") is False
+        assert leases.finish(session, owner, "succeeded", result={}) is True
+
+
+def test_a_job_that_follows_another_starts_when_that_has_succeeded(stage: Backstage) -> None:
+    stage.start_worker()
+    first = stage.make(steps=10, step_s=0.05)
+    second = stage.make(send=False, after=first)
+    assert stage.wait_for(second, "succeeded", "failed").state == "succeeded"
+    one, two = stage.job(first), stage.job(second)
+    assert one.finished_at is not None
+    assert two.started_at is not None
+    assert two.started_at >= one.finished_at
+
+
+def test_what_follows_a_failed_job_fails_too_and_says_why(stage: Backstage) -> None:
+    stage.start_worker()
+    first = stage.make(fail=True, send=False)
+    second = stage.make(send=False, after=first)
+    stage.parts.queue.send_job(stage.job(first), stage.parts.sessions)
+    job = stage.wait_for(second, "failed", "succeeded")
+    assert job.error is not None
+    assert first in job.error["message"]
+
+
+def test_a_job_whose_message_was_lost_is_sent_again(stage: Backstage) -> None:
+    stage.start_beat()
+    stage.start_worker("cpu,maintenance")
+    job_id = stage.make(send=False)
+    assert stage.wait_for(job_id, "succeeded", "failed", timeout_s=20).state == "succeeded"
+
+
+def test_a_worker_that_shuts_down_hands_its_job_to_the_next_uncounted(stage: Backstage) -> None:
+    first = stage.start_worker()
+    job_id = stage.make("probe_child", steps=80)
+    wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+    os.kill(first.pid, signal.SIGTERM)
+    first.wait(20)
+    stage.wait_for(job_id, "queued")
+    stage.start_worker()
+    job = stage.wait_for(job_id, "succeeded", "failed")
+    assert job.state == "succeeded"
+    assert job.attempt == 1
+    assert job.result is not None
+    assert job.result["began_at"] >= 5
+
+
+def test_progress_numbers_only_grow(stage: Backstage) -> None:
+    stage.start_worker()
+    job_id = stage.make(steps=20, step_s=0.05)
+    seen = [0]
+    while stage.job(job_id).state in states.ACTIVE:
+        seen.append(stage.job(job_id).seq)
+        time.sleep(0.02)
+    seen.append(stage.job(job_id).seq)
+    assert seen == sorted(seen)
+    assert len(set(seen)) >= 4

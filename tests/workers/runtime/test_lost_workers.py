@@ -1,0 +1,192 @@
+"""Lost workers are found in time, living ones never robbed: not by a clock that jumps either."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from common.db.tables import now
+from common.jobs import leases
+from common.settings import Settings
+from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
+from workers.runtime.maintenance import reap_once
+
+HOUR = timedelta(hours=1)
+FOUND_WITHIN_S = 45
+
+
+def look(stage: Backstage, shift: timedelta) -> None:
+    """A look of the reaper on a machine whose clock is wrong by `shift`."""
+    reap_once(stage.parts, now() + shift)
+
+
+def test_a_killed_worker_is_found_within_45_seconds_with_the_default_settings(
+    tmp_path: Path,
+) -> None:
+    usual = {name: Settings.model_fields[name].default for name in ("lease_s", "reap_every_s")}
+    with open_backstage(tmp_path, "", **usual) as stage:
+        stage.start_beat()
+        stage.start_worker("maintenance")
+        first = stage.start_worker("cpu")
+        job_id = stage.make("probe_child", steps=100_000)
+        wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+        stage.start_worker("cpu")
+        time.sleep(3.0)
+        kill_hard(first.pid)
+        killed = time.monotonic()
+        wait_until(lambda: len(stage.children()) == 2, 60, "the second execution")
+        found_s = time.monotonic() - killed
+        print(f"a killed worker's job ran again after {found_s:.1f} s")
+        assert found_s < FOUND_WITHIN_S
+        before, after = stage.children()
+        assert not psutil.pid_exists(before)
+        assert psutil.pid_exists(after)
+        assert stage.job(job_id).attempt == 2
+
+
+def freeze(stage: Backstage, worker: int) -> list[psutil.Process]:
+    """Stop a worker's own processes between two of its transactions; its job's child runs on.
+
+    That one, or torchrun, is the leader of a session of its own.
+    """
+    above = psutil.Process(worker)
+    own = [above, *(each for each in above.children(True) if os.getsid(each.pid) == worker)]
+    database = stage.settings.database.removeprefix("sqlite:///")
+    for _ in range(20):
+        for process in own:
+            process.suspend()
+        try:
+            with closing(sqlite3.connect(database, timeout=0.2)) as probe:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.rollback()
+            return own
+        except sqlite3.OperationalError:  # it holds the lock: nobody else could do anything
+            for process in own:
+                process.resume()
+            time.sleep(0.05)
+    raise AssertionError("it is always in a transaction")
+
+
+def is_alive(pid: int) -> bool:
+    """A process that its frozen parent has not buried yet is dead all the same."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_child_of_a_frozen_worker_ends_before_another_execution_begins(
+    tmp_path: Path, processes: int
+) -> None:
+    with open_backstage(tmp_path, "", lease_s=12.0, reap_every_s=2.0) as stage:
+        stage.start_beat()
+        stage.start_worker("maintenance")
+        first = stage.start_worker("cpu")
+        job_id = stage.make("probe_child", steps=100_000, silent=True, processes=processes)
+        wait_until(lambda: len(stage.children()) == processes, 60, "the first execution")
+        stage.start_worker("cpu")
+        children = stage.children()
+        frozen = freeze(stage, first.pid)
+        wait_until(lambda: not any(map(is_alive, children)), 30, "the children's end")
+        assert stage.job(job_id).attempt == 1
+        wait_until(lambda: len(stage.children()) == 2 * processes, 60, "the second execution")
+        for process in frozen:
+            process.resume()
+        time.sleep(3.0)
+        job = stage.job(job_id)
+        assert (job.state, job.attempt) == ("running", 2)
+        assert len(stage.children()) == 2 * processes
+        assert all(map(is_alive, stage.children()[processes:]))
+
+
+@pytest.mark.parametrize("shift", [HOUR, -HOUR], ids=["ahead", "back"])
+def test_a_clock_that_jumps_an_hour_takes_nothing_from_a_living_worker(
+    any_stage: Backstage, shift: timedelta
+) -> None:
+    any_stage.start_worker("cpu")
+    job_id = any_stage.make("probe_child", steps=100_000)
+    wait_until(lambda: any_stage.job(job_id).progress.get("done", 0) >= 2, what="two steps")
+    for _ in range(6):
+        look(any_stage, shift)
+        assert any_stage.job(job_id).suspect_lease is not None
+        time.sleep(4 * any_stage.settings.reap_every_s)
+    job = any_stage.job(job_id)
+    assert (job.state, job.attempt) == ("running", 1)
+    look(any_stage, timedelta(0))
+    assert any_stage.job(job_id).suspect_lease is None
+    assert len(any_stage.children()) == 1
+
+
+@pytest.mark.parametrize("shift", [HOUR, -HOUR], ids=["ahead", "back"])
+def test_a_clock_that_jumps_an_hour_does_not_hide_a_lost_worker(
+    any_stage: Backstage, shift: timedelta
+) -> None:
+    job_id = any_stage.make(send=False)
+    with any_stage.parts.sessions() as session:
+        assert leases.claim(session, job_id, "ghost", lease_s=30.0) is not None
+    look(any_stage, shift)
+    look(any_stage, shift)  # at once: a runner would not have had the time to write a new lease
+    assert any_stage.job(job_id).state == "running"
+    time.sleep(any_stage.settings.reap_every_s)
+    look(any_stage, shift)
+    assert any_stage.job(job_id).state == "queued"
+
+
+def test_a_lease_that_is_extended_is_never_suspect(stage: Backstage) -> None:
+    job_id = stage.make(send=False)
+    with stage.parts.sessions() as session:
+        held = leases.claim(session, job_id, "here", stage.settings.lease_s)
+    assert held is not None
+    for _ in range(3):
+        look(stage, timedelta(0))
+        assert stage.job(job_id).suspect_lease is None
+        time.sleep(stage.settings.reap_every_s)
+        with stage.parts.sessions() as session:
+            assert leases.extend_lease(session, held, stage.settings.lease_s)[0]
+
+
+def test_the_default_times_add_up_to_less_than_45_seconds() -> None:
+    settings = Settings()
+    extends_s = leases.extend_every_s(settings)
+    assert 2 * extends_s < settings.reap_every_s
+    assert extends_s < settings.reap_every_s * leases.APART_SHARE
+    longest_s = settings.lease_s + leases.SLACK_S + settings.reap_every_s
+    assert longest_s < FOUND_WITHIN_S
+    assert settings.lease_s * leases.GIVE_UP_SHARE < settings.lease_s - 5
+
+
+def test_a_worker_that_cannot_keep_its_lease_ends_its_child_before_another_may_begin(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    address, _, name = postgres_url.rpartition("/")
+    with (
+        open_backstage(tmp_path, postgres_url, lease_s=3.0, reap_every_s=2.0) as stage,
+        psycopg.connect(f"{address}/postgres", autocommit=True) as elsewhere,
+    ):
+        stage.start_worker("cpu")
+        job_id = stage.make("probe_child", steps=100_000)
+        wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 2, what="two steps")
+        [child] = stage.children()
+        elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        elsewhere.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        cut = time.monotonic()
+        wait_until(lambda: not psutil.pid_exists(child), 15, "the child's end")
+        assert 1.0 < time.monotonic() - cut < 8.0
+        elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        for _ in range(2):
+            reap_once(stage.parts)
+            time.sleep(stage.settings.reap_every_s)
+        stage.parts.queue.wake("cpu")
+        wait_until(lambda: len(stage.children()) == 2, 20, "the second execution")
+        assert stage.job(job_id).attempt == 2

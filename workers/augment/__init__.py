@@ -1,0 +1,1 @@
+"""What a split froze, the variants made of it, and train.csv."""

@@ -1,0 +1,1 @@
+"""What workers know of captions besides saving them."""

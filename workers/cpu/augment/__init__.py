@@ -1,0 +1,1 @@
+"""Variants of the training captions by synonyms."""

@@ -1,0 +1,150 @@
+"""Writing captions that people bring along: portion by portion, each portion in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from common.captions.csv_files import ParsedCaptions, RejectedRow
+from common.db.tables import CaptionRevision, ExtraCaption, Image
+from common.errors import ClipBrowserError
+from workers.cpu.captions.matching import Change, Head, ImportPlan, NamedImage, plan_import
+from workers.cpu.captions.saving import Save, save_captions
+from workers.runtime.job_context import JobContext
+
+SHOWN = 100  # names and reasons that a job's result lists at most; the counts are whole
+PORTION = 200  # captions in one transaction: other writers wait for it, a few tens of ms
+
+
+def write_captions(
+    ctx: JobContext,
+    dataset_id: str,
+    parsed: ParsedCaptions,
+    *,
+    aliases: Mapping[str, int] | None = None,
+    fill_only: bool = False,
+) -> dict[str, Any]:
+    """Write imported captions as revisions of the images they match; what happened to each row.
+
+    A caption that somebody saved while the import ran is left as it is and listed as rejected.
+    aliases and fill_only: see `plan_import`. Done again, it changes nothing.
+    """
+    for note in parsed.notes:
+        ctx.note(note)
+    with ctx.reader() as session:
+        images = named_images(session, dataset_id)
+        before = _written_by(session, ctx.job.id) if ctx.job.attempt > 1 else 0
+    plan = plan_import(parsed.rows, images, aliases=aliases, fill_only=fill_only)
+    names = {image.image_id: image.filename for image in images}
+    refused, written = _write(ctx, plan, names)
+    _write_tags(ctx, plan.tags)
+    rejected = [*parsed.rejected, *plan.rejected, *refused]
+    ctx.services.events.dataset(dataset_id)
+    return _result(plan, rejected, written, before)
+
+
+def named_images(session: Session, dataset_id: str) -> list[NamedImage]:
+    """All images of a dataset with the heads of their captions."""
+    extras: dict[int, dict[int, Head]] = {}
+    found = session.execute(
+        select(ExtraCaption.image_id, ExtraCaption.slot, ExtraCaption.text, ExtraCaption.revision)
+        .join(Image, Image.id == ExtraCaption.image_id)
+        .where(Image.dataset_id == dataset_id)
+    )
+    for image_id, slot, text, revision in found:
+        extras.setdefault(image_id, {})[slot] = Head(text, revision)
+    rows = session.execute(
+        select(Image.id, Image.filename, Image.caption, Image.revision, Image.sha256)
+        .where(Image.dataset_id == dataset_id)
+        .order_by(Image.id)
+    )
+    return [
+        NamedImage(id_, name, {0: Head(text, revision), **extras.get(id_, {})}, sha256)
+        for id_, name, text, revision, sha256 in rows
+    ]
+
+
+def _write(
+    ctx: JobContext, plan: ImportPlan, names: Mapping[int, str]
+) -> tuple[list[RejectedRow], int]:
+    """(what could not be saved, how many captions were)."""
+    refused: list[RejectedRow] = []
+    written = done = 0
+    ctx.report(done=0, total=len(plan.changes), unit="captions", message="saving captions")
+    for portion in _portions(plan.changes):
+        ctx.check_stop()
+        with ctx.session() as session:
+            outcomes = save_captions(session, [_save(ctx, change) for change in portion])
+        for change, outcome in zip(portion, outcomes, strict=True):
+            if isinstance(outcome, ClipBrowserError):
+                name = names.get(change.image_id, "")
+                refused.append(RejectedRow(0, outcome.message, name))
+            else:
+                written += not outcome.repeated
+        done += len(portion)
+        ctx.report(done=done)
+    return refused, written
+
+
+def _write_tags(ctx: JobContext, tags: Mapping[int, str]) -> None:
+    """An image that was deleted meanwhile is passed over."""
+    ids = sorted(tags)
+    for start in range(0, len(ids), PORTION):
+        part = ids[start : start + PORTION]
+        with ctx.session() as session:
+            there = session.scalars(select(Image).where(Image.id.in_(part)).with_for_update())
+            for image in there:
+                image.tag = tags[image.id]
+
+
+def _portions(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """About PORTION changes each; those of one image stay together."""
+    portion: list[Change] = []
+    for _, own in groupby(changes, key=lambda change: change.image_id):
+        portion += own
+        if len(portion) >= PORTION:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
+
+
+def _save(ctx: JobContext, change: Change) -> Save:
+    client_id = f"import:{ctx.job.id}:{change.image_id}:{change.slot}"
+    return Save(
+        change.image_id, change.text, change.base_revision, client_id, ctx.job.created_by,
+        change.slot,
+    )  # fmt: skip
+
+
+def _written_by(session: Session, job_id: str) -> int:
+    """How many captions earlier attempts of this job have written."""
+    prefix = f"import:{job_id}:"
+    found = session.scalars(
+        select(CaptionRevision.id).where(CaptionRevision.client_id.startswith(prefix))
+    )
+    return len(found.all())
+
+
+def _result(
+    plan: ImportPlan, rejected: list[RejectedRow], written: int, before: int
+) -> dict[str, Any]:
+    shown = [{"line": row.line, "reason": row.reason, "name": row.name} for row in rejected[:SHOWN]]
+    unchanged = max(0, plan.unchanged - before)
+    written += before
+    return {
+        "matched": written + unchanged,
+        "written": written,
+        "unchanged": unchanged,
+        "tagged": len(plan.tags),
+        "kept": plan.kept[:SHOWN],
+        "kept_count": len(plan.kept),
+        "unmatched": plan.unmatched[:SHOWN],
+        "unmatched_count": len(plan.unmatched),
+        "rejected": shown,
+        "rejected_count": len(rejected),
+    }

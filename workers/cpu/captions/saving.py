@@ -1,0 +1,212 @@
+"""Saving captions: a revision is written only on top of the one its author has seen.
+
+Many saves are written in one transaction (group commit): a commit costs far more than a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from common.captions.clip_tokens import count_tokens
+from common.captions.text import MAX_CAPTIONS, normalise_caption
+from common.datasets.changes import touch_dataset
+from common.db.tables import CaptionRevision, ExtraCaption, Image, now
+from common.errors import CaptionConflict, ClipBrowserError, InvalidInput, NotFound
+
+
+@dataclass(frozen=True)
+class Save:
+    """One caption on its way: what the browser's outbox holds.
+
+    text None takes the caption away. slot: 0 for the image's first caption, 1 for its second ...
+    """
+
+    image_id: int
+    text: str | None
+    base_revision: int
+    client_id: str
+    author: str
+    slot: int = 0
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A durable revision; `repeated` when this client_id had been saved before."""
+
+    dataset_id: str
+    image_id: int
+    slot: int
+    revision: int
+    text: str | None
+    by: str
+    client_id: str
+    repeated: bool
+
+    def event(self) -> dict[str, Any]:
+        """The `caption` event."""
+        return {
+            "image_id": self.image_id,
+            "slot": self.slot,
+            "revision": self.revision,
+            "text": self.text,
+            "by": self.by,
+            "client_id": self.client_id,
+        }
+
+
+def save_caption(session: Session, save: Save) -> Saved:
+    """Write a revision, once per `client_id`.
+
+    Raises NotFound (no such image), CaptionConflict (somebody saved another revision since
+    `base_revision`; details hold `current`), InvalidInput (the text, the slot, or the client_id
+    was used for something else).
+    """
+    outcome = save_captions(session, [save])[0]
+    if isinstance(outcome, ClipBrowserError):
+        raise outcome
+    return outcome
+
+
+def save_captions(session: Session, saves: Sequence[Save]) -> list[Saved | ClipBrowserError]:
+    """Write many revisions in the session's transaction; of each what became of it, in order.
+
+    One that cannot be saved leaves the others as they are. Durable once the session has committed.
+    """
+    batch = _Batch(session, saves)
+    outcomes = [batch.save(save) for save in saves]
+    session.flush()
+    for dataset_id in sorted(batch.touched):
+        touch_dataset(session, dataset_id)
+    return outcomes
+
+
+class _Batch:
+    """What a list of saves needs of the database, read at once; and the writing of each.
+
+    The rows are locked (PostgreSQL; SQLite has one writer at a time), in the order of their ids.
+    """
+
+    def __init__(self, session: Session, saves: Sequence[Save]) -> None:
+        self._session = session
+        ids = sorted({save.image_id for save in saves})
+        self._images = {
+            image.id: image
+            for image in session.scalars(
+                select(Image).where(Image.id.in_(ids)).order_by(Image.id).with_for_update()
+            )
+        }
+        self._extras: dict[tuple[int, int], ExtraCaption] = {}
+        if any(save.slot for save in saves):
+            found = session.scalars(select(ExtraCaption).where(ExtraCaption.image_id.in_(ids)))
+            self._extras = {(extra.image_id, extra.slot): extra for extra in found}
+        self._before = {
+            row.client_id: row
+            for row in session.scalars(
+                select(CaptionRevision).where(
+                    CaptionRevision.client_id.in_([save.client_id for save in saves])
+                )
+            )
+        }
+        self.touched: set[str] = set()
+
+    def save(self, save: Save) -> Saved | ClipBrowserError:
+        """Write one, if it may be written."""
+        try:
+            text = None if save.text is None else normalise_caption(save.text)
+            image = self._image(save)
+            before = self._before.get(save.client_id)
+            if before is not None:
+                return _repeated(before, image, save, text)
+            return self._write(image, save, text)
+        except ClipBrowserError as problem:
+            return problem
+
+    def _image(self, save: Save) -> Image:
+        if not 0 <= save.slot < MAX_CAPTIONS:
+            raise InvalidInput(
+                f"slot is {save.slot}; an image has at most {MAX_CAPTIONS} captions",
+                remedy=f"Use a slot from 0 to {MAX_CAPTIONS - 1}.",
+            )
+        image = self._images.get(save.image_id)
+        if image is None:
+            raise NotFound(
+                f"Image {save.image_id} does not exist any more.",
+                remedy="It was deleted meanwhile; the caption is kept in your browser until you drop it.",
+            )
+        return image
+
+    def _write(self, image: Image, save: Save, text: str | None) -> Saved:
+        head = self._extras.get((image.id, save.slot)) if save.slot else image
+        if (head.revision if head else 0) != save.base_revision:
+            raise _conflict(image, head, save.slot)
+        revision = save.base_revision + 1
+        if save.slot:
+            self._write_extra(image, save, text, revision)
+        else:
+            image.caption, image.revision = text, revision
+            image.captioned_by, image.captioned_at = save.author, now()
+            image.tokens = None if text is None else count_tokens(text)
+            if image.claimed_by == save.author:
+                image.claimed_by = image.claim_holder = image.claim_until = None
+        image.reviewed_by = image.reviewed_at = None  # a new text needs a new look
+        row = CaptionRevision(
+            image_id=image.id, slot=save.slot, revision=revision, text=text, author=save.author,
+            client_id=save.client_id,
+        )  # fmt: skip
+        self._session.add(row)
+        self._before[save.client_id] = row
+        self.touched.add(image.dataset_id)
+        return Saved(
+            image.dataset_id, image.id, save.slot, revision, text, save.author, save.client_id,
+            repeated=False,
+        )  # fmt: skip
+
+    def _write_extra(self, image: Image, save: Save, text: str | None, revision: int) -> None:
+        extra = self._extras.get((image.id, save.slot))
+        if extra is None:
+            extra = ExtraCaption(image_id=image.id, slot=save.slot)
+            self._session.add(extra)
+            self._extras[image.id, save.slot] = extra
+        extra.text, extra.revision, extra.author, extra.saved_at = (
+            text,
+            revision,
+            save.author,
+            now(),
+        )
+        extra.tokens = None if text is None else count_tokens(text)
+
+
+def _repeated(before: CaptionRevision, image: Image, save: Save, text: str | None) -> Saved:
+    if (before.image_id, before.slot, before.text) != (image.id, save.slot, text):
+        raise InvalidInput(
+            f"client_id {before.client_id!r} was already used for another caption.",
+            remedy="Use a new client_id for each caption typed.",
+        )
+    return Saved(
+        image.dataset_id, image.id, before.slot, before.revision, before.text, before.author,
+        before.client_id, repeated=True,
+    )  # fmt: skip
+
+
+def _conflict(image: Image, head: Image | ExtraCaption | None, slot: int) -> CaptionConflict:
+    current = current_caption(image, head, slot)
+    return CaptionConflict(
+        f"{current['by'] or 'Somebody'} saved another caption meanwhile.",
+        details={"current": current, "dataset_id": image.dataset_id},
+    )
+
+
+def current_caption(image: Image, head: Image | ExtraCaption | None, slot: int) -> dict[str, Any]:
+    """The head of a caption's history, as a conflict shows it."""
+    if isinstance(head, ExtraCaption):
+        text, revision, by = head.text, head.revision, head.author
+    elif head is None:
+        text, revision, by = None, 0, None
+    else:
+        text, revision, by = head.caption, head.revision, head.captioned_by
+    return {"image_id": image.id, "slot": slot, "revision": revision, "text": text, "by": by}

@@ -1,0 +1,1 @@
+"""The split into training and validation images, without a leak between them."""

@@ -1,0 +1,1 @@
+"""What a training reads: images decoded once, views of them, batches."""

@@ -1,0 +1,1 @@
+"""Embedding every image of a dataset, and the index made of it."""

@@ -1,0 +1,1 @@
+"""The language model: its engine or endpoint, prompts and answers."""

@@ -1,0 +1,1 @@
+"""Models that a job makes: registered, blended, imported, with their cards."""

@@ -1,0 +1,1 @@
+"""What a training tells: metrics, progress, trends, the machine's load."""

@@ -1,0 +1,1 @@
+"""Training: the job, its child process, the loop, checkpoints and memory."""

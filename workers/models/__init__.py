@@ -1,0 +1,1 @@
+"""Models as the workers load them: weights, sources, pixels, memory."""

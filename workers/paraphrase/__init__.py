@@ -1,0 +1,1 @@
+"""Paraphrases by a language model: the job, and the filter that judges them."""

@@ -1,0 +1,57 @@
+"""The Celery app of the workers, and what happens when a worker process starts."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery, signals
+
+from common.messaging.broker import celery_config
+from common.processes import die_with_parent
+from common.settings import load_settings
+from workers.runtime import shutdown
+from workers.runtime.presence import WorkerPresence
+
+
+def create_app() -> Celery:
+    """The app with every room's tasks; importing the task modules loads no torch."""
+    settings = load_settings()
+    made = Celery(
+        "clip_browser",
+        include=[
+            "workers.runtime.maintenance",
+            "workers.cpu.tasks",
+            "workers.gpu.tasks",
+            "workers.search.queries",
+        ],
+    )
+    made.conf.update(celery_config(settings))
+    made.steps["consumer"].add(WorkerPresence)
+    return made
+
+
+app = create_app()
+
+
+@signals.worker_process_init.connect
+def tie_pool_process(**_: object) -> None:
+    """A pool process ends with its worker, also when that is killed; its training child as well."""
+    die_with_parent(os.getppid())
+
+
+@signals.worker_init.connect
+def forget_old_shutdown(**_: object) -> None:
+    """Another worker may have had this pid."""
+    shutdown.withdraw(load_settings().work_dir)
+
+
+@signals.worker_shutting_down.connect
+def announce_shutdown(**_: object) -> None:
+    """Running jobs save, and go back to the queue."""
+    shutdown.announce(load_settings().work_dir)
+
+
+@signals.worker_shutdown.connect
+def end_shutdown(**_: object) -> None:
+    """The worker has ended."""
+    shutdown.withdraw(load_settings().work_dir)

@@ -1,0 +1,277 @@
+"""What a job's body works with: its facts, reports, checkpoint, stop flag, and the lease that is kept.
+
+Which job runs when stands in `workers/runtime/job_runs.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from common.db.tables import JobMetric
+from common.jobs import leases, reports, states
+from common.jobs.leases import GIVE_UP_SHARE, Claim
+from common.settings import Settings
+from common.store import ArtifactStore
+from workers.runtime import shutdown
+from workers.runtime.services import Services
+
+log = logging.getLogger(__name__)
+TICK_S = 0.25  # how often progress is written and the stop flag read
+JobBody = Callable[["JobContext"], dict[str, Any]]
+bodies: dict[str, JobBody] = {}  # by kind, see job_task
+
+
+class JobStopped(Exception):
+    """Raised in a job's body when the user stopped it; `result` says how far it came."""
+
+    def __init__(self, result: dict[str, Any] | None = None) -> None:
+        super().__init__("stopped")
+        self.result = result
+
+
+class LeaseLost(Exception):
+    """Raised in a job's body when another execution owns the job: end, and leave no trace."""
+
+
+class ChildLost(Exception):
+    """Raised when the child process of a job was killed from outside: the job is tried again."""
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """The job as it was when it was claimed."""
+
+    id: str
+    kind: str
+    dataset_id: str | None
+    params: dict[str, Any]
+    attempt: int
+    created_by: str
+    checkpoint: dict[str, Any] | None
+
+
+class JobContext:
+    """What a job's body works with. Reports are buffered and written four times a second."""
+
+    def __init__(self, parts: Services, facts: JobFacts, held: Claim) -> None:
+        self.job = facts
+        self.services = parts
+        self._held = held
+        self._lock = threading.Lock()
+        self._progress: dict[str, Any] = {}
+        self._dirty = False
+        self._metrics: list[dict[str, Any]] = []
+        self._log: list[str] = []
+        self._stop: str | None = None
+        self._lost = False
+        self.handed_back = False
+        self._began = time.monotonic()
+        self._done_at_begin: int | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The service's settings."""
+        return self.services.settings
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The artifact store."""
+        return self.services.store
+
+    def session(self) -> AbstractContextManager[Session]:
+        """A database transaction."""
+        return self.services.sessions()
+
+    def reader(self) -> AbstractContextManager[Session]:
+        """A transaction that only reads."""
+        return self.services.readers()
+
+    @property
+    def work_dir(self) -> Path:
+        """This job's scratch folder on this machine; kept while the job may be resumed."""
+        folder = self.settings.work_dir / self.job.id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def report(
+        self,
+        done: int | None = None,
+        total: int | None = None,
+        unit: str | None = None,
+        message: str | None = None,
+        **metrics: float,
+    ) -> None:
+        """How far it is. What is left out stays as it was."""
+        given = {"done": done, "total": total, "unit": unit, "message": message}
+        with self._lock:
+            if unit is not None and unit != self._progress.get("unit"):
+                self._done_at_begin = None  # another stage: its pace is not known yet
+            self._progress.update({key: value for key, value in given.items() if value is not None})
+            if metrics:
+                self._progress["metrics"] = {**self._progress.get("metrics", {}), **metrics}
+            self._progress["eta_s"] = self._eta_s()
+            self._dirty = True
+
+    def _eta_s(self) -> float | None:
+        done, total = self._progress.get("done"), self._progress.get("total")
+        if done is None or total is None:
+            return None
+        if self._done_at_begin is None:
+            self._done_at_begin, self._began = done, time.monotonic()
+        gained = done - self._done_at_begin
+        if gained <= 0:
+            return None
+        elapsed_s = time.monotonic() - self._began
+        return round(float(elapsed_s / gained * (total - done)), 1)
+
+    def log(self, text: str) -> None:
+        """A line of the job's log."""
+        with self._lock:
+            self._log.append(text.rstrip("\n") + "\n")
+
+    def note(self, text: str) -> None:
+        """Something the user should know: kept with the job and written to its log."""
+        with self.session() as session:
+            job = states.get_job(session, self.job.id)
+            job.notes = [*(job.notes or []), text]
+        self.log(text)
+
+    def metric(self, name: str, step: int, value: float, epoch: float | None = None) -> None:
+        """A point of a series of this job."""
+        with self._lock:
+            self._metrics.append({"name": name, "step": step, "value": value, "epoch": epoch})
+
+    def save_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Remember where a later attempt or a resume goes on."""
+        with self.session() as session:
+            leases.write_checkpoint(session, self._held, checkpoint)
+
+    def keep_checkpoint(self, session: Session, checkpoint: dict[str, Any]) -> None:
+        """The same within a transaction: it holds if and only if what else is written does.
+
+        Raises LeaseLost when another execution owns the job now.
+        """
+        if not leases.write_checkpoint(session, self._held, checkpoint):
+            raise LeaseLost
+
+    def keep_result(self, session: Session, result: dict[str, Any]) -> None:
+        """Keep the job's result within the transaction that writes what it tells of.
+
+        Should the worker be lost before the job is closed, `result_before` has it: nothing is done
+        twice. Raises LeaseLost when another execution owns the job now.
+        """
+        self.keep_checkpoint(session, {"result": result})
+
+    @property
+    def result_before(self) -> dict[str, Any] | None:
+        """What `keep_result` kept in an execution before; None when there is nothing."""
+        return (self.job.checkpoint or {}).get("result")
+
+    @property
+    def stop_requested(self) -> str | None:
+        """None, "save" or "kill" (also when the lease was lost)."""
+        return "kill" if self._lost else self._stop
+
+    @property
+    def lost(self) -> bool:
+        """Whether another execution owns this job now."""
+        return self._lost
+
+    def check_stop(self) -> None:
+        """Raises LeaseLost or JobStopped when it is time to end."""
+        if self._lost:
+            raise LeaseLost
+        if self._stop:
+            raise JobStopped
+
+    def lose(self) -> None:
+        """The lease has run out and cannot be kept: another worker may have the job."""
+        self._lost = True
+
+    def beat(self, extend: bool) -> None:
+        """Read the stop flag, keep the lease if `extend`; called by the heartbeat thread."""
+        with self.services.sessions() if extend else self.services.readers() as session:
+            if extend:
+                mine, wish = leases.extend_lease(session, self._held, self.settings.lease_s)
+            else:
+                mine, wish = leases.read_stop(session, self._held)
+        self._lost = self._lost or not mine
+        self._stop = wish or self._stop
+        if wish is None and self._stop is None and shutdown.announced(self.settings.work_dir):
+            self._stop, self.handed_back = "save", True
+
+    def flush(self) -> None:
+        """Write what has been reported since the last flush, then emit the progress."""
+        with self._lock:
+            progress = dict(self._progress) if self._dirty else None
+            points, lines = self._metrics, self._log
+            self._metrics, self._log, self._dirty = [], [], False
+        if not (progress or points or lines) or self._lost:
+            return
+        try:
+            with self.session() as session:
+                if progress is not None:
+                    leases.write_progress(session, self._held, progress)
+                session.add_all([JobMetric(job_id=self.job.id, **point) for point in points])
+                if lines:
+                    reports.append_log(session, self.job.id, "".join(lines))
+                record = states.get_job(session, self.job.id)
+        except Exception:
+            with self._lock:  # nothing reported is lost: the next flush tries again
+                self._metrics, self._log = points + self._metrics, lines + self._log
+                self._dirty = self._dirty or progress is not None
+            raise
+        self.services.events.job(record)
+
+
+class Heartbeat:
+    """A thread that keeps a job's lease, reads its stop flag and writes its reports."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        settings = self._context.settings
+        every_s = leases.extend_every_s(settings)
+        extended = time.monotonic()
+        while not self._end.wait(TICK_S):
+            began = time.monotonic()
+            due = began - extended >= every_s
+            try:
+                self._context.beat(extend=due)
+                if due:
+                    extended = began
+                self._context.flush()
+            except Exception:
+                log.warning("heartbeat of job %s", self._context.job.id, exc_info=True)
+                if time.monotonic() - extended > settings.lease_s * GIVE_UP_SHARE:
+                    self._context.lose()
+
+
+def job_task(kind: str) -> Callable[[JobBody], JobBody]:
+    """Register a function as the body of all jobs of this kind."""
+
+    def register(body: JobBody) -> JobBody:
+        bodies[kind] = body
+        return body
+
+    return register

@@ -1,0 +1,178 @@
+"""Runs jobs: takes the one whose turn it is, runs it to its end, settles it. Every job goes through here.
+
+A message says only that a queue has work: the worker takes the job whose turn it is, whichever that
+is, and when it has ended looks for the next one itself, so that lost messages do not matter.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import traceback
+from contextlib import nullcontext
+from typing import Any
+
+from common.db.tables import Job
+from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
+from common.jobs import leases, states
+from common.jobs.leases import Claim
+from common.messaging.broker import GPU, NEXT_JOB
+from workers.runtime import shutdown
+from workers.runtime.app import app
+from workers.runtime.gpu_lease import use_own_gpu
+from workers.runtime.job_context import (
+    ChildLost,
+    Heartbeat,
+    JobBody,
+    JobContext,
+    JobFacts,
+    JobStopped,
+    LeaseLost,
+    bodies,
+)
+from workers.runtime.services import Services, services
+
+log = logging.getLogger(__name__)
+
+
+def work_off(parts: Services, queue: str) -> None:
+    """Run the jobs of a queue, one after the other, until none may begin or the worker shuts down.
+
+    A worker of several queues runs one and sends itself a message, so that no queue waits for
+    another one to be empty.
+    """
+    others = set(app.amqp.queues.consume_from) - {queue}
+    while run_next(parts, queue):
+        if others and wake_quietly(parts, queue):
+            return
+
+
+def run_next(parts: Services, queue: str) -> bool:
+    """Claim and run the job whose turn it is; whether there was one."""
+    with use_own_gpu(parts.settings) if queue == GPU else nullcontext(True) as may_begin:
+        if not may_begin or shutdown.announced(parts.settings.work_dir):
+            wake_quietly(parts, queue)  # another worker may
+            return False
+        with parts.sessions() as session:
+            held = leases.claim_next(session, queue, bodies, _worker_name(), parts.settings.lease_s)
+        if held is None:
+            return False
+        try:
+            run_claimed(parts, held)
+        except Exception:  # of the database, say: the reaper finds the job, and this worker goes on
+            log.exception("job %s", held.job_id)
+        return True
+
+
+def _worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run_claimed(parts: Services, held: Claim, body: JobBody | None = None) -> None:
+    """Run a job that is ours to its end. body: in place of the one that its kind has."""
+    with parts.readers() as session:
+        row = session.get(Job, held.job_id)
+    if row is None:
+        return  # its dataset was deleted just now
+    facts = JobFacts(
+        row.id,
+        row.kind,
+        row.dataset_id,
+        dict(row.params),
+        row.attempt,
+        row.created_by,
+        row.checkpoint,
+    )
+    parts.events.job(row)
+    parts.events.queue(row.queue)
+    context = JobContext(parts, facts, held)
+    with Heartbeat(context):
+        outcome = _execute(context, body or bodies[row.kind])
+    if outcome is None or context.lost:
+        return
+    _settle(parts, context, held, *outcome)
+
+
+Outcome = tuple[str, dict[str, Any] | None, ClipBrowserError | None]
+
+
+def _execute(context: JobContext, body: JobBody) -> Outcome | None:
+    """(state, result, error) of the body; None when the job is no longer ours."""
+    try:
+        return "succeeded", body(context), None
+    except LeaseLost:
+        return None
+    except JobStopped as stopped:
+        return ("handed back" if context.handed_back else "stopped"), stopped.result, None
+    except ChildLost as lost:
+        context.log(f"Error: {lost}")
+        return "lost", None, WorkerLost(str(lost))
+    except ClipBrowserError as problem:
+        context.log(f"Error: {problem.message} {problem.remedy}")
+        return "failed", problem.to_dict().get("details"), problem
+    except Exception as problem:
+        context.log(traceback.format_exc())
+        return "failed", None, Internal(f"The {context.job.kind} job failed: {problem}")
+
+
+def _settle(
+    parts: Services,
+    context: JobContext,
+    held: Claim,
+    state: str,
+    result: dict[str, Any] | None,
+    error: ClipBrowserError | None,
+) -> None:
+    """Write the end of the job, tell everybody, and set off what waits for it."""
+    context.flush()
+    with parts.sessions() as session:
+        again = state in ("lost", "handed back") and leases.release(
+            session, held, counts=state == "lost"
+        )
+        final = {"lost": "failed", "handed back": "stopped"}.get(state, state)
+        mine = again or leases.finish(session, held, final, result=result, error=error)
+        job = session.get(Job, held.job_id, populate_existing=True)
+    if not mine or job is None:
+        return
+    parts.events.job(job)
+    parts.events.queue(job.queue)
+    if again:
+        wake_quietly(parts, job.queue)
+        return
+    if job.dataset_id:
+        parts.events.dataset(job.dataset_id)
+    settle_followers(parts, job)
+
+
+def settle_followers(parts: Services, job: Job) -> None:
+    """Wake workers for the jobs that waited for this one, or end them when it did not succeed."""
+    with parts.sessions() as session:
+        if job.state == "succeeded":
+            waiting, ended = states.followers(session, job.id), []
+        elif job.state == "failed":
+            waiting, ended = [], states.fail_followers(session, job)
+        else:
+            return  # stopped: it may be resumed, and what follows it goes on waiting
+    for follower in waiting:
+        wake_quietly(parts, follower.queue)
+    for follower in ended:
+        parts.events.job(follower)
+    for queue in {follower.queue for follower in (*waiting, *ended)}:
+        parts.events.queue(queue)
+
+
+def wake_quietly(parts: Services, queue: str) -> bool:
+    """Tell a worker that a queue has work; False when Redis is away: then the reaper does so later."""
+    try:
+        parts.queue.wake(queue)
+    except QueueUnavailable:
+        log.warning("a worker of queue %s will be woken by the reaper", queue)
+        return False
+    return True
+
+
+@app.task(name=NEXT_JOB)
+def take_next(queue: str) -> None:
+    """The message of the job queues: take the job whose turn it is."""
+    work_off(services(), queue)

@@ -1,0 +1,175 @@
+"""`python -m workers.runtime.start worker|beat|fleet ...`: workers and the clock, each a process of its own.
+
+Pools: `prefork` for jobs (they can be ended and use child processes), `solo` for what must be quick:
+with prefetch disabled, Celery 5.7's thread pool waits up to a second before it takes the next message.
+
+`worker` and `beat` start one. `fleet` starts several on one machine: it imports everything once and
+forks, so that the second worker costs neither the seconds nor most of the memory of the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from common.messaging.broker import GPU
+from common.processes import die_with_parent
+from common.settings import Settings, load_settings
+
+RESTART_AFTER_S = 1.0  # pause before the next try, for what ended within that time
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One worker: `name=queues[:pool[:concurrency]]` on a fleet's command line."""
+
+    name: str
+    queues: str
+    pool: str = "prefork"
+    concurrency: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Raises ValueError when it is written otherwise."""
+        name, _, rest = text.partition("=")
+        queues, pool, concurrency = [*rest.split(":"), "", ""][:3]
+        if not name or not queues:
+            raise ValueError(f"{text!r} is not name=queues[:pool[:concurrency]]")
+        return cls(name, queues, pool or "prefork", int(concurrency or 1))
+
+
+def main() -> None:
+    """Start what the command line says; ends with the process that started it, if that asked so."""
+    parent = os.environ.get("CLIP_BROWSER_SUPERVISOR_PID")
+    if parent:
+        die_with_parent(int(parent))
+    arguments = _parser().parse_args()
+    settings = load_settings()
+    if arguments.part == "beat":
+        run_beat(settings)
+    elif arguments.part == "worker":
+        name = arguments.name or arguments.queues.replace(",", "-")
+        run_worker(settings, Spec(name, arguments.queues, arguments.pool, arguments.concurrency))
+    else:
+        _Fleet(settings, [Spec.parse(text) for text in arguments.specs]).run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers.runtime.start")
+    parts = parser.add_subparsers(dest="part", required=True)
+    parts.add_parser("beat")
+    worker = parts.add_parser("worker")
+    worker.add_argument("queues")
+    worker.add_argument("--concurrency", type=int, default=1)
+    worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
+    worker.add_argument("--name", default="")
+    parts.add_parser("fleet").add_argument("specs", nargs="+")
+    return parser
+
+
+def run_beat(settings: Settings) -> None:
+    """The clock of the maintenance tasks, until SIGTERM."""
+    from workers.runtime.clock import run_clock
+
+    run_clock(settings)
+
+
+def run_worker(settings: Settings, spec: Spec) -> None:
+    """One worker, until SIGTERM. A GPU worker waits for a GPU of its own first."""
+    if GPU in spec.queues.split(","):
+        from workers.runtime.gpu_lease import hold_gpu
+
+        hold_gpu(settings)
+    from workers.runtime.app import app
+    from workers.runtime.child import sweep_orphans
+
+    sweep_orphans(settings.work_dir)
+    app.worker_main([
+        "worker", "--loglevel=WARNING", f"--queues={spec.queues}",
+        f"--concurrency={spec.concurrency}", f"--pool={spec.pool}",
+        f"--hostname={spec.name}@%h", "--without-gossip", "--without-mingle",
+    ])  # fmt: skip
+
+
+class _Fleet:
+    """Forks the workers and the clock, forks again what ends by itself, ends them on SIGTERM."""
+
+    def __init__(self, settings: Settings, specs: list[Spec]) -> None:
+        from workers.runtime.app import app
+
+        app.loader.import_default_modules()
+        gc.collect()
+        gc.freeze()  # what the collector never touches stays shared with the forks
+        self._runs: dict[str, Callable[[], None]] = {
+            f"worker-{spec.name}": partial(run_worker, settings, spec) for spec in specs
+        }
+        self._runs["beat"] = partial(run_beat, settings)
+        self._logs = settings.data_dir / "logs"
+        self._alive: dict[int, str] = {}
+        self._forked: dict[str, float] = {}  # when each was started last, in monotonic seconds
+        self._stopping = False
+
+    def run(self) -> None:
+        """Until every member has ended after a SIGTERM."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for name in self._runs:
+            self._fork(name)
+        while self._alive:
+            pid, status = os.wait()
+            name = self._alive.pop(pid, "")
+            if not name or self._stopping:
+                continue
+            print(f"{name} ended ({os.waitstatus_to_exitcode(status)}); starting it again")
+            if time.monotonic() - self._forked[name] < RESTART_AFTER_S:
+                time.sleep(RESTART_AFTER_S)  # it cannot start: no use in trying without a pause
+            if not self._stopping:
+                self._fork(name)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+        for pid in self._alive:
+            os.kill(pid, signal.SIGTERM)
+
+    def _fork(self, name: str) -> None:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            self._alive[pid], self._forked[name] = name, time.monotonic()
+            if self._stopping:  # the signal came between the look and the fork
+                os.kill(pid, signal.SIGTERM)
+            return
+        code = 1
+        try:
+            os.setsid()
+            die_with_parent(parent)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            _write_to(self._logs / f"{name}.log")
+            self._runs[name]()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+
+def _write_to(path: Path) -> None:
+    """Send standard output and error to a file, and drop standard input."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Search: warm models, the index, and the answers to queries."""
