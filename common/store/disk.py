@@ -67,16 +67,16 @@ def write_whole(path: Path, fill: Callable[[BinaryIO], object], attempts: int = 
 
 
 def remove_folder(folder: Path, attempts: int = 20) -> None:
-    """Remove a folder, also while a writer that is in it takes its temporary file away. Raises OSError."""
+    """Remove a folder, also while a writer in it makes or takes away its temporary file. Raises OSError."""
     for attempt in range(attempts):
         try:
             shutil.rmtree(folder)
             return
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or attempt == attempts - 1:
+                raise
             if not folder.exists():
                 return
-            if attempt == attempts - 1:
-                raise
 
 
 def copy_whole(source: BinaryIO, path: Path) -> None:

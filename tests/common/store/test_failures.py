@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import minio.error
 import pytest
@@ -247,6 +248,24 @@ def test_putting_and_deleting_a_folder_at_once_never_fails(tmp_path: Path) -> No
         time.sleep(0.005)
     assert failures == []
     store.delete_prefix("deep")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_goes_although_a_writer_makes_a_file_in_it_at_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, real_rmdir, late = LocalStore(tmp_path), os.rmdir, []
+
+    def rmdir(path: Any, *args: Any, **kwargs: Any) -> None:
+        if not late:
+            late.append(next(tmp_path.iterdir()))
+            (late[0] / "late").write_bytes(b"x")
+        real_rmdir(path, *args, **kwargs)
+
+    store.put_bytes("deep/a", b"x")
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    assert store.delete_prefix("deep") == 1
+    assert len(late) == 1
     assert list(tmp_path.iterdir()) == []
 
 
