@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.jobs.queue_position import Outlook
+from common.captions.heads import Head, heads_by_image
 from common.captions.text import MAX_CAPTIONS
-from common.db.tables import CaptionRevision, ExtraCaption, Image, Job, Token, User, now
+from common.db.tables import CaptionRevision, Image, Job, Token, User, now
 from common.jobs import states
 
 PREFIX = "/api/v1"
@@ -44,15 +44,9 @@ def thumb_url(image: Image) -> str:
 
 
 def image_shapes(session: Session, images: Sequence[Image]) -> list[dict[str, Any]]:
-    """Images as lists and claims show them, with their second, third ... captions (one query)."""
-    ids = [image.id for image in images]
-    found = session.scalars(
-        select(ExtraCaption).where(ExtraCaption.image_id.in_(ids)).order_by(ExtraCaption.slot)
-    )
-    extras: dict[int, list[ExtraCaption]] = {image_id: [] for image_id in ids}
-    for extra in found:
-        extras[extra.image_id].append(extra)
-    return [_image_shape(image, extras[image.id]) for image in images]
+    """Images as lists and claims show them, with their captions (one query)."""
+    heads = heads_by_image(session, [image.id for image in images])
+    return [_image_shape(image, heads[image.id]) for image in images]
 
 
 def _claimer(image: Image) -> str | None:
@@ -61,8 +55,9 @@ def _claimer(image: Image) -> str | None:
     return image.claimed_by if held else None
 
 
-def _image_shape(image: Image, extras: Sequence[ExtraCaption]) -> dict[str, Any]:
-    """An image; extras: its other captions by slot, also those that were taken away."""
+def _image_shape(image: Image, heads: Sequence[Head]) -> dict[str, Any]:
+    """An image; heads: its captions by slot, also those that were taken away, the first always."""
+    first, *others = heads
     return {
         "id": image.id,
         "dataset_id": image.dataset_id,
@@ -70,13 +65,13 @@ def _image_shape(image: Image, extras: Sequence[ExtraCaption]) -> dict[str, Any]
         "width": image.width,
         "height": image.height,
         "size_bytes": image.size_bytes,
-        "caption": image.caption,
-        "revision": image.revision,
-        "captioned_by": image.captioned_by,
-        "captioned_at": iso(image.captioned_at),
-        "tokens": image.tokens,
-        "captions": [_extra_shape(extra) for extra in extras if extra.text is not None],
-        "next_slot": _next_slot(image, extras),
+        "caption": first.text,
+        "revision": first.revision,
+        "captioned_by": first.author,
+        "captioned_at": iso(first.saved_at),
+        "tokens": first.tokens,
+        "captions": [_other_shape(other) for other in others if other.text is not None],
+        "next_slot": _next_slot(heads),
         "flagged_by": image.flagged_by,
         "flagged_at": iso(image.flagged_at),
         "flag_note": image.flag_note,
@@ -90,34 +85,32 @@ def _image_shape(image: Image, extras: Sequence[ExtraCaption]) -> dict[str, Any]
     }
 
 
-def _extra_shape(extra: ExtraCaption) -> dict[str, Any]:
+def _other_shape(other: Head) -> dict[str, Any]:
     return {
-        "slot": extra.slot,
-        "text": extra.text,
-        "revision": extra.revision,
-        "by": extra.author,
-        "at": iso(extra.saved_at),
+        "slot": other.slot,
+        "text": other.text,
+        "revision": other.revision,
+        "by": other.author,
+        "at": iso(other.saved_at),
     }
 
 
-def _next_slot(image: Image, extras: Sequence[ExtraCaption]) -> dict[str, int] | None:
+def _next_slot(heads: Sequence[Head]) -> dict[str, int] | None:
     """Where another caption goes, and the revision it is typed over; None when all are taken."""
-    if image.caption is None:
-        return {"slot": 0, "revision": image.revision}
-    heads = {extra.slot: extra for extra in extras}
-    for slot in range(1, MAX_CAPTIONS):
-        head = heads.get(slot)
-        if head is None or head.text is None:
-            return {"slot": slot, "revision": head.revision if head else 0}
+    taken = {head.slot for head in heads if head.text is not None}
+    revisions = {head.slot: head.revision for head in heads}
+    for slot in range(MAX_CAPTIONS):
+        if slot not in taken:
+            return {"slot": slot, "revision": revisions.get(slot, 0)}
     return None
 
 
-def hit_shape(image: Image, score: float) -> dict[str, Any]:
-    """An image as a search shows it."""
+def hit_shape(image: Image, caption: str | None, score: float) -> dict[str, Any]:
+    """An image as a search shows it. caption: its first one."""
     return {
         "image_id": image.id,
         "score": score,
-        "caption": image.caption,
+        "caption": caption,
         "filename": image.filename,
         "width": image.width,
         "height": image.height,

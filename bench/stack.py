@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+PROGRAMS = str(Path(sys.executable).parent)
 PASSWORD = "a password for measurements"
 READY_TIMEOUT_S = 120.0
 FINISHED = ("succeeded", "failed", "stopped")
@@ -106,10 +107,15 @@ class Stack:
 
 
 @contextmanager
-def running_stack(data_dir: Path, *options: str, **environment: str) -> Iterator[Stack]:
-    """`clip-browser up` on a free port, signed in as admin; stopped at the end."""
+def running_stack(
+    data_dir: Path, *options: str, programs: str = PROGRAMS, **environment: str
+) -> Iterator[Stack]:
+    """`clip-browser up` on a free port, signed in as admin; stopped at the end.
+
+    programs: the folder of `clip-browser`, such as the `.venv/bin` of another checkout.
+    """
     port = free_port()
-    command = [str(Path(sys.executable).parent / "clip-browser"), "up"]
+    command = [f"{programs}/clip-browser", "up"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(data_dir), "--port", str(port), *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,

@@ -45,7 +45,7 @@ def claim_next(
     for candidate in (first, free):
         wanted = (
             select(Image.id)
-            .where(Image.dataset_id == dataset_id, Image.caption.is_(None), candidate)
+            .where(Image.dataset_id == dataset_id, ~Image.is_captioned, candidate)
             .order_by(Image.id)
             .limit(1)
             .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time

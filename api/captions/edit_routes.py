@@ -125,7 +125,7 @@ def _meant(session: Session, dataset_id: str, body: NewEdit) -> Iterator[Head]:
     """The captions an edit is for: each image's first one if it sets it, else all that have a text."""
     images = _images(dataset_id, body)
     for head in read_heads(session, images):
-        if head.slot == 0 if body.mode == "set" else head.text is not None:
+        if head.is_first if body.mode == "set" else head.text is not None:
             yield head
 
 

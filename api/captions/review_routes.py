@@ -18,11 +18,12 @@ from api.people.identity import user
 from api.schemas import DatasetPath, ImagePath
 from api.services import parts
 from api.shapes import PREFIX, image_shapes
-from common.db.tables import ExtraCaption, Image, Review, now
+from common.captions.heads import Head, heads_by_image
+from common.db.tables import Image, Review, now
 from common.errors import CaptionConflict, ClipBrowserError, Conflict, Forbidden
 
 marks = APIBlueprint("marks", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="review")])
-Extras = Sequence[ExtraCaption]
+Heads = Sequence[Head]  # of one image, by slot, the first always among them
 
 
 @marks.put("/images/<int:image_id>/flag", responses={200: ImageOut, 400: Problem, 404: Problem})
@@ -44,10 +45,10 @@ def put_review(path: ImagePath, body: ReviewChange) -> dict[str, Any]:
     """Mark the captions of an image reviewed, as they were shown; or take that back."""
     with parts().sessions() as session:
         image = _locked(session, path.image_id)
-        extras = _extras(session, [image.id])
+        heads = heads_by_image(session, [image.id])[image.id]
         if body.reviewed:
-            _require_shown(image, extras, body.revision, body.extras)
-        changed = _review(session, image, extras, body.reviewed)
+            _require_shown(image, heads, body.revision, body.extras)
+        changed = _review(session, image, heads, body.reviewed)
         session.flush()
         shape = image_shapes(session, [image])[0]
     return _told(image, shape, changed)
@@ -61,14 +62,13 @@ def mark_many(path: DatasetPath, body: Marks) -> dict[str, Any]:
     with parts().sessions() as session:
         find_dataset(session, path.dataset_id)
         images = _all_locked(session, path.dataset_id, body.image_ids)
-        extras = _extras(session, list(images))
+        heads = heads_by_image(session, list(images))
         for image_id, revision in body.each():
             image = images.get(image_id)
             try:
                 if image is None:
                     raise no_image(image_id, "in this dataset")
-                its = [extra for extra in extras if extra.image_id == image_id]
-                if _mark(session, image, its, body, revision):
+                if _mark(session, image, heads[image_id], body, revision):
                     changed.append(image)
             except ClipBrowserError as problem:
                 skipped.append({"image_id": image_id, "reason": problem.message})
@@ -78,14 +78,14 @@ def mark_many(path: DatasetPath, body: Marks) -> dict[str, Any]:
 
 
 def _mark(
-    session: Session, image: Image, extras: Extras, wanted: Marks, revision: int | None
+    session: Session, image: Image, heads: Heads, wanted: Marks, revision: int | None
 ) -> bool:
     """Review first: an image that may not be reviewed is left as it is."""
     changed = False
     if wanted.reviewed is not None:
         if wanted.reviewed and revision is not None:
-            _require_shown(image, extras, revision, None)
-        changed = _review(session, image, extras, wanted.reviewed)
+            _require_shown(image, heads, revision, None)
+        changed = _review(session, image, heads, wanted.reviewed)
     if wanted.flagged is not None:
         changed = _flag(image, wanted.flagged, wanted.note) or changed
     if wanted.tag is not None and (wanted.tag or None) != image.tag:
@@ -107,7 +107,7 @@ def _flag(image: Image, flagged: bool, note: str | None) -> bool:
     return True
 
 
-def _review(session: Session, image: Image, extras: Extras, reviewed: bool) -> bool:
+def _review(session: Session, image: Image, heads: Heads, reviewed: bool) -> bool:
     """Whether that changes anything. Raises Conflict (no caption), Forbidden (one's own caption)."""
     if not reviewed:
         was = image.reviewed_by is not None
@@ -115,7 +115,7 @@ def _review(session: Session, image: Image, extras: Extras, reviewed: bool) -> b
         return was
     if not image.is_captioned:
         raise Conflict(f"Image {image.id} has no caption.", remedy="Caption it first.")
-    if user().name in {image.captioned_by, *(extra.author for extra in extras)}:
+    if user().name in {head.author for head in heads if head.text is not None}:
         raise Forbidden(
             f"A caption of image {image.id} is your own.",
             remedy="Ask somebody else of the team to review it.",
@@ -123,33 +123,28 @@ def _review(session: Session, image: Image, extras: Extras, reviewed: bool) -> b
     if image.reviewed_by is not None:
         return False
     image.reviewed_by, image.reviewed_at = user().name, now()
-    session.add(Review(image_id=image.id, reviewer=user().name, author=image.captioned_by or ""))
+    session.add(Review(image_id=image.id, reviewer=user().name, author=heads[0].author or ""))
     return True
 
 
 def _require_shown(
-    image: Image, extras: Extras, revision: int, shown: list[list[int]] | None
+    image: Image, heads: Heads, revision: int, shown: list[list[int]] | None
 ) -> None:
-    """Raises CaptionConflict unless the captions stand as they were shown to the reviewer."""
-    moved = image.revision != revision
+    """Raises CaptionConflict unless the captions stand as they were shown to the reviewer.
+
+    revision: of the first one; shown: `[slot, revision]` of the others, None if they do not matter.
+    """
+    first, *others = heads
+    moved = first.revision != revision
     if shown is not None:
-        moved = moved or sorted(shown) != [[extra.slot, extra.revision] for extra in extras]
+        standing = [[other.slot, other.revision] for other in others if other.text is not None]
+        moved = moved or sorted(shown) != standing
     if moved:
         raise CaptionConflict(
             f"The captions of image {image.id} have changed since you saw them.",
             remedy="Look at them again, then review them.",
-            details={"current": _current(image), "dataset_id": image.dataset_id},
+            details={"current": first.shown(), "dataset_id": image.dataset_id},
         )
-
-
-def _current(image: Image) -> dict[str, Any]:
-    return {
-        "image_id": image.id,
-        "slot": 0,
-        "revision": image.revision,
-        "text": image.caption,
-        "by": image.captioned_by,
-    }
 
 
 def _locked(session: Session, image_id: int) -> Image:
@@ -168,15 +163,6 @@ def _all_locked(session: Session, dataset_id: str, image_ids: list[int]) -> dict
         .with_for_update()
     )
     return {image.id: image for image in found}
-
-
-def _extras(session: Session, image_ids: list[int]) -> Extras:
-    """The second, third ... captions that are shown, by slot."""
-    return session.scalars(
-        select(ExtraCaption)
-        .where(ExtraCaption.image_id.in_(image_ids), ExtraCaption.text.is_not(None))
-        .order_by(ExtraCaption.slot)
-    ).all()
 
 
 def _told(image: Image, shape: dict[str, Any], changed: bool) -> dict[str, Any]:

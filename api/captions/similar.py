@@ -10,7 +10,7 @@ from sqlalchemy import select
 from api.datasets.facts import newest_index
 from api.search.routes import ask_search_worker, has_search_worker
 from api.services import Parts
-from common.db.tables import ExtraCaption, Image
+from common.db.tables import Caption, Image
 from common.errors import QueueUnavailable
 
 SIMILAR = "similar images"
@@ -87,17 +87,13 @@ def _add(image_ids: list[int], image_id: int) -> None:
 
 def _texts(made: Parts, image_ids: list[int]) -> dict[int, list[str]]:
     """The captions of images, by slot."""
-    firsts = select(Image.id, Image.caption).where(
-        Image.id.in_(image_ids), Image.caption.is_not(None)
-    )
-    extras = (
-        select(ExtraCaption.image_id, ExtraCaption.text)
-        .where(ExtraCaption.image_id.in_(image_ids), ExtraCaption.text.is_not(None))
-        .order_by(ExtraCaption.slot)
-    )
     found: dict[int, list[str]] = {}
     with made.readers() as session:
-        for rows in (session.execute(firsts), session.execute(extras)):
-            for image_id, text in rows:
-                found.setdefault(image_id, []).append(str(text))
+        rows = session.execute(
+            select(Caption.image_id, Caption.text)
+            .where(Caption.image_id.in_(image_ids), Caption.text.is_not(None))
+            .order_by(Caption.image_id, Caption.slot)
+        )
+        for image_id, text in rows:
+            found.setdefault(image_id, []).append(str(text))
     return found

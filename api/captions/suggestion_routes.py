@@ -27,7 +27,7 @@ from api.people.identity import user
 from api.schemas import DatasetPath, ImagePath
 from api.services import parts
 from api.shapes import PREFIX
-from common.db.tables import ExtraCaption, Image, Suggestion, now
+from common.db.tables import Caption, Image, Suggestion, now
 
 suggestions = APIBlueprint(
     "suggestions", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="suggestions")]
@@ -43,7 +43,7 @@ def list_suggestions(path: ImagePath, query: SuggestionQuery) -> dict[str, Any]:
     with parts().readers() as session:
         image = find_image(session, path.image_id)
         stored = _stored(session, image.id)
-        seen = {text.casefold() for text in _own_captions(session, image)}
+        seen = {text.casefold() for text in _own_captions(session, image.id)}
     shown = [row for row in stored if row.dismissed_by is None and row.text.casefold() not in seen]
     seen |= {row.text.casefold() for row in stored}
     items = [_shape(row) for row in sorted(shown, key=_best_first)[: query.limit]]
@@ -109,13 +109,9 @@ def _of_images(session: Session, image_ids: Iterable[int]) -> Iterable[Suggestio
     return session.scalars(select(Suggestion).where(Suggestion.image_id.in_(image_ids))).all()
 
 
-def _own_captions(session: Session, image: Image) -> list[str]:
-    extras = session.scalars(
-        select(ExtraCaption.text).where(
-            ExtraCaption.image_id == image.id, ExtraCaption.text.is_not(None)
-        )
-    )
-    return [text for text in (image.caption, *extras) if text is not None]
+def _own_captions(session: Session, image_id: int) -> list[str]:
+    texts = session.scalars(select(Caption.text).where(Caption.image_id == image_id))
+    return [text for text in texts if text is not None]
 
 
 def _locked(session: Session, dataset_id: str, image_ids: set[int]) -> set[int]:

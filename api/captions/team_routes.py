@@ -18,7 +18,7 @@ from api.schemas import DatasetPath
 from api.services import Parts, parts
 from api.shapes import PREFIX, iso
 from common.captions.text import MAX_CAPTIONS
-from common.db.tables import CaptionRevision, ExtraCaption, Image, Review, now
+from common.db.tables import Caption, CaptionRevision, Image, Review, now
 
 team = APIBlueprint("team", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="review")])
 BULK = ("edit", "undo")  # how the client ids of these jobs begin
@@ -86,25 +86,23 @@ def read_team(made: Parts, dataset_id: str, days: int) -> dict[str, Any]:
 
 
 def _counts(session: Session, dataset_id: str) -> dict[str, int]:
-    noted = (Image.caption, Image.reviewed_by, Image.flagged_by)
-    numbers = [
-        func.coalesce(func.sum(case((column.is_not(None), 1), else_=0)), 0) for column in noted
-    ]
+    noted = (Image.is_captioned, Image.reviewed_by.is_not(None), Image.flagged_by.is_not(None))
+    numbers = [func.coalesce(func.sum(case((fact, 1), else_=0)), 0) for fact in noted]
     images, captioned, reviewed, flagged = session.execute(
         select(func.count(), *numbers).where(Image.dataset_id == dataset_id)
     ).one()
-    extras = session.execute(
+    captions = session.execute(
         select(func.count())
-        .select_from(ExtraCaption)
-        .join(Image, Image.id == ExtraCaption.image_id)
-        .where(Image.dataset_id == dataset_id, ExtraCaption.text.is_not(None))
+        .select_from(Caption)
+        .join(Image, Image.id == Caption.image_id)
+        .where(Image.dataset_id == dataset_id, Caption.text.is_not(None))
     ).scalar_one()
     return {
         "images": images,
         "captioned": captioned,
         "reviewed": reviewed,
         "flagged": flagged,
-        "captions": captioned + extras,
+        "captions": captions,
     }
 
 

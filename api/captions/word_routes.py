@@ -23,7 +23,7 @@ from api.services import Parts, parts
 from api.shapes import PREFIX
 from common.captions.clip_tokens import MERGES, merges_file
 from common.captions.wording import count_wording
-from common.db.tables import Dataset, ExtraCaption, Image
+from common.db.tables import Caption, Dataset, Image
 
 words = APIBlueprint("words", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
 MAX_CAPTIONS_READ = 10_000  # the newest ones: some tenths of a second of counting
@@ -85,21 +85,16 @@ def _words(made: Parts, dataset_id: str) -> bytes:
 
 
 def newest_captions(session: Session, dataset_id: str) -> Iterator[str]:
-    """The captions of a dataset, the newest first ones first, then the newest of the others."""
-    firsts = (
-        select(Image.caption)
-        .where(Image.dataset_id == dataset_id, Image.caption.is_not(None))
-        .order_by(Image.captioned_at.desc(), Image.id.desc())
+    """The newest captions of a dataset, the newest first."""
+    newest = (
+        select(Caption.text)
+        .join(Image, Image.id == Caption.image_id)
+        .where(Image.dataset_id == dataset_id, Caption.text.is_not(None))
+        .order_by(Caption.saved_at.desc(), Caption.image_id.desc(), Caption.slot)
+        .limit(MAX_CAPTIONS_READ)
     )
-    extras = (
-        select(ExtraCaption.text)
-        .join(Image, Image.id == ExtraCaption.image_id)
-        .where(Image.dataset_id == dataset_id, ExtraCaption.text.is_not(None))
-        .order_by(ExtraCaption.saved_at.desc())
-    )
-    for newest in (firsts, extras):
-        for text in session.scalars(newest.limit(MAX_CAPTIONS_READ)):
-            yield str(text)
+    for text in session.scalars(newest):
+        yield str(text)
 
 
 @lru_cache(maxsize=1)

@@ -55,7 +55,7 @@ def read_facts(session: Session, dataset: Dataset) -> Facts:
     images, captioned, newest = session.execute(
         select(
             func.count(Image.id),
-            func.sum(case((Image.caption.is_not(None), 1), else_=0)),
+            func.sum(case((Image.is_captioned, 1), else_=0)),
             func.max(Image.created_at),
         ).where(Image.dataset_id == dataset.id)
     ).one()

@@ -158,11 +158,7 @@ def _require_steps(session: Session, dataset: Dataset, kind: str, coming: set[st
     filled = bool(coming & {"ingest", "sample"})
     captioned = filled or "import_captions" in coming
     split = coming | states.last_succeeded(session, dataset.id, ["split"]).keys()
-    if (
-        kind == "split"
-        and not captioned
-        and not _count(session, dataset.id, Image.caption.is_not(None))
-    ):
+    if kind == "split" and not captioned and not _count(session, dataset.id, Image.is_captioned):
         raise NoCaptions(f"No index.csv found: '{dataset.name}' has no captions yet.")
     if kind in ("augment", "train") and "split" not in split:
         raise NoSplit(f"The captions of '{dataset.name}' have not been split yet.")

@@ -25,6 +25,7 @@ from api.schemas import (
 )
 from api.services import Parts, parts
 from api.shapes import PREFIX, hit_shape
+from common.captions.heads import first_texts
 from common.db.tables import Image, SearchIndex
 from common.errors import InvalidInput, NoIndex, NotFound, SearchUnavailable, error_from_dict
 from common.messaging.broker import SEARCH, SEARCH_QUERY
@@ -152,6 +153,9 @@ def _with_images(made: Parts, hits: list[dict[str, Any]]) -> list[dict[str, Any]
         rows = {
             image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))
         }
+        texts = first_texts(session, ids)
     return [
-        hit_shape(rows[hit["image_id"]], hit["score"]) for hit in hits if hit["image_id"] in rows
+        hit_shape(rows[hit["image_id"]], texts.get(hit["image_id"]), hit["score"])
+        for hit in hits
+        if hit["image_id"] in rows
     ]

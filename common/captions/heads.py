@@ -4,22 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from common.db.tables import CaptionRevision, ExtraCaption, Image
+from common.db.tables import Caption, CaptionRevision, Image
 from common.store import ArtifactStore
+
+FIRST_SLOT = 0
 
 
 class Head(NamedTuple):
-    """The newest revision of a caption. text None: there is none (revision 0), or none any more."""
+    """The newest revision of a caption. text None: there is none (revision 0), or none any more.
+
+    tokens: None also where they were not counted yet. author, saved_at: None at revision 0.
+    """
 
     image_id: int
     slot: int
-    revision: int
-    text: str | None
+    revision: int = 0
+    text: str | None = None
+    tokens: int | None = None
+    author: str | None = None
+    saved_at: datetime | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the image's first caption: an image that has none is uncaptioned."""
+        return self.slot == FIRST_SLOT
+
+    def shown(self) -> dict[str, Any]:
+        """As a conflict shows it."""
+        return {
+            "image_id": self.image_id,
+            "slot": self.slot,
+            "revision": self.revision,
+            "text": self.text,
+            "by": self.author,
+        }
 
 
 class Target(NamedTuple):
@@ -33,19 +57,45 @@ class Target(NamedTuple):
 def read_heads(session: Session, images: Sequence[int] | Select[Any]) -> list[Head]:
     """The captions of some images, given as ids or as a query of ids; by image, then by slot.
 
-    The first slot of an image is always there, also without a text. Plain rows, so that a save
-    in the same transaction reads (and locks) its images anew.
+    The first slot of an image that exists is always there, also without a text. Plain rows, so that
+    a save in the same transaction reads (and locks) its captions anew.
     """
-    first = session.execute(
-        select(Image.id, Image.revision, Image.caption).where(Image.id.in_(images))
-    )
-    extras = session.execute(
+    there = session.scalars(select(Image.id).where(Image.id.in_(images)).order_by(Image.id))
+    return [head for own in heads_by_image(session, there.all(), images).values() for head in own]
+
+
+def heads_by_image(
+    session: Session, image_ids: Sequence[int], among: Sequence[int] | Select[Any] | None = None
+) -> dict[int, list[Head]]:
+    """The captions of each of these images by slot; the first slot is always among them.
+
+    among: the same images or more of them, where a query names them better than many ids.
+    """
+    found = {image_id: [Head(image_id, FIRST_SLOT)] for image_id in image_ids}
+    rows = session.execute(
         select(
-            ExtraCaption.image_id, ExtraCaption.slot, ExtraCaption.revision, ExtraCaption.text
-        ).where(ExtraCaption.image_id.in_(images))
+            Caption.image_id, Caption.slot, Caption.revision, Caption.text, Caption.tokens,
+            Caption.author, Caption.saved_at,
+        )
+        .where(Caption.image_id.in_(image_ids if among is None else among))
+        .order_by(Caption.image_id, Caption.slot)
+    )  # fmt: skip
+    for head in map(Head._make, rows):
+        if head.is_first and head.image_id in found:
+            found[head.image_id] = [head]
+        elif head.image_id in found:
+            found[head.image_id].append(head)
+    return found
+
+
+def first_texts(session: Session, images: Sequence[int] | Select[Any]) -> dict[int, str]:
+    """The first caption of each of some images, without those that have none."""
+    found = session.execute(
+        select(Caption.image_id, Caption.text).where(
+            Caption.image_id.in_(images), Caption.slot == FIRST_SLOT, Caption.text.is_not(None)
+        )
     )
-    heads = [Head(image_id, 0, revision, text) for image_id, revision, text in first]
-    return sorted([*heads, *(Head(*row) for row in extras)], key=lambda head: head[:2])
+    return {image_id: str(text) for image_id, text in found}
 
 
 def newest_revision(session: Session) -> int:

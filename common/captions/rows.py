@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import literal, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from common.db.tables import ExtraCaption, Image
+from common.db.tables import Caption, Image
 
 
 class StoredCaption(NamedTuple):
@@ -26,27 +26,12 @@ class StoredCaption(NamedTuple):
 
 def caption_rows(session: Session, dataset_id: str) -> list[StoredCaption]:
     """Every caption there is, by image and slot, as they stand at one moment."""
-    first = select(
-        Image.id.label("image_id"),
-        literal(0).label("slot"),
-        Image.sha256,
-        Image.ext,
-        Image.caption.label("text"),
-        Image.revision.label("revision"),
-    ).where(Image.dataset_id == dataset_id, Image.caption.is_not(None))
-    others = (
-        select(
-            Image.id,
-            ExtraCaption.slot,
-            Image.sha256,
-            Image.ext,
-            ExtraCaption.text,
-            ExtraCaption.revision,
-        )
-        .join(ExtraCaption, ExtraCaption.image_id == Image.id)
-        .where(Image.dataset_id == dataset_id, ExtraCaption.text.is_not(None))
+    found = session.execute(
+        select(Image.id, Caption.slot, Image.sha256, Image.ext, Caption.text, Caption.revision)
+        .join(Caption, Caption.image_id == Image.id)
+        .where(Image.dataset_id == dataset_id, Caption.text.is_not(None))
+        .order_by(Image.id, Caption.slot)
     )
-    found = session.execute(first.union_all(others).order_by("image_id", "slot"))
     return [
         StoredCaption(image_id, slot, f"images/{sha256}.{ext}", str(text), revision)
         for image_id, slot, sha256, ext, text, revision in found

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -114,13 +115,14 @@ class Dataset(Base):
 
 
 class Image(Base):
-    """An image and the head of its first caption's history (slot 0).
+    """An image, and what people note of it as a whole; its captions are rows of `Caption`.
 
-    caption: None while it has none. revision: how often it was written or taken away; 0: never.
-    tokens: how many CLIP tokens the caption has, start and end included; None: not counted yet.
-    claim_holder: which tab or token of `claimed_by` holds the claim. reviewed_by: who has found
-    all captions of the image right, as they stand now. tag: the kind of picture that it is, by
-    which a split can be stratified.
+    is_captioned: whether its first caption (slot 0) has a text. That follows from `captions` and
+    stands here so that claims, filters and counts need not look there; `save_captions`, which alone
+    writes captions, keeps it right in the same transaction. claim_holder: which tab or token of
+    `claimed_by` holds the claim. flagged_by, reviewed_by: of the image, not of a caption: who has
+    found all its captions right, as they stand now. tag: the kind of picture that it is, by which a
+    split can be stratified.
     """
 
     __tablename__ = "images"
@@ -134,11 +136,7 @@ class Image(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     phash: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(default=now)
-    caption: Mapped[str | None] = mapped_column(Text)
-    revision: Mapped[int] = mapped_column(default=0)
-    captioned_by: Mapped[str | None] = mapped_column(String(80))
-    captioned_at: Mapped[datetime | None]
-    tokens: Mapped[int | None]
+    is_captioned: Mapped[bool] = mapped_column(default=False, server_default=false())
     claimed_by: Mapped[str | None] = mapped_column(String(80))
     claim_holder: Mapped[str | None] = mapped_column(String(80))
     claim_until: Mapped[datetime | None]
@@ -155,16 +153,11 @@ class Image(Base):
             "ix_images_uncaptioned",
             "dataset_id",
             "id",
-            sqlite_where=text("caption IS NULL"),
-            postgresql_where=text("caption IS NULL"),
+            sqlite_where=text("is_captioned = 0"),  # as SQLAlchemy writes ~Image.is_captioned
+            postgresql_where=text("NOT is_captioned"),
         ),
         {"sqlite_autoincrement": True},  # a late caption must never meet another image's id
     )
-
-    @property
-    def is_captioned(self) -> bool:
-        """Whether it has a first caption."""
-        return self.caption is not None
 
     @property
     def key(self) -> str:
@@ -191,13 +184,15 @@ class ImageSource(Base):
     )
 
 
-class ExtraCaption(Base):
-    """The head of the history of an image's second, third ... caption: slot 1, 2 ...
+class Caption(Base):
+    """The head of a caption's history: what stands in a slot of an image now.
 
-    text: None when it was taken away. The first caption (slot 0) stands in `Image` itself.
+    slot: 0 for the image's first caption, 1 for its second ... A slot has a row from its first
+    revision on. text: None when it was taken away. tokens: how many CLIP tokens the text has, start
+    and end included; None: not counted yet. author, saved_at: of this revision.
     """
 
-    __tablename__ = "extra_captions"
+    __tablename__ = "captions"
     image_id: Mapped[int] = mapped_column(
         ForeignKey("images.id", ondelete="CASCADE"), primary_key=True
     )
@@ -207,6 +202,7 @@ class ExtraCaption(Base):
     tokens: Mapped[int | None]
     author: Mapped[str] = mapped_column(String(80))
     saved_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = ({"sqlite_with_rowid": False},)  # an image's captions lie side by side
 
 
 class CaptionRevision(Base):

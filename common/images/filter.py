@@ -6,10 +6,11 @@ import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from common.db.tables import ExtraCaption, Image, Suggestion
+from common.captions.heads import FIRST_SLOT
+from common.db.tables import Caption, Image, Suggestion
 
 MAX_TOKENS_ASKED = 10_000
 
@@ -51,29 +52,29 @@ def filtered(dataset_id: str, wanted: ImageFilter) -> Select[Image]:
 
 def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    for column, asked in (
-        (Image.caption, None if wanted.status is None else wanted.status == "captioned"),
-        (Image.flagged_by, wanted.flagged),
-        (Image.reviewed_by, wanted.reviewed),
+    captioned = None if wanted.status is None else wanted.status == "captioned"
+    for noted, asked in (
+        (Image.is_captioned.expression, captioned),
+        (Image.flagged_by.is_not(None), wanted.flagged),
+        (Image.reviewed_by.is_not(None), wanted.reviewed),
     ):
         if asked is not None:
-            found.append(column.is_not(None) if asked else column.is_(None))
+            found.append(noted if asked else ~noted)
     if wanted.q:
-        found.append(or_(holds(Image.filename, wanted.q), _caption_holds(wanted.q)))
+        found.append(or_(holds(Image.filename, wanted.q), _has(holds(Caption.text, wanted.q))))
     if wanted.by:
-        mine = and_(Image.caption.is_not(None), Image.captioned_by == wanted.by)
-        found.append(or_(mine, _extra(ExtraCaption.author == wanted.by)))
+        found.append(_has(Caption.author == wanted.by))
     if wanted.longer_than is not None:
-        long = Image.tokens > wanted.longer_than
-        found.append(or_(long, _extra(ExtraCaption.tokens > wanted.longer_than)))
+        found.append(_has(Caption.tokens > wanted.longer_than))
     if wanted.has == "several":
-        found.append(_extra())
+        found.append(_has(Caption.slot != FIRST_SLOT))
     if wanted.has == "suggestion":
+        taken = exists().where(
+            Caption.image_id == Suggestion.image_id, Caption.text == Suggestion.text
+        )
         found.append(
             exists().where(
-                Suggestion.image_id == Image.id,
-                Suggestion.dismissed_by.is_(None),
-                Suggestion.text.is_distinct_from(Image.caption),
+                Suggestion.image_id == Image.id, Suggestion.dismissed_by.is_(None), ~taken
             )
         )
     if wanted.ids:
@@ -81,15 +82,9 @@ def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _caption_holds(text: str) -> ColumnElement[bool]:
-    return or_(holds(Image.caption, text), _extra(holds(ExtraCaption.text, text)))
-
-
-def _extra(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether the image has a second, third ... caption that fits."""
-    return exists().where(
-        ExtraCaption.image_id == Image.id, ExtraCaption.text.is_not(None), *conditions
-    )
+def _has(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the image has a caption that fits."""
+    return exists().where(Caption.image_id == Image.id, Caption.text.is_not(None), *conditions)
 
 
 def holds(column: InstrumentedAttribute[Any], text: str) -> ColumnElement[bool]:

@@ -26,7 +26,8 @@ from common.messaging.replies import Replies
 from common.people.credentials import ensure_admin, issue_token, make_user
 from common.settings import Settings, as_environment, load_settings
 from common.store import open_store
-from workers.cpu.captions.saving import Save, save_caption
+from tests.captions import put_caption, save_one
+from workers.cpu.captions.saving import Save
 
 PASSWORD = "correct horse battery"
 
@@ -69,19 +70,18 @@ class Service:
             image = Image(
                 dataset_id=dataset_id, sha256=hashlib.sha256(data).hexdigest(), ext="png",
                 filename=f"picture {number:03}.png", width=64, height=48, size_bytes=len(data),
-                phash=f"{number:016x}", created_at=now(), revision=0,
+                phash=f"{number:016x}", created_at=now(),
             )  # fmt: skip
-            if number < captioned:
-                image.caption, image.revision = f"caption {number}", 1
-                image.captioned_by, image.captioned_at = "ada", now()
             with self.parts.sessions() as session:
                 session.add(image)
                 session.flush()
                 ids.append(image.id)
-                if image.revision:
+                if number < captioned:
+                    text = f"caption {number}"
+                    put_caption(session, image, text)
                     session.add(
                         CaptionRevision(
-                            image_id=image.id, revision=1, text=image.caption, author="ada",
+                            image_id=image.id, revision=1, text=text, author="ada",
                             client_id=f"fixture-{image.id}",
                         )
                     )  # fmt: skip
@@ -96,7 +96,7 @@ class Service:
         """A caption as the captions worker saves it, over the revision `base`; its revision."""
         save = Save(image_id, text, base, f"saved-{os.urandom(8).hex()}", author, slot)
         with self.parts.sessions() as session:
-            return save_caption(session, save).revision
+            return save_one(session, save).revision
 
     def finished(
         self, dataset_id: str, kind: str, result: dict[str, Any], state: str = "succeeded"

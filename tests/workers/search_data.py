@@ -18,6 +18,7 @@ from common.db.engine import migrate
 from common.db.tables import Dataset, Image, Model, SearchIndex, now
 from common.models.catalogue import MODEL_CONFIG_DIR, SMALL_MODEL
 from common.settings import load_settings
+from tests.captions import put_caption
 from workers.cpu.images.sample import draw_sample
 from workers.models.clip_model import load_clip
 from workers.runtime.services import Services, open_services
@@ -44,9 +45,9 @@ def add_dataset(parts: Services, count: int, dataset_id: str = DATASET) -> list[
             row = Image(
                 dataset_id=dataset_id, sha256=f"{number:064x}", ext="png", filename=sample.filename,
                 width=256, height=256, size_bytes=len(sample.png), phash="0" * 16,
-                caption=sample.caption, revision=1,
             )  # fmt: skip
             session.add(row)
+            put_caption(session, row, sample.caption)
             rows.append(row)
             parts.store.put_bytes(row.key, sample.png)
         session.flush()

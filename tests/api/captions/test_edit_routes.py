@@ -7,21 +7,19 @@ from typing import Any
 
 import pytest
 
-from common.db.tables import ExtraCaption, Image
+from common.db.tables import Caption, Image
 from tests.api.conftest import Caller, Service, wait_until
+from tests.captions import save_one
+from workers.cpu.captions.saving import Save
 
 Start = Callable[[str], None]
 
 
 def save(call: Caller, image_id: int, text: str, base: int, slot: int = 0) -> None:
     """A caption, straight into the database as the captions worker would."""
-    from workers.cpu.captions.saving import Save, save_caption
-
     service = call.client.application.extensions["clip_browser"]
     with service.sessions() as session:
-        save_caption(
-            session, Save(image_id, text, base, f"t:{image_id}:{slot}:{base}", "bob", slot)
-        )
+        save_one(session, Save(image_id, text, base, f"t:{image_id}:{slot}:{base}", "bob", slot))
 
 
 def preview(call: Caller, dataset: str, mode: str, **options: Any) -> Any:
@@ -227,7 +225,7 @@ def test_many_images_are_deleted_at_once_and_only_those_of_the_dataset(
     assert call_any("GET", f"/images/{stranger}")["id"] == stranger
     call_any("GET", f"/images/{ids[0]}/thumb", 404)
     with any_service.parts.readers() as session:
-        assert session.get(ExtraCaption, (ids[0], 1)) is None
+        assert session.get(Caption, (ids[0], 1)) is None
     assert call_any("POST", path, json={"image_ids": [ids[0]]}) == {"deleted": 0}
 
 

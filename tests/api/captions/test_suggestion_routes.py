@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from api.captions import similar as nearest
 from common.db.tables import Image, SearchIndex, Suggestion
 from tests.api.conftest import Caller, Service
+from tests.captions import put_caption
 from tests.workers import search_data
 from workers.runtime.services import open_services
 
@@ -275,9 +276,8 @@ def test_captions_of_the_most_similar_images_are_suggested(
     start_worker("search")
     mine, twin, empty = ids[0], ids[1], ids[2]
     with service.parts.sessions() as session:
-        session.execute(update(Image).where(Image.id.in_([mine, empty])).values(caption=None))
-        session.execute(update(Image).where(Image.id == ids[3]).values(caption="A Twin"))
-        session.execute(update(Image).where(Image.id == twin).values(caption="a twin"))
+        for image_id, text in ((mine, None), (empty, None), (ids[3], "A Twin"), (twin, "a twin")):
+            put_caption(session, session.get_one(Image, image_id), text)
     service.save(twin, "the twin's second", slot=1)
     propose(call, search_data.DATASET, {"image_id": mine, "text": "by a machine"})
 

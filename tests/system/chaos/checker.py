@@ -20,6 +20,7 @@ def check(attempts: Sequence[Attempt], claims: Sequence[Claim], held: Holdings) 
         *_chains(held.revisions),
         *_predecessors(attempts, held.revisions),
         *_heads(held.revisions, held.heads),
+        *_marks(held),
         *_index("the stored index.csv", held, held.stored),
         *_index("GET index.csv", held, held.served),
         *_lag(held.index_lag_s),
@@ -91,6 +92,13 @@ def _heads(revisions: Sequence[Revision], heads: Sequence[Head]) -> Iterator[str
         there = head and (head.revision, head.text, head.author)
         if expected != there:
             yield f"the head of image {place[0]} slot {place[1]} is {there}, the last revision {expected}"
+
+
+def _marks(held: Holdings) -> Iterator[str]:
+    first = {head.image_id for head in held.heads if head.slot == 0 and head.text is not None}
+    for image_id in sorted(first ^ held.captioned):
+        marked = "captioned" if image_id in held.captioned else "uncaptioned"
+        yield f"image {image_id} is marked as {marked}, which its first caption denies"
 
 
 def _index(name: str, held: Holdings, rows: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -64,7 +64,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Head:
-    """The newest caption of a slot, as `images` or `extra_captions` has it."""
+    """The newest caption of a slot, as `captions` has it."""
 
     image_id: int
     slot: int
@@ -79,7 +79,8 @@ class Holdings:
 
     paths: image id to its path in index.csv. stored, served: the rows (path, caption) of index.csv
     in the artifact store and as the API gives it. index_lag_s: seconds from the last save until
-    the stored file was right. stuck: claims and jobs that nobody will ever end, in words.
+    the stored file was right. stuck: claims and jobs that nobody will ever end, in words. captioned:
+    the images that are marked so, and are never served to captioners.
     """
 
     revisions: list[Revision]
@@ -89,6 +90,7 @@ class Holdings:
     served: list[tuple[str, str]]
     index_lag_s: float
     stuck: list[str] = field(default_factory=list)
+    captioned: frozenset[int] = frozenset()
 
 
 class History:

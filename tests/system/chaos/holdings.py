@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from common.captions.csv_files import read_rows
 from common.db.engine import SessionFactory, open_engine, reader_factory
-from common.db.tables import CaptionRevision, ExtraCaption, Image, Job, now
+from common.db.tables import Caption, CaptionRevision, Image, Job, now
 from common.jobs.states import ACTIVE
 from tests.system.chaos.history import Head, Holdings, Revision
 from tests.system.chaos.stage import Stage
@@ -31,10 +31,10 @@ class Ledger:
         """Everything, as soon as the stored index.csv is right or INDEX_TIMEOUT_S have passed."""
         with self._readers() as session:
             revisions, heads = self._revisions(session), self._heads(session)
-            paths = {
-                image.id: f"images/{image.sha256}.{image.ext}" for image in self._images(session)
-            }
+            images = self._images(session)
             last_saved = session.scalar(select(func.max(CaptionRevision.created_at)))
+        paths = {image.id: f"images/{image.sha256}.{image.ext}" for image in images}
+        captioned = frozenset(image.id for image in images if image.is_captioned)
         expected = sorted((paths[head.image_id], head.text) for head in heads if head.text)
         served = read_rows(
             self._stack.http.get(f"/datasets/{self._dataset_id}/files/index.csv").content
@@ -47,7 +47,9 @@ class Ledger:
         lag_s = 0.0
         if last_saved is not None:
             lag_s = max(0.0, self._index_csv.stat().st_mtime - last_saved.timestamp())
-        return Holdings(revisions, heads, paths, stored, served, lag_s, self._stuck())
+        with_text = {head.image_id for head in heads if head.slot == 0 and head.text is not None}
+        stuck = self._stuck(paths.keys() - with_text)
+        return Holdings(revisions, heads, paths, stored, served, lag_s, stuck, captioned)
 
     def _stored(self) -> list[tuple[str, str]]:
         return read_rows(self._index_csv.read_bytes()) if self._index_csv.exists() else []
@@ -71,23 +73,17 @@ class Ledger:
         ]
 
     def _heads(self, session: Session) -> list[Head]:
-        first = [
-            Head(image.id, 0, image.revision, image.caption, image.captioned_by)
-            for image in self._images(session)
-        ]
-        others = session.scalars(select(ExtraCaption))
-        return first + [
-            Head(each.image_id, each.slot, each.revision, each.text, each.author) for each in others
+        return [
+            Head(each.image_id, each.slot, each.revision, each.text, each.author)
+            for each in session.scalars(select(Caption))
         ]
 
-    def _stuck(self) -> list[str]:
+    def _stuck(self, uncaptioned: set[int]) -> list[str]:
         """Jobs that have not ended; uncaptioned images that are not served once all claims are over."""
         with self._readers() as session:
             jobs = session.scalars(select(Job).where(Job.state.in_(ACTIVE))).all()
-            last = session.scalar(
-                select(func.max(Image.claim_until)).where(Image.caption.is_(None))
-            )
-            uncaptioned = {image.id for image in self._images(session) if image.caption is None}
+            claims = select(func.max(Image.claim_until)).where(Image.id.in_(uncaptioned))
+            last = session.scalar(claims)
         if last is not None:
             time.sleep(max(0.0, (last - now()) / timedelta(seconds=1) + 0.1))
         found = [f"job {job.id} ({job.kind}) is still {job.state}" for job in jobs]

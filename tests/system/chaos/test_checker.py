@@ -134,7 +134,9 @@ def test_a_caption_that_was_saved_without_being_sent_is_found() -> None:
 def test_a_head_that_is_not_the_last_revision_is_found(change: dict[str, object]) -> None:
     head = replace(HEADS[0], **change)  # type: ignore[arg-type]
     rows = sorted([*ROWS, *([("images/x.png", head.text)] if head.text else [])])
-    said = problems(replace(GOOD, heads=[head, HEADS[1]], stored=rows, served=rows))
+    marked = frozenset({1} if head.text else ())
+    held = replace(GOOD, heads=[head, HEADS[1]], stored=rows, served=rows, captioned=marked)
+    said = problems(held)
     assert said.startswith("the head of image 1 slot 0 is (")
     assert len(said.splitlines()) == 1
 
@@ -146,6 +148,15 @@ def test_a_head_without_revisions_and_revisions_without_a_head_are_found() -> No
     )
     gone = replace(GOOD, heads=HEADS[:1], stored=[], served=[])
     assert "the head of image 1 slot 1 is None" in problems(gone)
+
+
+def test_an_image_marked_otherwise_than_its_first_caption_says_is_found() -> None:
+    assert problems(replace(GOOD, captioned=frozenset({1}))) == (
+        "image 1 is marked as captioned, which its first caption denies"
+    )
+    head = Head(1, 0, 1, "a dog", "anna")
+    held = replace(EMPTY, revisions=REVISIONS[:1], heads=[head])
+    assert "image 1 is marked as uncaptioned, which" in problems(held, good_attempts()[:1])
 
 
 @pytest.mark.parametrize("which", ["stored", "served"])

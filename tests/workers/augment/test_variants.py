@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 from common.captions.csv_files import read_rows
 from common.datasets.changes import touch_variants
 from common.datasets.snapshots import load_snapshot
-from common.db.tables import Dataset, Image, Model, SearchIndex, Variant, now
+from common.db.tables import Caption, Dataset, Image, Model, SearchIndex, Variant, now
 from common.errors import NotFound
 from tests.workers.augment.variant_data import (
     BIRDS,
@@ -84,7 +84,7 @@ def test_the_same_captions_and_seed_give_the_same_snapshot_and_other_ones_anothe
     assert again["snapshot_id"] == first["snapshot_id"]
     assert split(any_stage, seed=2)["snapshot_id"] != first["snapshot_id"]
     with any_stage.parts.sessions() as session:
-        session.execute(update(Image).where(Image.id == 5).values(revision=2))
+        session.execute(update(Caption).where(Caption.image_id == 5).values(revision=2))
     changed = split(any_stage, seed=1)
     assert changed["snapshot_id"] != first["snapshot_id"]  # the same words, saved anew
     assert changed["train_images"] == first["train_images"]
@@ -207,7 +207,7 @@ def test_a_decision_on_another_revision_of_the_caption_is_not_taken_over(
     for variant in variants_of(any_stage):
         decide(any_stage, variant, "rejected")
     with any_stage.parts.sessions() as session:
-        session.execute(update(Image).values(revision=2))
+        session.execute(update(Caption).values(revision=2))
     split(any_stage)
     assert propose(any_stage, two)["kept_decisions"] == 0
 
@@ -279,9 +279,9 @@ def test_a_split_that_ends_while_variants_are_made_wins(any_stage: Backstage) ->
 
 
 def test_synonyms_become_variants_with_the_words_of_the_map(any_stage: Backstage) -> None:
-    make_birds(any_stage, 5, caption="a big red car")
+    make_birds(any_stage, 5)
     with any_stage.parts.sessions() as session:
-        session.execute(update(Image).values(caption="a big red car"))
+        session.execute(update(Caption).values(text="a big red car"))
     split(any_stage)
     job = run(any_stage, augment_with_synonyms, "augment", method="synonyms", per_caption=2, seed=7)
     assert job.result is not None, job.error

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from common.db.tables import Dataset, ExtraCaption, Image, Job, Variant, now
+from common.db.tables import Dataset, Image, Job, Variant
 from common.jobs import leases, states
+from tests.captions import put_caption
 from tests.workers.conftest import Backstage
 from workers.augment.training_data import Proposal, propose_variants, read_split
 from workers.cpu.split.job import split_dataset
@@ -31,10 +32,10 @@ def make_birds(stage: Backstage, number: int = 10, **first: Any) -> list[int]:
             image = Image(
                 id=at, dataset_id=BIRDS, sha256=f"{at:064x}", ext="png", width=1, height=1,
                 size_bytes=1, filename=f"{'owls' if at % 2 else 'gulls'}/{at}.png",
-                phash=f"{at * 2654435761 % 2**64:016x}{'80' * 6}", caption=f"bird number {at}",
-                revision=1, captioned_by="ada", captioned_at=now(),
+                phash=f"{at * 2654435761 % 2**64:016x}{'80' * 6}",
             )  # fmt: skip
             session.add(image)
+            put_caption(session, image, f"bird number {at}")
         for name, value in first.items():
             setattr(session.get_one(Image, 1), name, value)
     return list(range(1, number + 1))
@@ -43,7 +44,7 @@ def make_birds(stage: Backstage, number: int = 10, **first: Any) -> list[int]:
 def add_caption(stage: Backstage, image_id: int, slot: int, text: str) -> None:
     """A second, third ... caption."""
     with stage.parts.sessions() as session:
-        session.add(ExtraCaption(image_id=image_id, slot=slot, text=text, revision=1, author="ada"))
+        put_caption(session, session.get_one(Image, image_id), text, slot=slot)
 
 
 def run(

@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 
 from common.captions.clip_tokens import count_tokens
 from common.db.engine import SessionFactory, migrate, open_engine, session_factory
-from common.db.tables import Dataset, ExtraCaption, Image
+from common.db.tables import Caption, Dataset, Image
+from tests.captions import put_caption
 from workers.captions.token_counts import fill_missing
 
 TEXTS = ["a cat", "don't", "😀", "قطة", "cat " * 100]
@@ -29,26 +30,22 @@ def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> SessionFactory:
         images = [
             Image(
                 dataset_id="cats", sha256=f"{number:064x}", ext="png", filename=f"{number}.png",
-                width=1, height=1, size_bytes=1, phash="0" * 16, caption=text, revision=1,
+                width=1, height=1, size_bytes=1, phash="0" * 16,
             )
-            for number, text in enumerate([*TEXTS, None])
+            for number in range(len(TEXTS) + 1)
         ]  # fmt: skip
         session.add_all(images)
-        session.flush()
+        for image, text in zip(images, [*TEXTS, None], strict=True):
+            put_caption(session, image, text)
         for slot, text in ((1, "a second one"), (2, None)):
-            session.add(
-                ExtraCaption(image_id=images[0].id, slot=slot, text=text, revision=1, author="ada")
-            )
+            put_caption(session, images[0], text, slot=slot)
     return made
 
 
 def uncounted(sessions: SessionFactory) -> int:
     with sessions() as session:
-        firsts = select(Image.id).where(Image.caption.is_not(None), Image.tokens.is_(None))
-        extras = select(ExtraCaption.slot).where(
-            ExtraCaption.text.is_not(None), ExtraCaption.tokens.is_(None)
-        )
-        return len(session.execute(firsts).all()) + len(session.execute(extras).all())
+        wanted = select(Caption.slot).where(Caption.text.is_not(None), Caption.tokens.is_(None))
+        return len(session.execute(wanted).all())
 
 
 def test_all_captions_are_counted_in_steps_and_then_nothing_is_left(
@@ -61,8 +58,10 @@ def test_all_captions_are_counted_in_steps_and_then_nothing_is_left(
     assert steps == [4, 2, 0]
     assert uncounted(sessions) == 0
     with sessions() as session:
-        rows = session.execute(select(Image.caption, Image.tokens).order_by(Image.id)).all()
-        extra = session.scalar(select(ExtraCaption.tokens).where(ExtraCaption.slot == 1))
+        rows = session.execute(
+            select(Caption.text, Caption.tokens).where(Caption.slot == 0).order_by(Caption.image_id)
+        ).all()
+        extra = session.scalar(select(Caption.tokens).where(Caption.slot == 1))
     assert [tuple(row) for row in rows] == [
         *((text, count_tokens(text)) for text in TEXTS),
         (None, None),
@@ -72,17 +71,18 @@ def test_all_captions_are_counted_in_steps_and_then_nothing_is_left(
 
 def test_what_is_counted_already_is_left_alone(sessions: SessionFactory) -> None:
     with sessions() as session:
-        session.execute(update(Image).where(Image.caption == "a cat").values(tokens=99))
+        session.execute(update(Caption).where(Caption.text == "a cat").values(tokens=99))
     with sessions() as session:
         assert fill_missing(session, 100) == 5
     with sessions() as session:
-        assert session.scalar(select(Image.tokens).where(Image.caption == "a cat")) == 99
+        assert session.scalar(select(Caption.tokens).where(Caption.text == "a cat")) == 99
 
 
 @pytest.mark.parametrize("sessions", ["postgresql"], indirect=True)  # SQLite: one writer at a time
 def test_a_row_that_somebody_is_saving_is_left_to_them(sessions: SessionFactory) -> None:
     with sessions() as saving:
-        saving.scalars(select(Image).where(Image.caption == "a cat").with_for_update()).one()
+        mine = select(Caption.image_id).where(Caption.text == "don't")
+        saving.scalars(select(Image).where(Image.id.in_(mine)).with_for_update()).one()
         with sessions() as session:
             assert fill_missing(session, 100) == 5
     assert uncounted(sessions) == 1

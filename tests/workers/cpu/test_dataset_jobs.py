@@ -15,9 +15,10 @@ from PIL import Image as Pillow
 from sqlalchemy import select
 
 from common.captions.csv_files import read_rows
-from common.db.tables import CaptionRevision, Dataset, Image, Job
+from common.db.tables import Caption, CaptionRevision, Dataset, Image, Job
 from common.jobs import states
 from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS
+from tests.captions import head_of
 from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.cpu.images.sample import draw_sample
 
@@ -80,6 +81,13 @@ def images_of(stage: Backstage, dataset: str) -> list[Image]:
         return list(found)
 
 
+def heads_of(stage: Backstage, dataset: str) -> list[Caption]:
+    """The first captions of the images, in their order."""
+    images = images_of(stage, dataset)
+    with stage.parts.readers() as session:
+        return [head_of(session, image.id) for image in images]
+
+
 def test_bad_files_are_rejected_one_by_one_and_the_rest_goes_in(worked: Backstage) -> None:
     dataset = make_dataset(worked, "mixed")
     archive = zipped(red__png=png("red"), notes__doc=b"no image", cut__png=png("blue")[:60])
@@ -107,7 +115,7 @@ def test_captions_in_a_zip_of_images_come_along(worked: Backstage) -> None:
     assert job.result is not None, job.error
     assert job.result["captions"]["written"] == 2
     assert job.result["captions"]["unmatched"] == ["missing.png"]
-    assert [image.caption for image in images_of(worked, dataset)] == [
+    assert [head.text for head in heads_of(worked, dataset)] == [
         "a red field",
         "a blue field",
     ]
@@ -127,7 +135,7 @@ def test_importing_the_same_captions_again_changes_nothing(worked: Backstage) ->
             (job.result["written"], job.result["unchanged"], job.result["rejected_count"])
         )
     assert results == [(2, 0, 1), (0, 2, 1)]
-    assert [image.revision for image in images_of(worked, dataset)] == [1, 1]
+    assert [head.revision for head in heads_of(worked, dataset)] == [1, 1]
 
 
 def test_a_column_of_tags_or_classes_tags_the_images(worked: Backstage) -> None:
@@ -192,7 +200,9 @@ def test_the_way_from_sample_to_training_rows_leaks_nothing(worked: Backstage) -
     drawn = run(worked, "sample", dataset, count=60, seed=1)
     assert drawn.result is not None, drawn.error
     assert drawn.result["added"] == 60
-    captions = {image.filename: image.caption for image in images_of(worked, dataset)}
+    texts = [head.text for head in heads_of(worked, dataset)]
+    names = [image.filename for image in images_of(worked, dataset)]
+    captions = dict(zip(names, texts, strict=True))
     assert captions == {picture.filename: picture.caption for picture in draw_sample(60, 1)}
 
     split = run(worked, "split", dataset, val_fraction=0.2, seed=3)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common.captions.csv_files import ParsedCaptions, RejectedRow
-from common.db.tables import CaptionRevision, ExtraCaption, Image
+from common.db.tables import Caption, CaptionRevision, Image
 from common.errors import ClipBrowserError
 from workers.cpu.captions.matching import Change, Head, ImportPlan, NamedImage, plan_import
 from workers.cpu.captions.saving import Save, save_captions
@@ -49,23 +49,20 @@ def write_captions(
 
 def named_images(session: Session, dataset_id: str) -> list[NamedImage]:
     """All images of a dataset with the heads of their captions."""
-    extras: dict[int, dict[int, Head]] = {}
+    heads: dict[int, dict[int, Head]] = {}
     found = session.execute(
-        select(ExtraCaption.image_id, ExtraCaption.slot, ExtraCaption.text, ExtraCaption.revision)
-        .join(Image, Image.id == ExtraCaption.image_id)
+        select(Caption.image_id, Caption.slot, Caption.text, Caption.revision)
+        .join(Image, Image.id == Caption.image_id)
         .where(Image.dataset_id == dataset_id)
     )
     for image_id, slot, text, revision in found:
-        extras.setdefault(image_id, {})[slot] = Head(text, revision)
+        heads.setdefault(image_id, {})[slot] = Head(text, revision)
     rows = session.execute(
-        select(Image.id, Image.filename, Image.caption, Image.revision, Image.sha256)
+        select(Image.id, Image.filename, Image.sha256)
         .where(Image.dataset_id == dataset_id)
         .order_by(Image.id)
     )
-    return [
-        NamedImage(id_, name, {0: Head(text, revision), **extras.get(id_, {})}, sha256)
-        for id_, name, text, revision, sha256 in rows
-    ]
+    return [NamedImage(id_, name, heads.get(id_, {}), sha256) for id_, name, sha256 in rows]
 
 
 def _write(

@@ -21,7 +21,10 @@ class Head:
 
 @dataclass(frozen=True)
 class NamedImage:
-    """An image of the dataset: its id, its path in it, its captions by slot, its content's hash."""
+    """An image of the dataset: its id, its path in it, its captions by slot, its content's hash.
+
+    heads: of the slots that somebody has written.
+    """
 
     image_id: int
     filename: str
@@ -54,11 +57,6 @@ class ImportPlan:
     unmatched: list[str] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
     tags: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def matched(self) -> int:
-        """Captions for which an image was found and that stand there, or will."""
-        return len(self.changes) + self.unchanged
 
 
 def plan_import(

@@ -13,9 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common.captions.clip_tokens import count_tokens
+from common.captions.heads import Head
 from common.captions.text import MAX_CAPTIONS, normalise_caption
 from common.datasets.changes import touch_dataset
-from common.db.tables import CaptionRevision, ExtraCaption, Image, now
+from common.db.tables import Caption, CaptionRevision, Image, now
 from common.errors import CaptionConflict, ClipBrowserError, InvalidInput, NotFound
 
 
@@ -59,23 +60,13 @@ class Saved:
         }
 
 
-def save_caption(session: Session, save: Save) -> Saved:
-    """Write a revision, once per `client_id`.
-
-    Raises NotFound (no such image), CaptionConflict (somebody saved another revision since
-    `base_revision`; details hold `current`), InvalidInput (the text, the slot, or the client_id
-    was used for something else).
-    """
-    outcome = save_captions(session, [save])[0]
-    if isinstance(outcome, ClipBrowserError):
-        raise outcome
-    return outcome
-
-
 def save_captions(session: Session, saves: Sequence[Save]) -> list[Saved | ClipBrowserError]:
     """Write many revisions in the session's transaction; of each what became of it, in order.
 
-    One that cannot be saved leaves the others as they are. Durable once the session has committed.
+    Each once per `client_id`. One that cannot be saved leaves the others as they are, and is given
+    back as NotFound (no such image), CaptionConflict (somebody saved another revision since
+    `base_revision`; details hold `current`) or InvalidInput (the text, the slot, or the client_id
+    was used for something else). Durable once the session has committed.
     """
     batch = _Batch(session, saves)
     outcomes = [batch.save(save) for save in saves]
@@ -100,10 +91,10 @@ class _Batch:
                 select(Image).where(Image.id.in_(ids)).order_by(Image.id).with_for_update()
             )
         }
-        self._extras: dict[tuple[int, int], ExtraCaption] = {}
-        if any(save.slot for save in saves):
-            found = session.scalars(select(ExtraCaption).where(ExtraCaption.image_id.in_(ids)))
-            self._extras = {(extra.image_id, extra.slot): extra for extra in found}
+        self._captions = {
+            (caption.image_id, caption.slot): caption
+            for caption in session.scalars(select(Caption).where(Caption.image_id.in_(ids)))
+        }
         self._before = {
             row.client_id: row
             for row in session.scalars(
@@ -141,16 +132,13 @@ class _Batch:
         return image
 
     def _write(self, image: Image, save: Save, text: str | None) -> Saved:
-        head = self._extras.get((image.id, save.slot)) if save.slot else image
-        if (head.revision if head else 0) != save.base_revision:
-            raise _conflict(image, head, save.slot)
+        head = self._head(image.id, save.slot)
+        if head.revision != save.base_revision:
+            raise _conflict(image, head)
         revision = save.base_revision + 1
-        if save.slot:
-            self._write_extra(image, save, text, revision)
-        else:
-            image.caption, image.revision = text, revision
-            image.captioned_by, image.captioned_at = save.author, now()
-            image.tokens = None if text is None else count_tokens(text)
+        self._write_head(save, text, revision)
+        if head.is_first:
+            image.is_captioned = text is not None
             if image.claimed_by == save.author:
                 image.claimed_by = image.claim_holder = image.claim_until = None
         image.reviewed_by = image.reviewed_at = None  # a new text needs a new look
@@ -166,19 +154,21 @@ class _Batch:
             repeated=False,
         )  # fmt: skip
 
-    def _write_extra(self, image: Image, save: Save, text: str | None, revision: int) -> None:
-        extra = self._extras.get((image.id, save.slot))
-        if extra is None:
-            extra = ExtraCaption(image_id=image.id, slot=save.slot)
-            self._session.add(extra)
-            self._extras[image.id, save.slot] = extra
-        extra.text, extra.revision, extra.author, extra.saved_at = (
-            text,
-            revision,
-            save.author,
-            now(),
-        )
-        extra.tokens = None if text is None else count_tokens(text)
+    def _head(self, image_id: int, slot: int) -> Head:
+        caption = self._captions.get((image_id, slot))
+        if caption is None:
+            return Head(image_id, slot)
+        return Head(image_id, slot, caption.revision, caption.text, author=caption.author)
+
+    def _write_head(self, save: Save, text: str | None, revision: int) -> None:
+        caption = self._captions.get((save.image_id, save.slot))
+        if caption is None:
+            caption = Caption(image_id=save.image_id, slot=save.slot)
+            self._session.add(caption)
+            self._captions[save.image_id, save.slot] = caption
+        caption.text, caption.revision = text, revision
+        caption.author, caption.saved_at = save.author, now()
+        caption.tokens = None if text is None else count_tokens(text)
 
 
 def _repeated(before: CaptionRevision, image: Image, save: Save, text: str | None) -> Saved:
@@ -193,20 +183,8 @@ def _repeated(before: CaptionRevision, image: Image, save: Save, text: str | Non
     )  # fmt: skip
 
 
-def _conflict(image: Image, head: Image | ExtraCaption | None, slot: int) -> CaptionConflict:
-    current = current_caption(image, head, slot)
+def _conflict(image: Image, head: Head) -> CaptionConflict:
     return CaptionConflict(
-        f"{current['by'] or 'Somebody'} saved another caption meanwhile.",
-        details={"current": current, "dataset_id": image.dataset_id},
+        f"{head.author or 'Somebody'} saved another caption meanwhile.",
+        details={"current": head.shown(), "dataset_id": image.dataset_id},
     )
-
-
-def current_caption(image: Image, head: Image | ExtraCaption | None, slot: int) -> dict[str, Any]:
-    """The head of a caption's history, as a conflict shows it."""
-    if isinstance(head, ExtraCaption):
-        text, revision, by = head.text, head.revision, head.author
-    elif head is None:
-        text, revision, by = None, 0, None
-    else:
-        text, revision, by = head.caption, head.revision, head.captioned_by
-    return {"image_id": image.id, "slot": slot, "revision": revision, "text": text, "by": by}

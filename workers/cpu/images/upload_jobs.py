@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from common.archives import ArchiveLimits
 from common.captions.files import read_caption_files, read_captions
-from common.db.tables import Image
+from common.captions.heads import read_heads
 from common.settings import MIB
 from workers.cpu.captions.imports import write_captions
 from workers.cpu.captions.saving import Save, save_captions
@@ -162,7 +160,8 @@ def draw_into_dataset(ctx: JobContext) -> dict[str, Any]:
 def _caption(ctx: JobContext, texts: dict[int, str]) -> None:
     """Give images their first caption, those that have none, in the name of who started the job."""
     with ctx.session() as session:
-        bare = session.scalars(select(Image.id).where(Image.id.in_(texts), Image.revision == 0))
+        heads = read_heads(session, list(texts))
+        bare = [head.image_id for head in heads if head.is_first and not head.revision]
         saves = [
             Save(
                 image_id, texts[image_id], 0, f"sample:{ctx.job.id}:{image_id}", ctx.job.created_by

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from common.captions.heads import first_texts
 from common.db.tables import Image, now
 from common.errors import InvalidInput
 from workers.runtime.child import run_child
@@ -61,9 +62,8 @@ def _fetched(ctx: JobContext, key: str) -> Path:
 def _write_captions(ctx: JobContext, dataset_id: str) -> Path:
     """The captions of all images still there, `{image id: caption or ""}`, for the child."""
     with ctx.reader() as session:
-        rows = session.execute(
-            select(Image.id, Image.caption).where(Image.dataset_id == dataset_id)
-        ).all()
+        wanted = select(Image.id).where(Image.dataset_id == dataset_id)
+        texts = dict.fromkeys(session.scalars(wanted), "") | first_texts(session, wanted)
     path = ctx.work_dir / "captions.json"
-    path.write_text(json.dumps({str(row.id): row.caption or "" for row in rows}), encoding="utf-8")
+    path.write_text(json.dumps({str(id_): text for id_, text in texts.items()}), encoding="utf-8")
     return path

@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from common.captions.heads import Target, read_heads, store_targets
-from common.db.tables import CaptionRevision, Dataset, Image, Job, Review, now
+from common.db.tables import Caption, CaptionRevision, Dataset, Image, Job, Review, now
 from common.jobs import states
+from tests.captions import head_of, save_one
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
-from workers.cpu.captions.saving import Save, save_caption
+from workers.cpu.captions.saving import Save
 
 MANY = 6000
 
@@ -46,20 +47,31 @@ def fill(stage: Backstage, dataset: str, count: int) -> None:
             {
                 "dataset_id": dataset, "sha256": f"{dataset}{number}", "ext": "png",
                 "filename": f"{number}.png", "width": 8, "height": 8, "size_bytes": 1, "phash": "",
-                "caption": f"caption {number}", "revision": 1, "captioned_by": "anna",
+                "is_captioned": True,
             }
             for number in range(count)
         ]  # fmt: skip
         session.execute(insert(Image), rows)
-        images = session.scalars(select(Image).where(Image.dataset_id == dataset)).all()
+        wanted = select(Image).where(Image.dataset_id == dataset).order_by(Image.id)
+        images = session.scalars(wanted).all()
+        session.execute(
+            insert(Caption),
+            [
+                {
+                    "image_id": image.id, "slot": 0, "revision": 1, "text": f"caption {number}",
+                    "author": "anna",
+                }
+                for number, image in enumerate(images)
+            ],
+        )  # fmt: skip
         session.execute(
             insert(CaptionRevision),
             [
                 {
-                    "image_id": image.id, "slot": 0, "revision": 1, "text": image.caption,
+                    "image_id": image.id, "slot": 0, "revision": 1, "text": f"caption {number}",
                     "author": "anna", "client_id": f"typed:{image.id}",
                 }
-                for image in images
+                for number, image in enumerate(images)
             ],
         )  # fmt: skip
 
@@ -90,8 +102,9 @@ def ended(stage: Backstage, job_id: str) -> Job:
 def captions(stage: Backstage, dataset: str) -> list[tuple[str | None, int]]:
     with stage.parts.readers() as session:
         rows = session.execute(
-            select(Image.caption, Image.revision)
-            .where(Image.dataset_id == dataset)
+            select(Caption.text, Caption.revision)
+            .join(Image, Image.id == Caption.image_id)
+            .where(Image.dataset_id == dataset, Caption.slot == 0)
             .order_by(Image.id)
         )
         return [(text, revision) for text, revision in rows]
@@ -99,7 +112,12 @@ def captions(stage: Backstage, dataset: str) -> list[tuple[str | None, int]]:
 
 def changed(stage: Backstage, dataset: str) -> int:
     """How many captions have a second revision."""
-    wanted = select(func.count()).where(Image.dataset_id == dataset, Image.revision == 2)
+    wanted = (
+        select(func.count())
+        .select_from(Caption)
+        .join(Image, Image.id == Caption.image_id)
+        .where(Image.dataset_id == dataset, Caption.slot == 0, Caption.revision == 2)
+    )
     with stage.parts.readers() as session:
         return session.scalar(wanted) or 0
 
@@ -109,7 +127,7 @@ def change(stage: Backstage, target: Target, text: str | None) -> None:
     image_id, slot, revision = target
     with stage.parts.sessions() as session:
         client_id = f"carl:{image_id}:{slot}:{revision}"
-        save_caption(session, Save(image_id, text, revision, client_id, "carl", slot))
+        save_one(session, Save(image_id, text, revision, client_id, "carl", slot))
 
 
 def test_an_edit_changes_all_slots_and_leaves_what_was_saved_since(worked: Backstage) -> None:
@@ -135,7 +153,7 @@ def test_an_edit_changes_all_slots_and_leaves_what_was_saved_since(worked: Backs
     with worked.parts.readers() as session:
         heads = read_heads(session, [first.image_id])
         seq = session.get_one(Dataset, "slots").caption_seq
-        author = session.get_one(Image, first.image_id).captioned_by
+        author = session.get_one(Caption, (first.image_id, 0)).author
     assert [(head.text, head.revision) for head in heads] == [("title 0", 2), ("title 0 again", 2)]
     assert (author, seq) == ("bert", 3)
 
@@ -181,7 +199,7 @@ def marks(stage: Backstage, dataset: str) -> list[tuple[str | None, str | None]]
         images = session.scalars(
             select(Image).where(Image.dataset_id == dataset).order_by(Image.id)
         )
-        return [(image.captioned_by, image.reviewed_by) for image in images]
+        return [(head_of(session, image.id).author, image.reviewed_by) for image in images]
 
 
 def test_undo_gives_authors_and_reviews_back_where_nothing_else_happened(
@@ -235,7 +253,7 @@ def test_captions_of_an_import_are_undone_too(worked: Backstage) -> None:
         job = states.create_job(
             session, "import_captions", dataset_id="imported", params={}, created_by="bert"
         )
-        save_caption(session, Save(image.id, "of a file", 1, f"import:{job.id}:{image.id}", "bert"))
+        save_one(session, Save(image.id, "of a file", 1, f"import:{job.id}:{image.id}", "bert"))
     assert captions(worked, "imported")[0] == ("of a file", 2)
     undo = ended(worked, start(worked, "undo_edit", "imported", job_id=job.id))
     assert undo.result == {"restored": 1, "kept": 0}

@@ -12,9 +12,10 @@ from sqlalchemy import select
 from common.captions.clip_tokens import count_tokens
 from common.captions.text import MAX_CAPTIONS
 from common.db.engine import SessionFactory, migrate, open_engine, session_factory
-from common.db.tables import CaptionRevision, Dataset, ExtraCaption, Image, now
+from common.db.tables import Caption, CaptionRevision, Dataset, Image, now
 from common.errors import CaptionConflict, ClipBrowserError, InvalidInput, NotFound
-from workers.cpu.captions.saving import Save, Saved, save_caption, save_captions
+from tests.captions import head_of, put_caption
+from workers.cpu.captions.saving import Save, Saved, save_captions
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -58,6 +59,11 @@ def image(sessions: SessionFactory, image_id: int) -> Image:
     return found
 
 
+def caption(sessions: SessionFactory, image_id: int, slot: int = 0) -> Caption:
+    with sessions() as session:
+        return head_of(session, image_id, slot)
+
+
 def caption_seq(sessions: SessionFactory) -> int:
     with sessions() as session:
         return int(session.scalar(select(Dataset.caption_seq)) or 0)
@@ -80,10 +86,11 @@ def test_a_saved_caption_is_the_head_with_its_tokens_and_frees_the_claim(
     (done,) = save_all(sessions, save(1, " a red\tcat "))
     assert isinstance(done, Saved)
     assert (done.revision, done.text, done.dataset_id) == (1, "a red cat", "cats")
-    head = image(sessions, 1)
-    assert (head.caption, head.revision, head.captioned_by) == ("a red cat", 1, "ada")
+    head, its = caption(sessions, 1), image(sessions, 1)
+    assert (head.text, head.revision, head.author) == ("a red cat", 1, "ada")
     assert head.tokens == count_tokens("a red cat") == 5
-    assert (head.claimed_by, head.claim_holder, head.claim_until) == (None, None, None)
+    assert its.is_captioned
+    assert (its.claimed_by, its.claim_holder, its.claim_until) == (None, None, None)
 
 
 def test_a_save_of_somebody_else_leaves_the_claim(sessions: SessionFactory) -> None:
@@ -98,7 +105,7 @@ def test_one_that_cannot_be_saved_leaves_the_others_as_they_are(sessions: Sessio
     )  # fmt: skip
     kinds = [type(outcome) for outcome in outcomes]
     assert kinds == [Saved, NotFound, CaptionConflict, InvalidInput, Saved, InvalidInput]
-    assert [image(sessions, number).caption for number in range(1, 6)] == [
+    assert [caption(sessions, number).text for number in range(1, 6)] == [
         "one", None, None, "four", None,
     ]  # fmt: skip
     assert caption_seq(sessions) == 1
@@ -143,7 +150,7 @@ def test_two_on_the_same_base_in_one_message_are_a_save_and_a_conflict(
 def test_later_ones_build_on_earlier_ones_in_the_same_message(sessions: SessionFactory) -> None:
     save_all(sessions, save(1, "one"), save(1, "two", 1), save(1, "three", 2))
     assert revisions(sessions, 1) == ["one", "two", "three"]
-    assert image(sessions, 1).revision == 3
+    assert caption(sessions, 1).revision == 3
 
 
 def test_a_caption_taken_away_leaves_its_history_and_is_uncaptioned(
@@ -155,8 +162,9 @@ def test_a_caption_taken_away_leaves_its_history_and_is_uncaptioned(
     assert (gone.text, gone.revision) == (None, 2)
     assert revisions(sessions, 1) == ["a cat", None, "a dog"]
     save_all(sessions, save(1, None, 3))
-    head = image(sessions, 1)
-    assert (head.caption, head.tokens, head.revision) == (None, None, 4)
+    head = caption(sessions, 1)
+    assert (head.text, head.tokens, head.revision) == (None, None, 4)
+    assert not image(sessions, 1).is_captioned
 
 
 def test_an_image_has_several_captions_each_with_its_own_history(sessions: SessionFactory) -> None:
@@ -177,8 +185,10 @@ def test_an_image_has_several_captions_each_with_its_own_history(sessions: Sessi
     assert revisions(sessions, 1) == ["a cat"]
     assert revisions(sessions, 1, slot=1) == ["a tabby", "a kitten"]
     with sessions() as session:
-        extras = session.scalars(select(ExtraCaption).order_by(ExtraCaption.slot)).all()
-    assert [(extra.slot, extra.text, extra.revision, extra.tokens) for extra in extras] == [
+        others = session.scalars(
+            select(Caption).where(Caption.slot > 0).order_by(Caption.slot)
+        ).all()
+    assert [(other.slot, other.text, other.revision, other.tokens) for other in others] == [
         (1, "a kitten", 2, 4), (2, "a pet", 1, 4),
     ]  # fmt: skip
 
@@ -194,7 +204,7 @@ def test_a_new_text_in_any_slot_needs_a_new_review(sessions: SessionFactory) -> 
     for slot, base in ((0, 1), (1, 0)):
         with sessions() as session:
             found = session.get_one(Image, 1)
-            found.caption, found.revision = "a cat", 1
+            put_caption(session, found, "a cat")
             found.reviewed_by, found.reviewed_at = "bert", now()
         save_all(sessions, save(1, f"changed {slot}", base, slot=slot))
         assert image(sessions, 1).reviewed_by is None
@@ -234,8 +244,19 @@ def test_captioners_at_once_on_one_image_get_one_revision_each_or_a_conflict(
     assert len(revisions(sessions, 1)) == 1
 
 
-def test_a_single_save_raises_what_went_wrong(sessions: SessionFactory) -> None:
+def test_a_second_save_on_the_same_base_is_a_conflict_also_in_one_transaction(
+    sessions: SessionFactory,
+) -> None:
     with sessions() as session:
-        assert save_caption(session, save(1, "a cat")).revision == 1
-        with pytest.raises(CaptionConflict):
-            save_caption(session, save(1, "a dog"))
+        [first] = save_captions(session, [save(1, "a cat")])
+        [second] = save_captions(session, [save(1, "a dog")])
+    assert isinstance(first, Saved)
+    assert first.revision == 1
+    assert isinstance(second, CaptionConflict)
+
+
+def test_an_image_is_captioned_by_its_first_caption_alone(sessions: SessionFactory) -> None:
+    save_all(sessions, save(1, "a second one", slot=1))
+    assert not image(sessions, 1).is_captioned
+    save_all(sessions, save(1, "a first one"), save(1, None, 1, slot=1))
+    assert image(sessions, 1).is_captioned

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from common.captions.csv_files import read_rows, write_rows
 from common.captions.rows import index_rows
 from common.captions.text import MAX_CAPTIONS
-from common.db.tables import CaptionRevision, Dataset, ExtraCaption, Image, ImageSource, Job
+from common.db.tables import Caption, CaptionRevision, Dataset, Image, ImageSource, Job
 from common.jobs import states
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
 from workers.cpu.captions.saving import Save, save_captions
@@ -340,7 +340,7 @@ def test_a_caption_that_was_taken_away_leaves_the_images_others_in_the_rows(
     assert captions_of(worked, dataset) == {"a.png": ["two"]}
     with worked.parts.sessions() as session:
         save_captions(session, [Save(image.id, None, 1, "taken-2", "bert", 1)])
-        assert session.get_one(ExtraCaption, (image.id, 1)).text is None
+        assert session.get_one(Caption, (image.id, 1)).text is None
     assert captions_of(worked, dataset) == {}
 
 

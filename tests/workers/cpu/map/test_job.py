@@ -10,6 +10,7 @@ import pytest
 
 from common.db.tables import Image
 from common.jobs import states
+from tests.captions import put_caption
 from tests.workers import search_data
 from tests.workers.conftest import Backstage
 from workers.search import faiss_index
@@ -32,9 +33,7 @@ def add_clustered_index(stage: Backstage, per_kind: int) -> list[int]:
     search_data.point_at(stage.parts, search_data.DATASET, MODEL, prefix, len(ids), 16)
     with stage.parts.sessions() as session:
         for number, image_id in enumerate(ids):
-            row = session.get(Image, image_id)
-            assert row is not None
-            row.caption = KINDS[number // per_kind]
+            put_caption(session, session.get_one(Image, image_id), KINDS[number // per_kind])
     return ids
 
 
