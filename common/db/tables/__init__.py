@@ -1,0 +1,37 @@
+"""The database's tables, by capability. The only truth for state; SQLite (WAL) and PostgreSQL alike.
+
+Importing the package makes all of them known, which migrations and foreign keys need.
+"""
+
+from common.db.tables.augment import Variant
+from common.db.tables.base import Base, BigId, UtcDateTime, now
+from common.db.tables.captions import Caption, CaptionRevision, Review, Suggestion
+from common.db.tables.datasets import Dataset
+from common.db.tables.images import Image, ImageSource
+from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue
+from common.db.tables.models import Model
+from common.db.tables.people import Token, User
+from common.db.tables.search import SearchIndex
+
+__all__ = [
+    "Base",
+    "BigId",
+    "Caption",
+    "CaptionRevision",
+    "Dataset",
+    "Image",
+    "ImageSource",
+    "Job",
+    "JobLog",
+    "JobMetric",
+    "Model",
+    "PausedQueue",
+    "Review",
+    "SearchIndex",
+    "Suggestion",
+    "Token",
+    "User",
+    "UtcDateTime",
+    "Variant",
+    "now",
+]

@@ -1,0 +1,99 @@
+"""Jobs, what they report, and paused queues."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from common.db.tables.base import Base, BigId, now
+
+
+class Job(Base):
+    """A piece of work. Who may change what, and when, stands in `common/jobs/states.py`.
+
+    queued_at: when it began to wait, at first or to be done again; None: created_at. place: where
+    somebody put it among the waiting jobs of the same priority (the lower the earlier); None: as is
+    fair, see `common/jobs/order.py`. group_id: of the sweep that it belongs to. suspect_lease: the
+    lease that the reaper found to be wrong, and when; it is lost when a later look finds it unchanged.
+    """
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    dataset_id: Mapped[str | None] = mapped_column(
+        ForeignKey("datasets.id", ondelete="CASCADE"), index=True
+    )
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
+    checkpoint: Mapped[dict[str, Any] | None]
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    priority: Mapped[int] = mapped_column(default=5)
+    attempt: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    lease_owner: Mapped[str | None] = mapped_column(String(120))
+    lease_until: Mapped[datetime | None]
+    suspect_lease: Mapped[str | None] = mapped_column(String(200))
+    place: Mapped[float | None] = mapped_column(Float)
+    group_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    stop_requested: Mapped[str | None] = mapped_column(String(8))
+    after_job_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    task_id: Mapped[str | None] = mapped_column(String(40))
+    notes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    queued_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (Index("ix_jobs_state_queue", "state", "queue", "priority", "created_at"),)
+
+
+class PausedQueue(Base):
+    """A queue of which no further job is begun until somebody lets it go on."""
+
+    __tablename__ = "paused_queues"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    paused_by: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(String(300), default="")
+    paused_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class JobMetric(Base):
+    """A point of a job's series (train/loss, val/t2i_r1 ...)."""
+
+    __tablename__ = "job_metrics"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(64))
+    step: Mapped[int]
+    epoch: Mapped[float | None]
+    value: Mapped[float] = mapped_column(Float)
+    time: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index("ix_job_metrics_written", "job_id", "id"),)
+
+
+class JobLog(Base):
+    """A chunk of a job's log. `start` is the offset of its first character in the whole log."""
+
+    __tablename__ = "job_logs"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    start: Mapped[int] = mapped_column(BigInteger)
+    text: Mapped[str] = mapped_column(Text)
+    __table_args__ = (UniqueConstraint("job_id", "start"),)
