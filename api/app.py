@@ -25,7 +25,7 @@ from api.errors import refuse_invalid, register_errors
 from api.images.routes import images
 from api.images.selection_routes import selections
 from api.images.upload_routes import incoming
-from api.jobs.params import SCHEMAS
+from api.jobs.kinds import describe_kinds, params_schemas
 from api.jobs.queue_routes import queues
 from api.jobs.routes import jobs
 from api.live.presence import Transient
@@ -116,12 +116,12 @@ def create_app(
 
 
 def document(app: OpenAPI) -> dict[str, object]:
-    """The OpenAPI document, with the parameters of each kind of job."""
+    """The OpenAPI document, with each kind of job and its parameters."""
     spec: dict[str, object] = app.api_doc
     components = spec.setdefault("components", {})
     assert isinstance(components, dict)
-    for kind, schema in SCHEMAS.items():
-        components["schemas"][f"params_{kind}"] = schema.model_json_schema()
+    components["schemas"].update(params_schemas())
+    spec["x-job-kinds"] = describe_kinds()
     return spec
 
 

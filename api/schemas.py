@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from api.openapi import KnownSchema
 from common.captions.text import MAX_CAPTIONS
 from common.images.filter import ImageFilter
+from common.jobs.kinds import offered_kinds
 
 MAX_ID = 2**63 - 1
 
@@ -240,10 +241,24 @@ class ExportQuery(Request):
 # -- jobs
 
 
-class NewJob(Body):
-    """A job for a dataset. params: see the schemas of each kind."""
+def _offered(kind: str) -> str:
+    names = offered_kinds()
+    if kind not in names:
+        raise ValueError(f"it should be {', '.join(names[:-1])} or {names[-1]}")
+    return kind
 
-    kind: Literal["split", "augment", "train", "index", "map"]
+
+Kind = Annotated[
+    str,
+    AfterValidator(_offered),
+    Field(json_schema_extra=lambda schema: schema.update(enum=offered_kinds())),
+]
+
+
+class NewJob(Body):
+    """A job for a dataset. params: see the schema `params_<kind>`."""
+
+    kind: Kind
     params: dict[str, Any] = Field(default_factory=dict)
     after_job_id: Key | None = None
     priority: int = Field(5, ge=0, le=9)

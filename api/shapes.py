@@ -12,7 +12,7 @@ from api.jobs.queue_position import Outlook
 from common.captions.heads import Head, heads_by_image
 from common.captions.text import MAX_CAPTIONS
 from common.db.tables import CaptionRevision, Image, Job, Token, User, now
-from common.jobs import states
+from common.jobs.kinds import is_resumable
 
 PREFIX = "/api/v1"
 SHOWN_UPLOADS = 20
@@ -160,7 +160,7 @@ def job_shape(job: Job, outlook: Outlook) -> dict[str, Any]:
         "stop_requested": job.stop_requested,
         "after_job_id": job.after_job_id,
         "group_id": job.group_id,
-        "resumable": job.kind in states.RESUMABLE and job.state in ("stopped", "failed"),
+        "resumable": is_resumable(job.kind) and job.state in ("stopped", "failed"),
         "links": _links(job),
     }
 

@@ -25,7 +25,7 @@ LOG_POLL_S = 1.0
 
 
 def run_job(terminal: Terminal, arguments: argparse.Namespace) -> int:
-    """split, augment, train, index, map: queue the job, with --follow watch it to its end."""
+    """split, augment, train ...: queue the job, with --follow watch it to its end."""
     params = parse_params(arguments.rest)
     dataset = find_dataset(terminal.client, arguments.dataset)
     if getattr(arguments, "sweep_lr", None) is not None:

@@ -14,24 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cli.jobs.params import Misuse
+from cli.jobs.params import Misuse, params_help
 from common.errors import ClipBrowserError
+from common.jobs.kinds import kind_of, offered_kinds
 
 Parsers = Any  # argparse's subparsers action has no public type
-JOBS = {
-    "split": "divide the captioned images into training and validation",
-    "augment": "add variants of the training captions",
-    "train": "fine-tune a CLIP model on the training captions",
-    "index": "embed every image with a model, for search",
-    "map": "lay out all images in the plane, like ones together",
-}
 SERVICE = frozenset(
     ["up", "api", "worker", "beat", "migrate", "tensorboard"]
 )  # see cli/stack/commands.py
 SIGINT_CODE = 130
-PARAMS_HELP = (
-    "Parameters of the job follow as --name value, for example --epochs 3 --lr 1e-5; "
-    "the API's document at /openapi.json names them all."
+CHANGES_HELP = (
+    "Parameters of the job that are to differ follow as --name value: --epochs 3 --lr 1e-5."
 )
 
 
@@ -40,7 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if words is None else words)
     parser = build_parser(given)
     arguments, rest = parser.parse_known_args(given)
-    if rest and arguments.command not in (*JOBS, "clone"):
+    if rest and arguments.command not in (*offered_kinds(), "clone"):
         parser.error(f"unknown: {' '.join(rest)}")
     arguments.rest = rest
     try:
@@ -96,7 +89,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     client = _ClientParsers(parsers, shared)
     _add_data_commands(client)
-    _add_job_commands(client)
+    _add_job_commands(client, set(words))
     _add_search_commands(client)
     _add_model_commands(client)
     _add_account_commands(client)
@@ -179,9 +172,11 @@ def _add_data_commands(client: _ClientParsers) -> None:
     export.add_argument("out", type=Path, metavar="OUT.zip")
 
 
-def _add_job_commands(client: _ClientParsers) -> None:
-    for name, text in JOBS.items():
-        job = client.add(name, "cli.commands:run_job", text, PARAMS_HELP)
+def _add_job_commands(client: _ClientParsers, words: set[str]) -> None:
+    asked = words if words & {"-h", "--help"} else set()
+    for name in offered_kinds():
+        params = params_help(kind_of(name)) if name in asked else ""
+        job = client.add(name, "cli.commands:run_job", kind_of(name).about, params)
         job.add_argument("--dataset", required=True, metavar="NAME", help="name or id")
         job.add_argument("--follow", action="store_true", help="show the progress until the end")
         job.add_argument("--after", metavar="JOB", help="start when this job has succeeded")
@@ -220,7 +215,7 @@ def _add_queue_commands(client: _ClientParsers) -> None:
         "clone",
         "cli.jobs.queues:clone",
         "queue a job once more, with changed settings",
-        PARAMS_HELP,
+        CHANGES_HELP,
     )
     clone.add_argument("job", metavar="JOB")
     clone.add_argument("--follow", action="store_true", help="show the progress until the end")

@@ -32,6 +32,7 @@ from common.captions.heads import (
 from common.db.tables import Image
 from common.errors import Conflict
 from common.jobs import states as machine
+from common.jobs.kinds import KINDS
 
 edits = APIBlueprint("edits", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
 PREVIEW_BUDGET_S = 3.0  # what a pattern may take over all captions before it is refused
@@ -99,7 +100,8 @@ def undo_job(path: JobPath) -> tuple[dict[str, Any], int]:
     """Bring back the captions that a job has changed, but for those that somebody changed since."""
     with parts().readers() as session:
         before = machine.get_job(session, path.job_id)
-    if before.kind not in machine.UNDOABLE or before.dataset_id is None:
+    kind = KINDS.get(before.kind)
+    if kind is None or not kind.undo or before.dataset_id is None:
         raise Conflict(
             f"A job of kind {before.kind} cannot be undone.",
             remedy="Only edits and imports of captions can.",

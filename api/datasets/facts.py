@@ -13,8 +13,8 @@ from api.shapes import iso, thumb_url
 from common.db.tables import Dataset, Image, Job, Model, SearchIndex
 from common.errors import NotFound
 from common.jobs import states
+from common.jobs.kinds import KINDS
 
-STEP_KINDS = ("ingest", "sample", "import_captions", "split", "augment", "train", "index")
 COVER = 4
 
 
@@ -92,9 +92,10 @@ def _jobs_by_kind(
     session: Session, dataset_id: str
 ) -> tuple[dict[str, Job], dict[str, Job], dict[str, Job]]:
     """(under way, newest success, failure newer than any success), each by kind."""
+    of_steps = [kind.name for kind in KINDS.values() if kind.step]
     rows = session.execute(
         select(Job.id, Job.kind, Job.state)
-        .where(Job.dataset_id == dataset_id, Job.kind.in_(STEP_KINDS))
+        .where(Job.dataset_id == dataset_id, Job.kind.in_(of_steps))
         .order_by(func.coalesce(Job.finished_at, Job.created_at), Job.id)
     ).all()
     active: dict[str, str] = {}

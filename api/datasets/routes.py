@@ -26,7 +26,7 @@ from api.shapes import PREFIX
 from common.db.tables import Dataset, Job
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import states
-from common.jobs.queues import JOB_QUEUES
+from common.jobs.kinds import JOB_QUEUES, KINDS
 from common.models.catalogue import SMALL_MODEL
 
 datasets = APIBlueprint(
@@ -176,11 +176,12 @@ def _stop_jobs(session: Session, dataset_id: str) -> tuple[list[str], list[str]]
 
 
 def _run_folders(session: Session, dataset_id: str) -> list[str]:
-    """What its trainings wrote elsewhere: TensorBoard's files, and copies of checkpoints."""
-    trained = session.scalars(
-        select(Job.id).where(Job.dataset_id == dataset_id, Job.kind == "train")
+    """What its jobs wrote elsewhere: TensorBoard's files, and copies of checkpoints."""
+    folders = {kind.name: kind.folders for kind in KINDS.values() if kind.folders}
+    found = session.execute(
+        select(Job.id, Job.kind).where(Job.dataset_id == dataset_id, Job.kind.in_(folders))
     )
-    return [f"{kind}/{job_id}" for job_id in trained for kind in ("runs", "checkpoints")]
+    return [f"{folder}/{row.id}" for row in found for folder in folders[row.kind]]
 
 
 def _revoke(made: Parts, task_ids: list[str]) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from common.db.tables import Job
+from common.jobs.kinds import kinds_of_step
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ def _step(key: str, state: str, figure: str = "", reason: str = "", job: Job | N
     }
 
 
-def _under_way(facts: Facts, key: str, kinds: tuple[str, ...], figure: str) -> Step | None:
+def _under_way(facts: Facts, key: str, figure: str) -> Step | None:
     """The step's job that runs or failed last, if there is one."""
+    kinds = kinds_of_step(key)
     for kind in kinds:
         if kind in facts.active:
             job = facts.active[kind]
@@ -91,7 +93,7 @@ def _under_way(facts: Facts, key: str, kinds: tuple[str, ...], figure: str) -> S
 
 def _images(facts: Facts) -> Step:
     figure = f"{facts.images:,}"
-    under_way = _under_way(facts, "images", ("ingest", "sample"), figure)
+    under_way = _under_way(facts, "images", figure)
     if under_way and (under_way["state"] == "running" or not facts.images):
         return under_way
     if not facts.images:
@@ -101,7 +103,7 @@ def _images(facts: Facts) -> Step:
 
 def _captioned(facts: Facts) -> Step:
     figure = f"{facts.captioned:,} of {facts.images:,}"
-    under_way = _under_way(facts, "captioned", ("import_captions",), figure)
+    under_way = _under_way(facts, "captioned", figure)
     if under_way and under_way["state"] == "running":
         return under_way
     if not facts.images:
@@ -117,7 +119,7 @@ def _split(facts: Facts) -> Step:
     figure = ""
     if result:
         figure = f"{result.get('train_images', 0):,} train, {result.get('val_images', 0):,} val"
-    under_way = _under_way(facts, "split", ("split",), figure)
+    under_way = _under_way(facts, "split", figure)
     if under_way:
         return under_way
     if not result:
@@ -137,7 +139,7 @@ def _augment(facts: Facts) -> Step:
         figure = f"{rows:,} rows"
         if result.get("captions"):
             figure += f" (x{rows / result['captions']:.1f})"
-    under_way = _under_way(facts, "augment", ("augment",), figure)
+    under_way = _under_way(facts, "augment", figure)
     if under_way:
         return under_way
     if not result:
@@ -152,7 +154,7 @@ def _augment(facts: Facts) -> Step:
 def _train(facts: Facts) -> Step:
     result = _result(facts, "train")
     figure = _recall_figure(result)
-    under_way = _under_way(facts, "train", ("train",), figure)
+    under_way = _under_way(facts, "train", figure)
     if under_way:
         return under_way
     if not result:
@@ -168,7 +170,7 @@ def _train(facts: Facts) -> Step:
 def _index(facts: Facts) -> Step:
     built = facts.index_images is not None
     figure = f"{facts.index_images:,} images" if built else ""
-    under_way = _under_way(facts, "index", ("index",), figure)
+    under_way = _under_way(facts, "index", figure)
     if under_way:
         return under_way
     if not built:

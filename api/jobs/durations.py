@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from api.services import Parts
 from api.training.machines import training_machine
 from common.db.tables import Image, Job
+from common.jobs.kinds import KINDS
 from common.training.facts import Machine
 from common.training.pace import estimate_training_s, read_size
 
@@ -77,20 +78,19 @@ class Durations:
 
     def _per_unit(self, job: Any) -> float | None:
         """Of what grows with its data: the last pace of the same model, times what there is to do."""
-        if job.kind == "index":
-            same = [row for row in self._last("index") if _same(row, job, "model")]
-            size = self._count_images(job.dataset_id)
-            unit = "images"
-        elif job.kind == "augment" and job.params.get("method") == "llm":
-            same = [row for row in self._last("augment") if _same(row, job, "method", "llm_model")]
-            found = read_size(self._session, str(job.dataset_id))
-            size, unit = found.rows if found else 0, "captions"
-        else:
+        kind = KINDS.get(job.kind)
+        if kind is None or kind.pace is None or kind.queue_of(job.params) != kind.pace.queue:
             return None
+        unit, names = kind.pace.unit, kind.pace.same
+        same = [row for row in self._last(job.kind) if _same(row, job, *names)]
+        size = self._size(job.dataset_id, unit)
         paces = [_span_s(row) / row.result[unit] for row in same if (row.result or {}).get(unit)]
         return paces[0] * size if paces and size else None
 
-    def _count_images(self, dataset_id: str | None) -> int:
+    def _size(self, dataset_id: str | None, unit: str) -> int:
+        if unit == "captions":
+            found = read_size(self._session, str(dataset_id))
+            return found.rows if found else 0
         count = select(func.count(Image.id)).where(Image.dataset_id == dataset_id)
         return int(self._session.scalar(count) or 0)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.datasets.facts import newest_index
 from api.errors import invalid
 from api.models.registry import resolve_model
-from common.augment.synonym_map import MAX_PER_CAPTION
 from common.db.tables import Dataset, Image, Job, Model
 from common.errors import Conflict, InvalidInput, NoCaptions, NoIndex, NoSplit
 from common.jobs import states
+from common.jobs.kinds import KINDS, Ground, JobKind, kind_of
 from common.models import catalogue
 from common.models.registry import newest_model
 from common.training.params import (
@@ -25,59 +26,7 @@ from common.training.params import (
     usual_epochs,
 )
 
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MAX_CHAIN = 20
-
-
-class Params(BaseModel):
-    """Base: unknown names are refused, and a text or a yes where a number is asked for."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class SplitParams(Params):
-    """Part that is kept for validation, and whether near-duplicates stay on one side.
-
-    near_duplicate_method `auto`: also by the embeddings of the newest index, if there is one.
-    stratify: whether each folder or tag gets its share of the validation part.
-    """
-
-    val_fraction: float = Field(0.2, ge=0.01, le=0.9)
-    seed: Seed = 0
-    group_near_duplicates: bool = True
-    near_duplicate_method: Literal["auto", "hash"] = "auto"
-    stratify: Literal["none", "folder", "tag"] = "none"
-
-
-class AugmentParams(Params):
-    """Variants for each training caption: by synonyms, or by a language model on the GPU queue."""
-
-    method: Literal["synonyms", "llm"] = "synonyms"
-    per_caption: int = Field(3, ge=1, le=MAX_PER_CAPTION)
-    seed: Seed = 0
-    llm_model: str | None = Field(None, min_length=1, max_length=300)
-
-
-class IndexParams(Params):
-    """The model to embed the images with; left out: the one that was trained last, if any."""
-
-    model: str | None = Field(None, min_length=1, max_length=160)
-
-
-class MapParams(Params):
-    """The model whose index is drawn; left out: the one indexed last."""
-
-    model: str | None = Field(None, min_length=1, max_length=160)
-    seed: Seed = 0
-
-
-SCHEMAS: dict[str, type[BaseModel]] = {
-    "split": SplitParams,
-    "augment": AugmentParams,
-    "train": TrainParams,
-    "index": IndexParams,
-    "map": MapParams,
-}
 
 
 def complete_params(
@@ -88,12 +37,12 @@ def complete_params(
     A step that comes earlier in the job's own chain counts as done. Raises InvalidInput,
     NoCaptions, NoSplit, NoIndex, Conflict (no images).
     """
-    coming = _kinds_before(session, dataset.id, after_job_id)
-    _require_steps(session, dataset, kind, coming)
+    known, coming = kind_of(kind), _kinds_before(session, dataset.id, after_job_id)
+    _require_ground(session, dataset, known, coming)
     if kind == "train":
         return complete_training(session, dataset, given)
     try:
-        params = SCHEMAS[kind].model_validate(given).model_dump(exclude_none=True)
+        params = known.params_model().model_validate(given).model_dump(exclude_none=True)
     except ValidationError as bad:
         raise invalid(bad, "params") from bad
     if kind == "index":
@@ -154,18 +103,36 @@ def _require_tag(model: str, pretrained: str) -> None:
         ) from unknown
 
 
-def _require_steps(session: Session, dataset: Dataset, kind: str, coming: set[str]) -> None:
-    filled = bool(coming & {"ingest", "sample"})
-    captioned = filled or "import_captions" in coming
-    split = coming | states.last_succeeded(session, dataset.id, ["split"]).keys()
-    if kind == "split" and not captioned and not _count(session, dataset.id, Image.is_captioned):
-        raise NoCaptions(f"No index.csv found: '{dataset.name}' has no captions yet.")
-    if kind in ("augment", "train") and "split" not in split:
-        raise NoSplit(f"The captions of '{dataset.name}' have not been split yet.")
-    if kind == "index" and not filled and not _count(session, dataset.id, Image.id > 0):
+def _require_ground(session: Session, dataset: Dataset, kind: JobKind, coming: set[str]) -> None:
+    """Raises NoCaptions, NoSplit or Conflict when the dataset lacks what a job of this kind needs."""
+    made = {ground for name in coming if name in KINDS for ground in KINDS[name].makes}
+    for ground in kind.needs:
+        if ground not in made:
+            _REQUIRE[ground](session, dataset)
+
+
+def _require_images(session: Session, dataset: Dataset) -> None:
+    if not _count(session, dataset.id, Image.id > 0):
         raise Conflict(
             f"'{dataset.name}' has no images.", remedy="Upload images first, then build the index."
         )
+
+
+def _require_captions(session: Session, dataset: Dataset) -> None:
+    if not _count(session, dataset.id, Image.is_captioned):
+        raise NoCaptions(f"No index.csv found: '{dataset.name}' has no captions yet.")
+
+
+def _require_split(session: Session, dataset: Dataset) -> None:
+    if "split" not in states.last_succeeded(session, dataset.id, ["split"]):
+        raise NoSplit(f"The captions of '{dataset.name}' have not been split yet.")
+
+
+_REQUIRE: dict[Ground, Callable[[Session, Dataset], None]] = {
+    "images": _require_images,
+    "captions": _require_captions,
+    "split": _require_split,
+}
 
 
 def _model_to_index(

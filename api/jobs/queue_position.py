@@ -14,8 +14,9 @@ from api.jobs.durations import Durations
 from api.jobs.forecast import Ahead, Line, Times, forecast
 from api.services import Parts
 from common.db.tables import Job, now
+from common.jobs.kinds import JOB_QUEUES
 from common.jobs.order import WaitingJob
-from common.jobs.queues import JOB_QUEUES, QueueState, read_queue
+from common.jobs.queues import QueueState, read_queue
 from common.messaging.broker import GPU
 from common.messaging.live_workers import count_places
 

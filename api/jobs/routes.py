@@ -26,6 +26,7 @@ from common.db.tables import Job
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import reports
 from common.jobs import states as machine
+from common.jobs.kinds import is_resumable
 from common.jobs.series import read_series
 
 jobs = APIBlueprint("jobs", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="jobs")])
@@ -36,7 +37,7 @@ jobs = APIBlueprint("jobs", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="job
     responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
 )
 def start_job(path: DatasetPath, body: NewJob) -> tuple[dict[str, Any], int]:
-    """Queue a job: split, augment, train, index or map. With after_job_id it waits for that one."""
+    """Queue a job of a dataset. With after_job_id it waits for that one."""
     require_priority(user(), body.priority)
     with parts().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
@@ -88,7 +89,7 @@ def resume_job(path: JobPath) -> tuple[dict[str, Any], int]:
     """Go on with a stopped or failed job from its checkpoint."""
     with parts().sessions() as session:
         job = machine.get_job(session, path.job_id)
-        if job.kind not in machine.RESUMABLE:
+        if not is_resumable(job.kind):
             raise Conflict(
                 f"A job of kind {job.kind} cannot be resumed.",
                 remedy="Retry it: it is done in one go.",

@@ -11,6 +11,7 @@ from api.shapes import job_shape
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs import states
+from common.jobs.kinds import kind_of
 
 log = logging.getLogger(__name__)
 USUAL_PRIORITY = 5
@@ -26,7 +27,11 @@ def submit(
     after_job_id: str | None = None,
     priority: int = USUAL_PRIORITY,
 ) -> dict[str, Any]:
-    """Create a job and send it; the job as JSON. Raises NotFound or InvalidInput (after_job_id)."""
+    """Create a job and send it; the job as JSON. Raises NotFound or InvalidInput (after_job_id).
+
+    params: complete. Raises ValidationError when they do not fit the kind's model.
+    """
+    kind_of(kind).params_model().model_validate(params)
     with made.sessions() as session:
         job = states.create_job(
             session,

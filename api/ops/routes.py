@@ -21,7 +21,7 @@ from api.shapes import PREFIX
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.gpus import read_gpus
-from common.jobs.queues import JOB_QUEUES
+from common.jobs.kinds import JOB_QUEUES
 from common.messaging.broker import QUEUES
 
 system = APIBlueprint("system", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="system")])

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.answers import JobOut, Problem
 from api.datasets.facts import find_dataset
-from api.jobs.params import SCHEMAS, complete_params
+from api.jobs.params import complete_params
 from api.jobs.queue_schemas import Clone, NewSweep, SweepOut
 from api.jobs.submission import dispatch, shown, submit
 from api.people.identity import user
@@ -22,6 +22,7 @@ from api.training.plan import plan_for
 from common.db.tables import Job, Model
 from common.errors import Conflict, NotFound
 from common.jobs import states
+from common.jobs.kinds import offered_kinds
 from common.models import catalogue
 
 sweeps = APIBlueprint("sweeps", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="jobs")])
@@ -98,10 +99,10 @@ def _cloneable(session: Session, job_id: str) -> Job:
             f"There is no job {job_id}.",
             remedy="Look at the list of jobs; those of a deleted dataset went with it.",
         ) from gone
-    if job.kind not in SCHEMAS or job.dataset_id is None:
+    if job.kind not in offered_kinds() or job.dataset_id is None:
         raise Conflict(
             f"A job of kind {job.kind} cannot be cloned.",
-            remedy=f"Clone one of these: {', '.join(SCHEMAS)}.",
+            remedy=f"Clone one of these: {', '.join(offered_kinds())}.",
         )
     return job
 

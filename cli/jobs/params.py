@@ -9,6 +9,8 @@ import json
 import math
 from typing import Any
 
+from common.jobs.kinds import JobKind, kind_of, offered_kinds
+
 
 class Misuse(Exception):
     """Raised when the command line itself does not fit; ends the program with exit code 2."""
@@ -19,8 +21,35 @@ class Misuse(Exception):
         self.remedy = remedy
 
 
-# These are texts also when they look like numbers: a run called 2024, an empty `pretrained`.
-TEXTS = frozenset(["name", "model", "pretrained", "method", "llm_model"])
+def params_help(kind: JobKind) -> str:
+    """The parameters of a kind of job with their defaults, for --help."""
+    told = [
+        f"--{name.replace('_', '-')}" + (f" ({json.dumps(usual)})" if usual is not None else "")
+        for name, usual in ((name, each.get("default")) for name, each in _schemas(kind).items())
+    ]
+    return f"Parameters follow as --name value; with what they are if left out: {', '.join(told)}."
+
+
+def text_params() -> frozenset[str]:
+    """Parameters that are texts also when they look like numbers: a run called 2024.
+
+    Those that the jobs which people start take no number for, nor true or false.
+    """
+    texts: set[str] = set()
+    for kind in map(kind_of, offered_kinds()):
+        schemas = _schemas(kind).items()
+        texts |= {name for name, schema in schemas if _types(schema) <= {"string", "null"}}
+    return frozenset(texts)
+
+
+def _schemas(kind: JobKind) -> dict[str, Any]:
+    schemas: dict[str, Any] = kind.params_model().model_json_schema()["properties"]
+    return schemas
+
+
+def _types(schema: dict[str, Any]) -> set[str]:
+    inner = schema.get("anyOf", [])
+    return {kind for each in inner for kind in _types(each)} or {schema.get("type", "any")}
 
 
 def parse_params(words: list[str]) -> dict[str, Any]:
@@ -30,6 +59,7 @@ def parse_params(words: list[str]) -> dict[str, Any]:
     A value is read as JSON where it is JSON, else it is a text. Raises Misuse.
     """
     params: dict[str, Any] = {}
+    texts = text_params() if words else frozenset()
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -43,14 +73,15 @@ def parse_params(words: list[str]) -> dict[str, Any]:
         if name == "param":
             name, equals, value = value.partition("=")
         name = name.replace("-", "_")
-        params[name] = read_value(name, value) if equals else True
+        if not equals:
+            params[name] = True
+        else:
+            params[name] = value if name in texts else read_value(value)
     return params
 
 
-def read_value(name: str, text: str) -> Any:
+def read_value(text: str) -> Any:
     """A parameter's value; what JSON cannot hold stays a text, which the service refuses by name."""
-    if name in TEXTS:
-        return text
     try:
         value = json.loads(text, parse_constant=_not_json)
     except ValueError:

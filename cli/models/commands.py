@@ -130,7 +130,7 @@ def _pack(folder: Path, scratch: Path) -> Path:
 
 def blend(terminal: Terminal, arguments: argparse.Namespace) -> int:
     """Register the weights between a tuned model and what it began with."""
-    alpha = read_value("alpha", arguments.alpha)
+    alpha = read_value(arguments.alpha)
     body = {"alpha": alpha, **({"name": arguments.name} if arguments.name else {})}
     answer = terminal.client.post(f"{_path(arguments.model)}/blend", body)
     return show_job(terminal, answer["job"], arguments.follow)

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session, aliased
 
 from common.db.tables import Job, PausedQueue, now
 from common.errors import Conflict, NotFound
+from common.jobs.kinds import JOB_QUEUES
 from common.jobs.order import RunningJob, WaitingJob, order_jobs
-
-JOB_QUEUES = ("cpu", "gpu")  # the other queues carry messages without a job
 
 
 @dataclass(frozen=True)

@@ -19,37 +19,12 @@ from sqlalchemy.orm import Session
 
 from common.db.tables import Job, JobMetric, now
 from common.errors import Conflict, InvalidInput, NotFound
+from common.jobs.kinds import kind_of
 
 ACTIVE = ("queued", "running", "stopping")
 FINISHED = ("succeeded", "failed", "stopped")
-KINDS = {
-    "ingest": "cpu",
-    "sample": "cpu",
-    "import_captions": "cpu",
-    "edit_captions": "cpu",
-    "undo_edit": "cpu",
-    "split": "cpu",
-    "augment": "cpu",
-    "augment_llm": "gpu",
-    "train": "gpu",
-    "probe": "gpu",
-    "blend": "gpu",
-    "import_model": "gpu",
-    "index": "gpu",
-    "map": "cpu",
-}
-# Kinds whose captions can be brought back, and how the client ids of what they saved begin.
-UNDOABLE = {"edit_captions": "edit", "import_captions": "import", "undo_edit": "undo"}
-RESUMABLE = ("ingest", "import_captions", "train", "augment", "index")
 MAX_PRIORITY = 9
 MAX_UPLOADS = 2000  # files of one ingest that portions were added to: its row is written often
-
-
-def queue_of(kind: str, params: dict[str, Any]) -> str:
-    """The queue a job of this kind goes to; paraphrases by a language model need the GPU queue."""
-    if kind == "augment" and params.get("method") == "llm":
-        return KINDS["augment_llm"]
-    return KINDS[kind]
 
 
 def create_job(
@@ -76,7 +51,7 @@ def create_job(
     job = Job(
         id=secrets.token_hex(6),
         kind=kind,
-        queue=queue_of(kind, params),
+        queue=kind_of(kind).queue_of(params),
         state="queued",
         dataset_id=dataset_id,
         params=params,

@@ -22,9 +22,11 @@ from common.db.engine import SessionFactory
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs import states
+from common.jobs.kinds import JOB_QUEUES
 from common.settings import Settings
 
-CAPTIONS, CPU, SEARCH, GPU, MAINTENANCE = "captions", "cpu", "search", "gpu", "maintenance"
+CPU, GPU = JOB_QUEUES
+CAPTIONS, SEARCH, MAINTENANCE = "captions", "search", "maintenance"
 QUEUES = (CAPTIONS, CPU, SEARCH, GPU, MAINTENANCE)
 SAVE_CAPTIONS = "captions.save"
 SEARCH_QUERY = "search.query"

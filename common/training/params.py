@@ -72,31 +72,31 @@ class TrainParams(BaseModel):
         max_length=160,
         description='a tag of the model, the id of a model of the registry, or "" for none',
     )
-    epochs: Annotated[int, Number, Field(ge=1, le=1000)] | Auto | None = Field(
+    epochs: Annotated[int, Field(ge=1, le=1000), Number] | Auto | None = Field(
         None, description="a whole number from 1 to 1,000, or auto"
     )
-    batch_size: Annotated[int, Number, Field(ge=2, le=8192)] | Auto = Field(
+    batch_size: Annotated[int, Field(ge=2, le=8192), Number] | Auto = Field(
         32, description="a whole number from 2 to 8,192, or auto"
     )
-    lr: Annotated[float, Number, Field(gt=0, le=1)] | Auto = Field(
+    lr: Annotated[float, Field(gt=0, le=1), Number] | Auto = Field(
         "auto", description="a number above 0 and at most 1, or auto"
     )
-    warmup: Annotated[int, Number, Field(ge=0, le=10_000_000)] | Auto = Field(
+    warmup: Annotated[int, Field(ge=0, le=10_000_000), Number] | Auto = Field(
         "auto", description="a whole number of steps from 0 to 10,000,000, or auto"
     )
-    weight_decay: Annotated[float, Number, Field(ge=0, le=10)] = Field(
+    weight_decay: Annotated[float, Field(ge=0, le=10), Number] = Field(
         0.1, description="a number from 0 to 10"
     )
     precision: Literal["auto", "fp32", "amp", "amp_bf16"] = Field(
         "auto", description="one of auto, fp32, amp and amp_bf16"
     )
-    seed: Annotated[int, Number, Field(ge=0, le=2**31 - 1)] = Field(
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1), Number] = Field(
         0, description="a whole number from 0 to 2,147,483,647"
     )
-    early_stopping: Annotated[int, BeforeValidator(_patience), Field(ge=0, le=1000)] = Field(
+    early_stopping: Annotated[int, Field(ge=0, le=1000), BeforeValidator(_patience)] = Field(
         0, description="a number of epochs from 0 (off) to 1,000, true or false"
     )
-    gpus: Annotated[int, Number, Field(ge=1, le=MAX_GPUS)] = Field(
+    gpus: Annotated[int, Field(ge=1, le=MAX_GPUS), Number] = Field(
         1, description=f"a whole number from 1 to {MAX_GPUS}"
     )
     name: Annotated[str, Line] | None = Field(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,14 @@ class Service:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with an empty database, shared by the session's tests."""
-    folder = tmp_path_factory.mktemp("service")
+    parts = (["api.serve"], ["workers.runtime.start", "worker", "cpu,captions,search"])
+    with open_service(tmp_path_factory.mktemp("service"), *parts) as made:
+        yield made
+
+
+@contextmanager
+def open_service(folder: Path, *parts: list[str]) -> Iterator[Service]:
+    """A service with an empty database. parts: what follows `python -m`, the API and a worker."""
     with redis_server(folder) as redis:
         settings = load_settings(
             data_dir=folder / "data", redis_url=redis.url, port=free_port(),
@@ -50,7 +58,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             subprocess.Popen(
                 [sys.executable, "-m", *words], env=as_environment(settings), stdout=log, stderr=log
             )
-            for words in (["api.serve"], ["workers.runtime.start", "worker", "cpu,captions,search"])
+            for words in parts
         ]
         try:
             made = Service(settings.address, token, settings)

@@ -20,6 +20,7 @@ from common.db.tables import Job
 from common.jobs import states as jobs
 from common.settings import Settings, as_environment, load_settings
 from tests.servers import redis_server
+from tests.workers import probe_kinds  # noqa: F401 - enters their kinds
 from workers.runtime.services import Services, open_services
 
 Worker = subprocess.Popen[bytes]
@@ -103,7 +104,6 @@ class Backstage:
         **params: Any,
     ) -> str:
         """A queued job; its id."""
-        jobs.KINDS.setdefault(kind, "cpu")
         with self.parts.sessions() as session:
             job = jobs.create_job(
                 session, kind, dataset_id=None, created_by=person, priority=priority,

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import GpuOutOfMemory, NoCaptions
+from common.jobs.kinds import CPU
+from tests.workers.probe_kinds import PROBES
 from workers.runtime import child_io
 from workers.runtime.app import app
 from workers.runtime.child import run_child
-from workers.runtime.job_context import JobContext, job_task
+from workers.runtime.job_bodies import register_bodies
+from workers.runtime.job_context import JobContext
 
 celery_app = app
+register_bodies(CPU, {name: f"tests.workers.probe_jobs:{name}" for name in PROBES})
 
 
-@job_task("practice")
 def practice(ctx: JobContext) -> dict[str, Any]:
     """Notes each execution in a file, then does what its params say."""
     with Path(ctx.job.params["marks"]).open("a", encoding="utf-8") as marks:
@@ -36,7 +39,6 @@ def practice(ctx: JobContext) -> dict[str, Any]:
     return {"steps": steps}
 
 
-@job_task("probe_child")
 def probe_child(ctx: JobContext) -> dict[str, Any]:
     """The same in a child process that counts, saves when stopped and goes on from there."""
     Path(ctx.job.params["marks"]).open("a").write(f"begin {os.getpid()} {ctx.job.attempt}\n")

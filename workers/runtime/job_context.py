@@ -27,7 +27,6 @@ from workers.runtime.services import Services
 log = logging.getLogger(__name__)
 TICK_S = 0.25  # how often progress is written and the stop flag read
 JobBody = Callable[["JobContext"], dict[str, Any]]
-bodies: dict[str, JobBody] = {}  # by kind, see job_task
 
 
 class JobStopped(Exception):
@@ -265,13 +264,3 @@ class Heartbeat:
                 log.warning("heartbeat of job %s", self._context.job.id, exc_info=True)
                 if time.monotonic() - extended > settings.lease_s * GIVE_UP_SHARE:
                     self._context.lose()
-
-
-def job_task(kind: str) -> Callable[[JobBody], JobBody]:
-    """Register a function as the body of all jobs of this kind."""
-
-    def register(body: JobBody) -> JobBody:
-        bodies[kind] = body
-        return body
-
-    return register

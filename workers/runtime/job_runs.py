@@ -21,6 +21,7 @@ from common.messaging.broker import GPU, NEXT_JOB
 from workers.runtime import shutdown
 from workers.runtime.app import app
 from workers.runtime.gpu_lease import use_own_gpu
+from workers.runtime.job_bodies import body_of, kinds_on
 from workers.runtime.job_context import (
     ChildLost,
     Heartbeat,
@@ -29,7 +30,6 @@ from workers.runtime.job_context import (
     JobFacts,
     JobStopped,
     LeaseLost,
-    bodies,
 )
 from workers.runtime.services import Services, services
 
@@ -55,7 +55,9 @@ def run_next(parts: Services, queue: str) -> bool:
             wake_quietly(parts, queue)  # another worker may
             return False
         with parts.sessions() as session:
-            held = leases.claim_next(session, queue, bodies, _worker_name(), parts.settings.lease_s)
+            held = leases.claim_next(
+                session, queue, kinds_on(queue), _worker_name(), parts.settings.lease_s
+            )
         if held is None:
             return False
         try:
@@ -88,7 +90,7 @@ def run_claimed(parts: Services, held: Claim, body: JobBody | None = None) -> No
     parts.events.queue(row.queue)
     context = JobContext(parts, facts, held)
     with Heartbeat(context):
-        outcome = _execute(context, body or bodies[row.kind])
+        outcome = _execute(context, body or body_of(row.kind, row.queue))
     if outcome is None or context.lost:
         return
     _settle(parts, context, held, *outcome)

@@ -14,7 +14,8 @@ from common.datasets.changes import is_due
 from common.db.tables import Dataset, now
 from common.errors import QueueUnavailable
 from common.jobs import leases
-from common.jobs.queues import JOB_QUEUES, read_queue
+from common.jobs.kinds import JOB_QUEUES
+from common.jobs.queues import read_queue
 from common.messaging.broker import (
     COUNT_TOKENS,
     REAP,

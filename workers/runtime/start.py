@@ -57,9 +57,13 @@ def main() -> None:
         run_beat(settings)
     elif arguments.part == "worker":
         name = arguments.name or arguments.queues.replace(",", "-")
-        run_worker(settings, Spec(name, arguments.queues, arguments.pool, arguments.concurrency))
+        spec = Spec(name, arguments.queues, arguments.pool, arguments.concurrency)
+        load_tasks([spec])
+        run_worker(settings, spec)
     else:
-        _Fleet(settings, [Spec.parse(text) for text in arguments.specs]).run()
+        specs = [Spec.parse(text) for text in arguments.specs]
+        load_tasks(specs)
+        _Fleet(settings, specs).run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +84,15 @@ def run_beat(settings: Settings) -> None:
     from workers.runtime.clock import run_clock
 
     run_clock(settings)
+
+
+def load_tasks(specs: list[Spec]) -> None:
+    """Import what the workers can do. Raises Internal when a kind of their jobs has no body."""
+    from workers.runtime.app import app
+    from workers.runtime.job_bodies import check_bodies
+
+    app.loader.import_default_modules()
+    check_bodies({queue for spec in specs for queue in spec.queues.split(",")})
 
 
 def run_worker(settings: Settings, spec: Spec) -> None:
@@ -103,9 +116,6 @@ class _Fleet:
     """Forks the workers and the clock, forks again what ends by itself, ends them on SIGTERM."""
 
     def __init__(self, settings: Settings, specs: list[Spec]) -> None:
-        from workers.runtime.app import app
-
-        app.loader.import_default_modules()
         gc.collect()
         gc.freeze()  # what the collector never touches stays shared with the forks
         self._runs: dict[str, Callable[[], None]] = {

@@ -6,6 +6,7 @@ import pytest
 
 from cli.jobs.params import Misuse, parse_params
 from cli.main import build_parser
+from common.jobs.kinds import kind_of, offered_kinds
 
 
 def test_values_are_read_as_json_and_else_as_text() -> None:
@@ -80,3 +81,15 @@ def test_where_to_find_the_service_may_stand_before_or_after_the_command() -> No
     for words in ("--url http://h --json jobs", "jobs --url http://h --json"):
         arguments, _ = build_parser(words.split()).parse_known_args(words.split())
         assert (arguments.url, arguments.json) == ("http://h", True)
+
+
+@pytest.mark.parametrize("name", offered_kinds())
+def test_each_kind_that_people_may_ask_for_is_a_command_with_its_parameters(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [name, "--help"]
+    with pytest.raises(SystemExit):
+        build_parser(words).parse_args(words)
+    told = "".join(capsys.readouterr().out.split())
+    for field in kind_of(name).params_model().model_fields:
+        assert f"--{field.replace('_', '-')}" in told

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from common.captions.heads import Target
 from common.db.tables import CaptionRevision, Image, Review
 from common.jobs import states
+from common.jobs.kinds import kind_of
 from workers.cpu.captions.edit_job import client_id, in_portions
 from workers.cpu.captions.saving import Save, Saved, save_captions
 from workers.runtime.job_context import JobContext
@@ -31,7 +32,7 @@ def undo_edit(ctx: JobContext) -> dict[str, Any]:
     """
     with ctx.reader() as session:
         undone = states.get_job(session, ctx.job.params["job_id"])
-        prefix = f"{states.UNDOABLE[undone.kind]}:{undone.id}:"
+        prefix = f"{kind_of(undone.kind).undo}:{undone.id}:"
         targets = _changed_by(session, str(ctx.job.dataset_id), prefix)
     done = {"restored": 0, "kept": 0}
 

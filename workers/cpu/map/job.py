@@ -12,13 +12,12 @@ from common.captions.heads import first_texts
 from common.db.tables import Image, now
 from common.errors import InvalidInput
 from workers.runtime.child import run_child
-from workers.runtime.job_context import JobContext, job_task
+from workers.runtime.job_context import JobContext
 from workers.search.queries import find_index
 
 CHILD = "workers.cpu.map.child"
 
 
-@job_task("map")
 def build_map(ctx: JobContext) -> dict[str, Any]:
     """Lay out the embeddings of an index and store the map; `{points, clusters, model}`.
 

@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from common.datasets.snapshots import load_snapshot
 from common.db.tables import Model
 from common.errors import ClipBrowserError, InvalidInput, NotFound
 from common.models.catalogue import find_model
+from common.models.params import BlendParams
 from workers.gpu.data.fetching import fetch_images
 from workers.gpu.models.registration import store_model
 from workers.models.source import ModelSource, model_folder
@@ -20,16 +21,6 @@ from workers.runtime.child import run_child
 from workers.runtime.job_context import JobContext
 
 CHILD = "workers.gpu.models.blend_child"
-
-
-class BlendParams(BaseModel):
-    """What a blend job is asked for. alpha: 0 (untuned) to 1 (tuned)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field(max_length=160)
-    alpha: float = Field(ge=0, le=1, allow_inf_nan=False)
-    name: str | None = Field(None, max_length=60)
 
 
 def blend_model(ctx: JobContext) -> dict[str, Any]:

@@ -6,23 +6,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from common.errors import InvalidInput
+from common.models.params import ImportModelParams
 from workers.gpu.models.registration import store_model
 from workers.runtime.child import run_child
 from workers.runtime.job_context import JobContext
 
 CHILD = "workers.gpu.models.import_child"
-
-
-class ImportParams(BaseModel):
-    """What an import is asked for. upload_key: of the zip in the store."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    upload_key: str = Field(min_length=1, max_length=700)
-    name: str | None = Field(None, max_length=60)
 
 
 def import_model_folder(ctx: JobContext) -> dict[str, Any]:
@@ -31,7 +23,7 @@ def import_model_folder(ctx: JobContext) -> dict[str, Any]:
     The upload is dropped once it is taken or refused. Raises InvalidInput that says what is wrong.
     """
     try:
-        asked = ImportParams.model_validate(ctx.job.params)
+        asked = ImportModelParams.model_validate(ctx.job.params)
     except ValidationError as bad:
         raise InvalidInput(f"The import's parameters do not fit: {bad.errors()[0]['msg']}") from bad
     made = ctx.result_before or _check_and_register(ctx, asked)
@@ -40,7 +32,7 @@ def import_model_folder(ctx: JobContext) -> dict[str, Any]:
     return made
 
 
-def _check_and_register(ctx: JobContext, asked: ImportParams) -> dict[str, Any]:
+def _check_and_register(ctx: JobContext, asked: ImportModelParams) -> dict[str, Any]:
     ctx.report(message="fetching the upload")
     try:
         result = run_child(ctx, CHILD, _config(ctx, asked))
@@ -59,7 +51,7 @@ def _check_and_register(ctx: JobContext, asked: ImportParams) -> dict[str, Any]:
     )
 
 
-def _config(ctx: JobContext, asked: ImportParams) -> dict[str, Any]:
+def _config(ctx: JobContext, asked: ImportModelParams) -> dict[str, Any]:
     return {
         "archive": str(_fetched(ctx, asked.upload_key)),
         "archive_name": asked.upload_key.rsplit("/", 1)[-1],
@@ -80,7 +72,7 @@ def _fetched(ctx: JobContext, key: str) -> Path:
     return path
 
 
-def _drop(ctx: JobContext, asked: ImportParams) -> None:
+def _drop(ctx: JobContext, asked: ImportModelParams) -> None:
     if asked.upload_key.startswith(
         "uploads/"
     ):  # uploads/<token>/<number>/<name>, as the API stores it

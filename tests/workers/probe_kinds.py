@@ -1,0 +1,19 @@
+"""The kinds of the jobs that exist for tests alone; their bodies are in `probe_jobs`."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from common.jobs.kinds import CPU, KINDS, JobKind
+
+PROBES = ("practice", "probe_child")
+
+
+class AnyParams(BaseModel):
+    """Whatever a test gives."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+for name in PROBES:
+    KINDS[name] = JobKind(name, name, "tests.workers.probe_kinds:AnyParams", CPU)
