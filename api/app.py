@@ -28,13 +28,15 @@ from api.images.upload_routes import incoming
 from api.jobs.kinds import describe_kinds, params_schemas
 from api.jobs.queue_routes import queues
 from api.jobs.routes import jobs
-from api.live.presence import Transient
+from api.live.presence import Presence
 from api.live.sockets import Sockets
+from api.live.workers import LiveWorkers
 from api.models.routes import models
 from api.ops.health_routes import health, watch_requests
 from api.ops.routes import app_version, system
 from api.people.identity import COOKIE, require_identity
 from api.people.routes import people
+from api.people.sign_in_limit import SignInLimit
 from api.people.sign_in_routes import auth
 from api.people.token_cache import KnownTokens
 from api.search.routes import search
@@ -87,7 +89,8 @@ def create_app(
     """The whole API with its sockets and the dashboard built in `web_folder`."""
     made = Parts(
         settings, store, queue, sessions, readers, events, replies,
-        Transient(queue.redis), CaptionSaves(queue, replies), KnownTokens(readers),
+        Presence(queue.redis), LiveWorkers(queue.redis), SignInLimit(queue.redis),
+        CaptionSaves(queue, replies), KnownTokens(readers),
     )  # fmt: skip
     app = OpenAPI(
         __name__,

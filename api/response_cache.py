@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from cachetools import LRUCache
 
 Made = TypeVar("Made")
 MAX_ENTRIES = 64
 COST_SHARE = 0.05  # of one core: what took 100 ms to make is kept for 2 s
 
 
-@dataclass
-class _Entry(Generic[Made]):
-    value: Made
+@dataclass(frozen=True)
+class _Answer:
+    value: object
     state: Hashable
     old_at: float
 
 
+@dataclass
+class _Entry:
+    """What is kept of a key, and the lock of the thread that makes it."""
+
+    answer: _Answer | None = None
+    making: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Remembered:
-    """Keeps what was made. One per process, thread-safe: what one thread makes serves all."""
+    """Keeps what was made. One per process, thread-safe: what one thread makes serves all.
+
+    When an answer is old is ours, not cachetools': it depends on what the answer cost, and the old
+    one is given while one thread makes the next.
+    """
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[str, _Entry[object]] = OrderedDict()
+        self._entries: LRUCache[str, _Entry] = LRUCache(MAX_ENTRIES)
         self._lock = threading.Lock()
-        self._making: dict[str, threading.Lock] = {}
 
     def get(
         self, key: str, state: Hashable, make: Callable[[], Made], least_s: float = 0.0
@@ -38,28 +50,22 @@ class Remembered:
         COST_SHARE of the time, even if `state` changes meanwhile.
         """
         with self._lock:
-            entry = self._entries.get(key)
-            making = self._making.setdefault(key, threading.Lock())
-        if entry is not None and (entry.state == state or time.monotonic() < entry.old_at):
-            return cast(Made, entry.value)
-        if not making.acquire(blocking=entry is None):
-            return cast(Made, cast("_Entry[object]", entry).value)  # another thread is at it
+            entry = self._entries.setdefault(key, _Entry())
+        known = entry.answer
+        if known is not None and (known.state == state or time.monotonic() < known.old_at):
+            return cast(Made, known.value)
+        if not entry.making.acquire(blocking=known is None):
+            return cast(Made, cast(_Answer, known).value)  # another thread is at it
         try:
-            newest = self._entries.get(key)
-            if newest is not entry and newest is not None:
-                return cast(Made, newest.value)
-            return self._keep(key, state, make, least_s)
+            if entry.answer is None or entry.answer is known:
+                entry.answer = _make(state, make, least_s)
+            return cast(Made, entry.answer.value)
         finally:
-            making.release()
+            entry.making.release()
 
-    def _keep(self, key: str, state: Hashable, make: Callable[[], Made], least_s: float) -> Made:
-        began = time.monotonic()
-        value = make()
-        ended = time.monotonic()
-        old_at = ended + max(least_s, (ended - began) / COST_SHARE)
-        with self._lock:
-            self._entries[key] = _Entry(value, state, old_at)
-            self._entries.move_to_end(key)
-            while len(self._entries) > MAX_ENTRIES:
-                self._making.pop(self._entries.popitem(last=False)[0], None)
-        return value
+
+def _make(state: Hashable, make: Callable[[], object], least_s: float) -> _Answer:
+    began = time.monotonic()
+    value = make()
+    ended = time.monotonic()
+    return _Answer(value, state, ended + max(least_s, (ended - began) / COST_SHARE))

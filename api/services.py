@@ -8,7 +8,9 @@ from threading import Semaphore
 from flask import current_app
 
 from api.captions.group_commit import CaptionSaves
-from api.live.presence import Transient
+from api.live.presence import Presence
+from api.live.workers import LiveWorkers
+from api.people.sign_in_limit import SignInLimit
 from api.people.token_cache import KnownTokens
 from api.response_cache import Remembered
 from common.db.engine import SessionFactory
@@ -36,7 +38,9 @@ class Parts:
     readers: SessionFactory
     events: Events
     replies: Replies
-    transient: Transient
+    presence: Presence
+    live_workers: LiveWorkers
+    sign_in_limit: SignInLimit
     saves: CaptionSaves
     tokens: KnownTokens
     remembered: Remembered = field(default_factory=Remembered)

@@ -1,4 +1,9 @@
-"""A zip archive made while it is sent: nothing of it is ever whole in memory or on disk."""
+"""A zip archive made while it is sent: nothing of it is ever whole in memory or on disk.
+
+Ours, not zipstream-ng (1.9): that sets neither the date nor the mode of what it is given, so each
+export of the same dataset would differ, and be readable by its owner alone once it is unpacked; and it
+takes a fifth to a quarter more time, in twice as many pieces.
+"""
 
 from __future__ import annotations
 

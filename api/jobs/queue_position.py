@@ -65,7 +65,7 @@ class Outlook:
 
     @cached_property
     def _workers(self) -> list[dict[str, Any]]:
-        return self._made.transient.workers()
+        return self._made.live_workers.read()
 
     def _reason(self, state: QueueState, job_id: str) -> str | None:
         if state.paused is not None:

@@ -85,7 +85,7 @@ class Sockets:
         with self._lock:
             left = self._open.pop(_sid(), None)
         if left is not None and left.dataset_id is not None:
-            self._made.transient.leave(left.dataset_id, _sid())
+            self._made.presence.leave(left.dataset_id, _sid())
             self._tell_presence(left.dataset_id)
 
     def _subscribe(self, wanted: Any = None) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Sockets:
                 job = states.get_job(session, found[2])
                 return job_shape(job, Outlook(self._made, session)) | {"job_id": found[2]}
             shape = dataset_shape(session, find_dataset(session, found[2]))
-        return {"dataset": shape, "users": self._made.transient.present(found[2])}
+        return {"dataset": shape, "users": self._made.presence.users(found[2])}
 
     def _unsubscribe(self, wanted: Any = None) -> None:
         try:
@@ -145,10 +145,10 @@ class Sockets:
             mine.dataset_id = dataset_id
             mine.image_id = image_id if isinstance(image_id, int) else None
         if before not in (None, dataset_id):
-            self._made.transient.leave(str(before), _sid())
+            self._made.presence.leave(str(before), _sid())
             self._tell_presence(str(before))
         if dataset_id is not None:
-            self._made.transient.enter(dataset_id, _sid(), mine.name, mine.image_id)
+            self._made.presence.enter(dataset_id, _sid(), mine.name, mine.image_id)
             self._tell_presence(dataset_id)
             self._keep_refreshing()
 
@@ -165,7 +165,7 @@ class Sockets:
     def _emit_presence(self, dataset_id: str) -> None:
         with self._lock:
             self._moved.discard(dataset_id)
-        users = self._made.transient.present(dataset_id)
+        users = self._made.presence.users(dataset_id)
         self._made.events.emit(
             "presence", {"dataset_id": dataset_id, "users": users}, [f"dataset:{dataset_id}"]
         )
@@ -184,7 +184,7 @@ class Sockets:
             with self._lock:
                 here = [(sid, each) for sid, each in self._open.items() if each.dataset_id]
             for sid, each in here:
-                self._made.transient.enter(str(each.dataset_id), sid, each.name, each.image_id)
+                self._made.presence.enter(str(each.dataset_id), sid, each.name, each.image_id)
 
 
 def _rooms(wanted: Any) -> list[str]:

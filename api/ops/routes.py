@@ -37,14 +37,14 @@ def get_system() -> dict[str, Any]:
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
     made = parts()
     running = _running(made)
-    live = made.transient.workers()
+    live = made.live_workers.read()
     disk = shutil.disk_usage(_existing(made))
     return {
         "version": app_version(),
         "versions": _versions(),
         "device": made.settings.device,
         "stack": made.settings.stack,
-        "workers": _workers(live, made.transient.workers_seen(live), running),
+        "workers": _workers(live, made.live_workers.read_gone(live), running),
         "queues": [_queue(made, name, live, running) for name in QUEUES],
         "gpus": read_gpus(),
         "store": {"kind": made.settings.store.split(":", 1)[0], **check_store(made)},

@@ -10,8 +10,8 @@ from flask_openapi3.models.tag import Tag
 from sqlalchemy import delete
 
 from api.answers import Me, Problem, SignedIn
-from api.live.presence import FAILURES_PER_MINUTE
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
+from api.people.sign_in_limit import FAILURES_PER_MINUTE
 from api.schemas import LinkToken, Login
 from api.services import parts
 from api.shapes import PREFIX, person
@@ -26,13 +26,12 @@ auth = APIBlueprint("auth", __name__, url_prefix=f"{PREFIX}/auth", abp_tags=[Tag
 def login(body: Login) -> Response:
     """Sign in with a user name and a password."""
     address = request.remote_addr or ""
-    if parts().transient.sign_in_failures(address, body.username) >= FAILURES_PER_MINUTE:
+    if parts().sign_in_limit.is_reached(address, body.username):
         raise TooManyRequests(f"{FAILURES_PER_MINUTE} failed sign-ins of this name in a minute.")
     try:
-        with parts().readers() as session:
-            found = check_password(session, body.username, body.password)
+        found = check_password(parts().readers, parts().sessions, body.username, body.password)
     except Unauthorized:
-        parts().transient.note_sign_in_failure(address, body.username)
+        parts().sign_in_limit.note_failure(address, body.username)
         raise
     return _signed_in(found)
 

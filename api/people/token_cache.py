@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
+
+from cachetools import TTLCache
 
 from common.db.engine import SessionFactory
 from common.db.tables import Token, User, now
@@ -14,29 +15,27 @@ MAX_KEPT = 10_000
 
 
 class KnownTokens:
-    """The tokens seen within KEPT_S seconds. One per process, thread-safe."""
+    """The tokens seen within `kept_s` seconds. One per process, thread-safe."""
 
-    def __init__(self, readers: SessionFactory) -> None:
+    def __init__(self, readers: SessionFactory, kept_s: float = KEPT_S) -> None:
         self._readers = readers
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, User, Token]] = {}
+        self._known: TTLCache[str, tuple[User, Token]] = TTLCache(MAX_KEPT, kept_s)
 
     def find(self, secret: str) -> tuple[User, Token] | None:
         """Like `common.people.credentials.user_of_token`."""
         key = token_hash(secret)
         with self._lock:
             known = self._known.get(key)
-        if known is not None and time.monotonic() - known[0] < KEPT_S:
-            expires_at = known[2].expires_at
+        if known is not None:
+            expires_at = known[1].expires_at
             if expires_at is None or expires_at > now():
-                return known[1], known[2]
+                return known
         with self._readers() as session:
             found = user_of_token(session, secret)
         if found is not None:
             with self._lock:
-                if len(self._known) >= MAX_KEPT:
-                    self._known.clear()
-                self._known[key] = (time.monotonic(), *found)
+                self._known[key] = found
         return found
 
     def forget(self) -> None:

@@ -100,7 +100,7 @@ def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) 
 
 def has_search_worker(made: Parts) -> bool:
     """Whether a worker takes searches."""
-    return any(SEARCH in worker["queues"] for worker in made.transient.workers())
+    return any(SEARCH in worker["queues"] for worker in made.live_workers.read())
 
 
 def ask_search_worker(made: Parts, request: dict[str, Any], wait_s: float) -> dict[str, Any] | None:

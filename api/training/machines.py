@@ -18,7 +18,7 @@ def training_machine(made: Parts) -> Machine:
     The GPU workers' own word counts (they may be on other machines); of several kinds of GPU the
     one with the least memory, since any worker may take the run.
     """
-    workers = [worker for worker in made.transient.workers() if GPU in worker["queues"]]
+    workers = [worker for worker in made.live_workers.read() if GPU in worker["queues"]]
     listed = [worker["gpus"] for worker in workers if worker.get("gpus")]
     if not workers and made.settings.device != "cpu":
         listed = [read_gpus()]

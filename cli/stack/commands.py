@@ -1,7 +1,7 @@
-"""`clip-browser up` and the commands that start one part of the service alone.
+"""`clip-browser up` and the commands that start one process of the service alone.
 
-A part is started by replacing this process with `python -m api.serve` and the like, so the
-client's commands never load the service.
+They replace this process with `python -m api.serve` and the like, so the client's commands never
+load the service.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The embedded stack: every part of the service on one machine, started and stopped together."""
+"""The embedded stack: every process of the service on one machine, started and stopped together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,19 +38,18 @@ RESTART_AFTER_S = 1.0
 
 
 @dataclass
-class Part:
-    """One process of the stack. `presence`: the names its workers announce in Redis."""
+class StackProcess:
+    """A process of the stack. `presence`: the names its workers announce in Redis."""
 
     name: str
     command: Sequence[str]
     presence: Sequence[str] = ()
-    process: subprocess.Popen[bytes] | None = None
+    running: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    restarts: int = field(default=0)
 
 
 def run_stack(settings: Settings, *, gpu_workers: int) -> int:
-    """Start all parts, print the sign-in link, wait for Ctrl-C or SIGTERM, stop all parts."""
+    """Start all, print the sign-in link, wait for Ctrl-C or SIGTERM, stop all."""
     if not 0 <= gpu_workers <= 64:
         raise InvalidInput(f"--gpu-workers is {gpu_workers}", remedy="Use a number from 0 to 64.")
     data_dir = prepare_data_dir(settings.data_dir)
@@ -74,19 +73,21 @@ def _embedded_settings(settings: Settings, data_dir: Path) -> Settings:
     )
 
 
-def _stack_parts(settings: Settings, gpu_workers: int) -> list[Part]:
+def _stack_processes(settings: Settings, gpu_workers: int) -> list[StackProcess]:
     python = [sys.executable, "-m"]
     specs = ["captions=captions,maintenance:solo", "search=search:solo", "cpu=cpu"]
     specs += [f"gpu{number}=gpu" for number in range(1, gpu_workers + 1)]
     names = [spec.split("=")[0] for spec in specs]
     return [
-        Part("api", [*python, "api.serve"]),
-        Part("workers", [*python, "workers.runtime.start", "fleet", *specs], presence=names),
+        StackProcess("api", [*python, "api.serve"]),
+        StackProcess(
+            "workers", [*python, "workers.runtime.start", "fleet", *specs], presence=names
+        ),
     ]
 
 
 class _Stack:
-    """The running parts of one `up`."""
+    """The processes of one `up`."""
 
     def __init__(self, settings: Settings, gpu_workers: int) -> None:
         self._settings = settings
@@ -99,8 +100,8 @@ class _Stack:
             "PYTHONDONTWRITEBYTECODE", None
         )  # without it each start compiles anew
         command, self._redis_name = redis_command(settings.redis_url, settings.data_dir / "redis")
-        self._redis = Part("redis", command)
-        self._parts = _stack_parts(settings, gpu_workers)
+        self._redis = StackProcess("redis", command)
+        self._processes = _stack_processes(settings, gpu_workers)
         self._stopping = False
 
     def run(self) -> int:
@@ -129,23 +130,23 @@ class _Stack:
         self._wait_for(self._redis_answers, self._redis)
         print(f"  {self._redis_name} is ready", flush=True)
         preparing = self._first_start()
-        for part in self._parts:
-            self._launch(part)
+        for process in self._processes:
+            self._launch(process)
         self._collect_first_start(preparing)
-        for part in self._parts:
-            for name, ready in self._conditions(part):
-                self._wait_for(ready, part)
+        for process in self._processes:
+            for name, ready in self._conditions(process):
+                self._wait_for(ready, process)
                 if not self._stopping:
                     print(f"  {name} is ready", flush=True)
 
-    def _launch(self, part: Part) -> None:
-        log = (self._settings.data_dir / "logs" / f"{part.name}.log").open("ab")
+    def _launch(self, process: StackProcess) -> None:
+        log = (self._settings.data_dir / "logs" / f"{process.name}.log").open("ab")
         with log:
-            part.process = subprocess.Popen(
-                part.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            process.running = subprocess.Popen(
+                process.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self._environment, start_new_session=True, preexec_fn=_tie_to_parent,
             )  # fmt: skip
-        part.started = time.monotonic()
+        process.started = time.monotonic()
 
     def _first_start(self) -> subprocess.Popen[bytes]:
         """Migrate, see that there is an admin, make the link: in a process of its own, meanwhile."""
@@ -180,11 +181,11 @@ class _Stack:
         except redis.RedisError:
             return False
 
-    def _conditions(self, part: Part) -> list[tuple[str, Callable[[], bool]]]:
-        """What must be true before a part counts as ready, with the name to print."""
-        if part.name == "api":
+    def _conditions(self, process: StackProcess) -> list[tuple[str, Callable[[], bool]]]:
+        """What must be true before a process counts as ready, with the name to print."""
+        if process.name == "api":
             return [("api", self._api_answers)]
-        return [(f"worker {name}", partial(self._is_present, name)) for name in part.presence]
+        return [(f"worker {name}", partial(self._is_present, name)) for name in process.presence]
 
     def _api_answers(self) -> bool:
         host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
@@ -205,38 +206,40 @@ class _Stack:
         except redis.RedisError:
             return False
 
-    def _wait_for(self, ready: Callable[[], bool], part: Part) -> None:
+    def _wait_for(self, ready: Callable[[], bool], process: StackProcess) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while not self._stopping and not ready():
-            if part.process is not None and part.process.poll() is not None:
+            if process.running is not None and process.running.poll() is not None:
                 raise Internal(
-                    f"{part.name} ended at its start: {self._last_line(part)}",
-                    remedy=f"Read {self._log_path(part)}.",
+                    f"{process.name} ended at its start: {self._last_line(process)}",
+                    remedy=f"Read {self._log_path(process)}.",
                 )
             if time.monotonic() > deadline:
                 raise Internal(
-                    f"{part.name} was not ready after {READY_TIMEOUT_S:.0f} s.",
-                    remedy=f"Read {self._log_path(part)}.",
+                    f"{process.name} was not ready after {READY_TIMEOUT_S:.0f} s.",
+                    remedy=f"Read {self._log_path(process)}.",
                 )
             time.sleep(0.1)
 
-    def _log_path(self, part: Part) -> Path:
-        return self._settings.data_dir / "logs" / f"{part.name}.log"
+    def _log_path(self, process: StackProcess) -> Path:
+        return self._settings.data_dir / "logs" / f"{process.name}.log"
 
-    def _last_line(self, part: Part) -> str:
-        lines = self._log_path(part).read_text("utf-8", errors="replace").strip().splitlines()
+    def _last_line(self, process: StackProcess) -> str:
+        lines = self._log_path(process).read_text("utf-8", errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else "it said nothing"
 
     def _revive(self) -> None:
         """Start again what has ended by itself; the jobs it ran are found by the reaper."""
-        for part in [self._redis, *self._parts]:
-            if part.process is None or part.process.poll() is None:
+        for process in [self._redis, *self._processes]:
+            if process.running is None or process.running.poll() is None:
                 continue
-            if time.monotonic() - part.started < RESTART_AFTER_S:
+            if time.monotonic() - process.started < RESTART_AFTER_S:
                 continue
-            part.restarts += 1
-            print(f"  {part.name} ended ({part.process.returncode}); starting it again", flush=True)
-            self._launch(part)
+            print(
+                f"  {process.name} ended ({process.running.returncode}); starting it again",
+                flush=True,
+            )
+            self._launch(process)
 
     def _stop_all(self) -> None:
         """Workers first (they save and give their jobs back), Redis last."""
@@ -244,8 +247,8 @@ class _Stack:
             "\nStopping: running jobs save what they have and go on at the next start.", flush=True
         )
         grace_s = self._settings.stop_grace_s + STOP_MARGIN_S
-        _end([part for part in self._parts if part.name != "api"], grace_s)
-        _end([part for part in self._parts if part.name == "api"], STOP_MARGIN_S)
+        _end([process for process in self._processes if process.name != "api"], grace_s)
+        _end([process for process in self._processes if process.name == "api"], STOP_MARGIN_S)
         _end([self._redis], STOP_MARGIN_S)
         print("Stopped.", flush=True)
 
@@ -256,20 +259,20 @@ def _tie_to_parent() -> None:
         die_with_parent()
 
 
-def _end(parts: list[Part], grace_s: float) -> None:
-    """SIGTERM to each part, SIGKILL to each and its descendants after `grace_s` seconds."""
-    living = [part.process for part in parts if part.process and part.process.poll() is None]
-    families = [descendant for process in living for descendant in _descendants(process.pid)]
-    for process in living:
-        process.terminate()
+def _end(processes: list[StackProcess], grace_s: float) -> None:
+    """SIGTERM to each process, SIGKILL to each and its descendants after `grace_s` seconds."""
+    living = [one.running for one in processes if one.running and one.running.poll() is None]
+    families = [descendant for one in living for descendant in _descendants(one.pid)]
+    for one in living:
+        one.terminate()
     deadline = time.monotonic() + grace_s
-    for process in living:
+    for one in living:
         try:
-            process.wait(max(0.1, deadline - time.monotonic()))
+            one.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            families += _descendants(process.pid)
-            process.kill()
-            process.wait()
+            families += _descendants(one.pid)
+            one.kill()
+            one.wait()
     for descendant in families:
         if descendant.is_running():
             descendant.kill()

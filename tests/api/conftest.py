@@ -220,7 +220,7 @@ def start_worker(service: Service) -> Iterator[Callable[[str], None]]:
                 command, env=as_environment(service.settings), stderr=subprocess.DEVNULL
             )
         )
-        wait_until(lambda: any(w["name"] == name for w in service.parts.transient.workers()), 60)
+        wait_until(lambda: any(w["name"] == name for w in service.parts.live_workers.read()), 60)
 
     yield start
     for worker in started:

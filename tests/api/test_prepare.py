@@ -28,8 +28,9 @@ def test_an_empty_database_gets_its_tables_and_the_admin_with_the_password(
     settings = settings.model_copy(update={"admin_password": "a long password"})
     prepare(settings)
     prepare(settings)
-    with session_factory(open_engine(settings.database))() as session:
-        assert check_password(session, "admin", "a long password").role == "admin"
+    sessions = session_factory(open_engine(settings.database))
+    assert check_password(sessions, sessions, "admin", "a long password").role == "admin"
+    with sessions() as session:
         assert len(session.scalars(select(User)).all()) == 1
     assert "Sign in" not in capsys.readouterr().out
 

@@ -37,6 +37,7 @@ class SentenceEncoder:
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
         self._model: Any = None
+        # no LRUCache: it would drop texts of this very question when it has more than fit
         self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

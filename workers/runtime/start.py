@@ -53,9 +53,9 @@ def main() -> None:
         die_with_parent(int(parent))
     arguments = _parser().parse_args()
     settings = load_settings()
-    if arguments.part == "beat":
+    if arguments.command == "beat":
         run_beat(settings)
-    elif arguments.part == "worker":
+    elif arguments.command == "worker":
         name = arguments.name or arguments.queues.replace(",", "-")
         spec = Spec(name, arguments.queues, arguments.pool, arguments.concurrency)
         load_tasks([spec])
@@ -68,14 +68,14 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workers.runtime.start")
-    parts = parser.add_subparsers(dest="part", required=True)
-    parts.add_parser("beat")
-    worker = parts.add_parser("worker")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("beat")
+    worker = commands.add_parser("worker")
     worker.add_argument("queues")
     worker.add_argument("--concurrency", type=int, default=1)
     worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
     worker.add_argument("--name", default="")
-    parts.add_parser("fleet").add_argument("specs", nargs="+")
+    commands.add_parser("fleet").add_argument("specs", nargs="+")
     return parser
 
 

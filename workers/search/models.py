@@ -10,11 +10,11 @@ import io
 import logging
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from cachetools import LRUCache
 from PIL import Image, ImageOps
 
 from common.errors import InvalidInput
@@ -42,19 +42,16 @@ class Recent(Generic[Key, Value]):
     """The `size` values used last, made on demand. Two threads that ask for one key make it once."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: OrderedDict[Key, Value] = OrderedDict()
-        self._lock = threading.RLock()
+        self._kept: LRUCache[Key, Value] = LRUCache(size)
+        self._lock = (
+            threading.RLock()
+        )  # held while one is made, which cachetools' decorators do not
 
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """The value of key, from `make` when it is not here."""
         with self._lock:
             if key not in self._kept:
-                value = make()
-                while len(self._kept) >= self._size:
-                    self._kept.popitem(last=False)
-                self._kept[key] = value
-            self._kept.move_to_end(key)
+                self._kept[key] = make()
             return self._kept[key]
 
     def __contains__(self, key: Key) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from api.people.identity import OPEN_ROUTES
 from common.db.tables import Token, User
+from common.people import credentials
 from common.people.credentials import (
     ensure_admin,
     hash_password,
@@ -181,3 +184,80 @@ def test_passwords_and_tokens_are_not_stored_as_they_are(service: Service) -> No
     assert not verify_password("", stored)
     assert not verify_password(PASSWORD, None)
     assert hash_password(PASSWORD) != stored
+
+
+def sign_in(service: Service, password: str, name: str = "admin") -> tuple[int, str]:
+    """(status, body) of a sign-in."""
+    answer = service.app.test_client().post(
+        "/api/v1/auth/login", json={"username": name, "password": password}
+    )
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def store_hash(service: Service, stored: str | None) -> None:
+    with service.parts.sessions() as session:
+        session.query(User).one().password_hash = stored
+
+
+def stored_hash(service: Service) -> str | None:
+    with service.parts.readers() as session:
+        return session.query(User).one().password_hash
+
+
+def scrypt_hash(password: str) -> str:
+    """As passwords were stored before argon2."""
+    salt = "0123456789abcdef" * 2
+    made = hashlib.scrypt(
+        password.encode(), salt=salt.encode(), n=2**15, r=8, p=3, maxmem=64 * 1024 * 1024
+    )
+    return f"scrypt$32768$8$3${salt}${made.hex()}"
+
+
+EARLIER = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+
+
+@pytest.mark.parametrize("earlier", [scrypt_hash(PASSWORD), EARLIER], ids=["scrypt", "argon2"])
+def test_a_password_that_was_hashed_otherwise_signs_in_and_is_hashed_anew(
+    any_service: Service, earlier: str
+) -> None:
+    store_hash(any_service, earlier)
+    assert sign_in(any_service, "wrong")[0] == 401
+    assert stored_hash(any_service) == earlier
+    assert sign_in(any_service, PASSWORD)[0] == 200
+    renewed = stored_hash(any_service)
+    assert renewed is not None
+    assert renewed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert sign_in(any_service, PASSWORD)[0] == 200
+    assert stored_hash(any_service) == renewed
+    assert sign_in(any_service, "wrong")[0] == 401
+
+
+@pytest.mark.parametrize("stored", [scrypt_hash(PASSWORD), EARLIER, "$argon2id$cut", None])
+def test_a_refused_sign_in_does_not_say_what_was_wrong(
+    service: Service, stored: str | None
+) -> None:
+    unknown = sign_in(service, PASSWORD, "nobody")
+    assert unknown[0] == 401
+    store_hash(service, stored)
+    assert sign_in(service, "wrong") == unknown
+
+
+def test_no_connection_is_held_while_a_password_is_hashed(
+    any_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def note(function: str) -> None:
+        made = getattr(credentials, function)
+
+        def watched(*given: str) -> object:
+            held.append(any_service.engine.pool.checkedout())  # type: ignore[attr-defined]
+            return made(*given)
+
+        monkeypatch.setattr(credentials, function, watched)
+
+    store_hash(any_service, EARLIER)
+    note("verify_password")
+    note("hash_password")
+    assert sign_in(any_service, PASSWORD)[0] == 200
+    assert held == [0, 0]

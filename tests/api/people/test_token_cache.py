@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import time
+from contextlib import AbstractContextManager
+from datetime import timedelta
 
-from api.people import token_cache
+from sqlalchemy.orm import Session
+
+from api.people.token_cache import KEPT_S, KnownTokens
+from common.db.tables import User
+from common.people.credentials import issue_token
 from tests.api.conftest import PASSWORD, Caller, Service
 
 
@@ -24,14 +30,33 @@ def test_a_session_that_signed_out_is_refused_at_once(service: Service, call: Ca
     session("GET", "/auth/me", 401)
 
 
-def test_another_servers_sign_out_is_known_here_soon(
-    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_servers_sign_out_is_known_here_soon(service: Service, call: Caller) -> None:
     made = call("POST", "/tokens", 201, json={"name": "script"})
     script = Caller(service.app.test_client(), made["token"])
     script("GET", "/auth/me")
-    other = token_cache.KnownTokens(service.parts.readers)
+    other = KnownTokens(service.parts.readers, kept_s=0.2)
     assert other.find(made["token"]) is not None
     call("DELETE", f"/tokens/{made['id']}", 204)
-    monkeypatch.setattr(token_cache, "KEPT_S", 0.0)
+    time.sleep(0.25)
     assert other.find(made["token"]) is None
+
+
+def test_a_token_is_not_asked_for_again_at_once_and_not_kept_past_its_own_end(
+    service: Service,
+) -> None:
+    asked = []
+
+    def readers() -> AbstractContextManager[Session]:
+        asked.append(time.monotonic())
+        return service.parts.readers()
+
+    with service.parts.sessions() as session:
+        admin = session.query(User).one()
+        _, secret = issue_token(session, admin, "session", lives=timedelta(seconds=0.3))
+    known = KnownTokens(readers)
+    assert known.find(secret) is not None
+    assert known.find(secret) is not None
+    assert len(asked) == 1
+    time.sleep(0.35)
+    assert KEPT_S > 1
+    assert known.find(secret) is None
