@@ -14,8 +14,8 @@ from api.services import Parts
 from api.training.machines import training_machine
 from common.db.tables import Image, Job
 from common.jobs.kinds import KINDS
-from common.training.facts import Machine
 from common.training.pace import estimate_training_s, read_size
+from common.training.plan import Machine
 
 LOOKED_AT = 5  # the last jobs of a kind
 TrainingKey = tuple[str, str]

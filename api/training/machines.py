@@ -7,7 +7,7 @@ from typing import Any
 from api.services import Parts
 from common.gpus import read_gpus
 from common.messaging.broker import GPU
-from common.training.facts import Machine
+from common.training.plan import Machine
 
 GB_IN_GIB = 1024**3 / 1e9  # nvidia-smi counts in GiB
 

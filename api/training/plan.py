@@ -13,10 +13,10 @@ from api.services import Parts
 from api.training.machines import training_machine
 from common.db.tables import Dataset, Model
 from common.errors import NoSplit
-from common.training.facts import DataSize
 from common.training.pace import with_pace
 from common.training.params import TrainParams
-from common.training.plan import TrainPlan, plan_training
+from common.training.plan import DataSize, TrainPlan
+from common.training.planning import plan_training
 
 
 def plan_for(made: Parts, dataset_id: str, given: dict[str, Any]) -> dict[str, Any]:

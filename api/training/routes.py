@@ -23,7 +23,7 @@ from api.training.schemas import NewProbe, TrainPlanOut, TrainPlanQuery
 from common.db.tables import Job
 from common.training.pace import read_size
 from common.training.params import TrainParams
-from common.training.plan import plan_training
+from common.training.planning import plan_training
 
 training = APIBlueprint("training", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="training")])
 TEXTS = frozenset(["model", "pretrained", "precision"])

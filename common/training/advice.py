@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from common.models.catalogue import SMALL_MODEL, CatalogueModel
 from common.training.memory import nearest_smaller_batch
 from common.training.params import TrainParams
-from common.training.planning import usual_warmup
-from common.training.schedule import cosine_lr
-
-if TYPE_CHECKING:
-    from common.training.plan import TrainPlan
+from common.training.plan import TrainPlan
+from common.training.schedule import cosine_lr, usual_warmup
 
 MINIMUM_IMAGES, RECOMMENDED_IMAGES = 100, 1000  # the user's guide
 # Above this many times the recommended rate, fine-tuning has been seen to destroy what was learned.

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from common.db.tables import Dataset, Job
 from common.errors import InvalidInput
 from common.jobs import states
-from common.training.facts import DataSize, Machine, Pace
 from common.training.params import TrainParams, read_params
-from common.training.plan import TrainPlan, plan_training
+from common.training.plan import DataSize, Machine, Pace, TrainPlan
+from common.training.planning import plan_training
 
 MEASURED_BY = {"train": "run", "probe": "probe"}
 LOOKED_AT = 50  # jobs, newest first

@@ -1,32 +1,74 @@
-"""The plan of a training: what `auto` makes of its settings, and what will come of them.
+"""The plan of a training: its data, its machine, its settings with their reasons, what will come of them.
 
-Pure: the API shows the plan before a run, the training child uses the same one. What may be asked
-for stands in `common/training/params.py`, what `auto` makes of it in `common/training/planning.py`, warnings in
-`common/training/advice.py`, memory in `common/training/memory.py`.
+Pure. How a plan is made stands in `common/training/planning.py`, its warnings in `common/training/advice.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from common.errors import InvalidInput
 from common.models.catalogue import find_model
-from common.training.advice import all_warnings
-from common.training.facts import DataSize, Machine, Setting
-from common.training.memory import MemoryFit, fit_batch
-from common.training.params import TrainParams, resolve_pretrained, source_of
-from common.training.planning import (
-    choose_batch_size,
-    choose_epochs,
-    choose_lr,
-    choose_warmup,
-    defaults_for,
-    recommended_lr,
-)
+from common.training.memory import MemoryFit
+from common.training.params import source_of, usual_epochs
 from common.training.schedule import lr_curve
 
 GUIDE_IMAGES, GUIDE_EPOCHS = 1000, 10  # what the user's guide gives hours for
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """How much there is to learn from. rows: of train.csv; images: distinct ones among them."""
+
+    rows: int
+    images: int
+    val_images: int
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A measurement of the same architecture on the same kind of machine.
+
+    source: "run" or "probe". overhead_s: what a job takes besides training (loading, evaluating).
+    peak_memory_gb: with batch_size.
+    """
+
+    samples_per_second: float
+    overhead_s: float = 0.0
+    peak_memory_gb: float | None = None
+    batch_size: int | None = None
+    source: str = "run"
+    job_id: str = ""
+    device: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What it will run on. memory_gb: of one GPU, None when unknown or on a CPU.
+
+    pace: measured there before, None when this model never ran there. gpus: of one host, as far as
+    is known. name: "NVIDIA H100 80GB HBM3", "" when unknown.
+    """
+
+    device: str = "cpu"
+    memory_gb: float | None = None
+    pace: Pace | None = None
+    gpus: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value with where it comes from."""
+
+    value: Any
+    auto: bool
+    why: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it goes over the wire."""
+        return {"value": self.value, "auto": self.auto, "why": self.why}
 
 
 @dataclass(frozen=True)
@@ -90,7 +132,7 @@ class TrainPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """The shape of `GET /datasets/{id}/train-plan`."""
-        defaults, why = defaults_for(self.model, self.pretrained, self.size)
+        defaults, why = _defaults_for(self.model, self.pretrained, self.size)
         return {
             "settings": {
                 "model": self.model,
@@ -141,43 +183,19 @@ class TrainPlan:
         }
 
 
-def plan_training(
-    params: TrainParams, size: DataSize, machine: Machine, parameters: int | None = None
-) -> TrainPlan:
-    """What a run with these parameters on this data will do.
-
-    parameters: of an architecture that is not in the catalogue. Raises InvalidInput below 2 images,
-    or with fewer images than GPUs.
-    """
-    _require_images(size, params.gpus)
-    pretrained = resolve_pretrained(params.model, params.pretrained)
-    source, known = source_of(params.model, pretrained), find_model(params.model)
-    epochs = choose_epochs(params, source)
-    batch = choose_batch_size(params, size, machine, known)
-    steps = size.images // batch.value * epochs.value
-    share = batch.value // params.gpus
-    fit = fit_batch(known, share, machine.memory_gb) if known else None
-    made = TrainPlan(
-        params.model, pretrained, source, epochs, batch,
-        choose_lr(params, known, source, parameters), choose_warmup(params, steps),
-        size, machine, params.gpus, fit, (),
-    )  # fmt: skip
-    advised = recommended_lr(known, source, parameters)
-    return replace(made, warnings=all_warnings(made, params, known, advised))
-
-
-def _require_images(size: DataSize, gpus: int) -> None:
-    has = f"The training part has {size.images} image{'s' if size.images != 1 else ''}"
-    if size.images < 2:
-        raise InvalidInput(
-            f"{has}; contrastive training needs at least 2.",
-            remedy="Caption more images, then split again.",
-        )
-    if size.images < gpus:
-        raise InvalidInput(
-            f"{has}, and gpus is {gpus}: each GPU needs a part of every batch.",
-            remedy=f"Set gpus to {size.images} or fewer.",
-        )
+def _defaults_for(model: str, pretrained: str, size: DataSize) -> tuple[dict[str, Any], str]:
+    """(the form's values for this model and data, why)."""
+    source = source_of(model, pretrained)
+    values = {
+        "model": model,
+        "pretrained": pretrained,
+        "epochs": usual_epochs(source),
+        "batch_size": "auto",
+        "lr": "auto",
+        "warmup": "auto",
+    }
+    way = "from scratch" if source == "scratch" else "from pretrained weights"
+    return values, f"{model} {way} on {size.images:,} images"
 
 
 def _memory_note(fit: MemoryFit, machine: Machine, gpus: int) -> str:

@@ -1,23 +1,67 @@
-"""What `auto` makes of each setting of a training, and why. Pure."""
+"""How a training is planned: what `auto` makes of each setting, and why.
+
+Pure: the API shows the plan before a run, the training child uses the same one.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
 
-from common.models.catalogue import CatalogueModel
-from common.training.facts import DataSize, Machine, Setting
-from common.training.memory import estimate_memory_gb
-from common.training.params import TrainParams, source_of, usual_epochs
+from common.errors import InvalidInput
+from common.models.catalogue import CatalogueModel, find_model
+from common.training.advice import all_warnings
+from common.training.memory import estimate_memory_gb, fit_batch
+from common.training.params import TrainParams, resolve_pretrained, source_of, usual_epochs
+from common.training.plan import DataSize, Machine, Setting, TrainPlan
+from common.training.schedule import usual_warmup
 
-WARMUP_SHARE = 0.1  # of the steps
 # Sizes (in parameters) between the catalogue's small, B, and L and H models, for other architectures.
 SMALL_PARAMETERS, BASE_PARAMETERS = 50_000_000, 200_000_000
 # On a GPU a larger batch is worth it only where enough steps remain: (from so many images, at most).
 LARGEST_BATCHES = ((40_000, 256), (10_000, 128), (0, 64))
 
 
-def choose_epochs(params: TrainParams, source: str) -> Setting:
+def plan_training(
+    params: TrainParams, size: DataSize, machine: Machine, parameters: int | None = None
+) -> TrainPlan:
+    """What a run with these parameters on this data will do.
+
+    parameters: of an architecture that is not in the catalogue. Raises InvalidInput below 2 images,
+    or with fewer images than GPUs.
+    """
+    _require_images(size, params.gpus)
+    pretrained = resolve_pretrained(params.model, params.pretrained)
+    source, known = source_of(params.model, pretrained), find_model(params.model)
+    epochs = _choose_epochs(params, source)
+    batch = _choose_batch_size(params, size, machine, known)
+    steps = size.images // batch.value * epochs.value
+    share = batch.value // params.gpus
+    fit = fit_batch(known, share, machine.memory_gb) if known else None
+    made = TrainPlan(
+        params.model, pretrained, source, epochs, batch,
+        _choose_lr(params, known, source, parameters), _choose_warmup(params, steps),
+        size, machine, params.gpus, fit, (),
+    )  # fmt: skip
+    advised = _recommended_lr(known, source, parameters)
+    return replace(made, warnings=all_warnings(made, params, known, advised))
+
+
+def _require_images(size: DataSize, gpus: int) -> None:
+    has = f"The training part has {size.images} image{'s' if size.images != 1 else ''}"
+    if size.images < 2:
+        raise InvalidInput(
+            f"{has}; contrastive training needs at least 2.",
+            remedy="Caption more images, then split again.",
+        )
+    if size.images < gpus:
+        raise InvalidInput(
+            f"{has}, and gpus is {gpus}: each GPU needs a part of every batch.",
+            remedy=f"Set gpus to {size.images} or fewer.",
+        )
+
+
+def _choose_epochs(params: TrainParams, source: str) -> Setting:
     """As asked, else the usual ones."""
     if isinstance(params.epochs, int):
         return Setting(params.epochs, False, "as asked")
@@ -29,7 +73,7 @@ def choose_epochs(params: TrainParams, source: str) -> Setting:
     return Setting(usual_epochs(source), True, why)
 
 
-def choose_batch_size(
+def _choose_batch_size(
     params: TrainParams, size: DataSize, machine: Machine, known: CatalogueModel | None
 ) -> Setting:
     """As asked, else by the images and the GPU memory; a multiple of the GPUs, which share it evenly."""
@@ -63,7 +107,7 @@ def _automatic_batch(
     return Setting(batch, True, why)
 
 
-def recommended_lr(
+def _recommended_lr(
     known: CatalogueModel | None, source: str, parameters: int | None = None
 ) -> float:
     """The learning rate that `auto` uses: the smaller the larger the model is.
@@ -79,7 +123,7 @@ def recommended_lr(
     return 1e-5 if parameters is None or parameters < BASE_PARAMETERS else 5e-6
 
 
-def choose_lr(
+def _choose_lr(
     params: TrainParams, known: CatalogueModel | None, source: str, parameters: int | None
 ) -> Setting:
     """As asked, else by the size of the model and by whether it starts from scratch."""
@@ -94,32 +138,12 @@ def choose_lr(
         "tag": "fine-tuning without forgetting",
     }[source]
     return Setting(
-        recommended_lr(known, source, parameters), True, f"holds up for {what} with {model}"
+        _recommended_lr(known, source, parameters), True, f"holds up for {what} with {model}"
     )
 
 
-def choose_warmup(params: TrainParams, steps: int) -> Setting:
+def _choose_warmup(params: TrainParams, steps: int) -> Setting:
     """As asked, else a share of the run's steps."""
     if params.warmup != "auto":
         return Setting(params.warmup, False, "as asked")
     return Setting(usual_warmup(steps), True, f"10 % of {steps:,} steps")
-
-
-def usual_warmup(steps: int) -> int:
-    """The steps of warmup that `auto` makes of a run's steps."""
-    return max(1, round(steps * WARMUP_SHARE))
-
-
-def defaults_for(model: str, pretrained: str, size: DataSize) -> tuple[dict[str, Any], str]:
-    """(the form's values for this model and data, why)."""
-    source = source_of(model, pretrained)
-    values = {
-        "model": model,
-        "pretrained": pretrained,
-        "epochs": usual_epochs(source),
-        "batch_size": "auto",
-        "lr": "auto",
-        "warmup": "auto",
-    }
-    way = "from scratch" if source == "scratch" else "from pretrained weights"
-    return values, f"{model} {way} on {size.images:,} images"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 CURVE_POINTS = 60
+WARMUP_SHARE = 0.1  # of the steps
 
 
 def cosine_lr(base_lr: float, warmup: int, steps: int, step: int) -> float:
@@ -23,3 +24,8 @@ def lr_curve(base_lr: float, warmup: int, steps: int) -> list[list[float]]:
     if 0 < warmup <= last:
         chosen.add(warmup - 1)
     return [[step, cosine_lr(base_lr, warmup, steps, step)] for step in sorted(chosen)]
+
+
+def usual_warmup(steps: int) -> int:
+    """The steps of warmup that `auto` makes of a run's steps."""
+    return max(1, round(steps * WARMUP_SHARE))

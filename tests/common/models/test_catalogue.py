@@ -64,5 +64,5 @@ def test_references_name_a_model_and_its_weights() -> None:
 
 
 def test_reading_the_catalogue_and_planning_loads_no_torch() -> None:
-    code = "import sys, common.models.catalogue, common.training.plan; sys.exit('torch' in sys.modules)"
+    code = "import sys, common.models.catalogue, common.training.planning; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,10 +6,10 @@ import pytest
 
 from common.errors import InvalidInput
 from common.models.catalogue import get_model
-from common.training.facts import DataSize, Machine, Pace
 from common.training.memory import estimate_memory_gb, fit_batch
 from common.training.params import TrainParams, read_params
-from common.training.plan import TrainPlan, plan_training
+from common.training.plan import DataSize, Machine, Pace, TrainPlan
+from common.training.planning import plan_training
 from common.training.schedule import cosine_lr, lr_curve
 
 

@@ -71,7 +71,7 @@ class InputShape:
 
 
 class TrainBatches:
-    """What open_clip's training loop calls a dataloader.
+    """The batches of each epoch, the same whenever they are asked for.
 
     tokens: (C, 77) int64 of all captions; captions_of[i]: the rows of image i's captions in it.
     part: which of a batch's examples this process makes, of so many (all, if it is alone). device:
@@ -93,33 +93,19 @@ class TrainBatches:
         device: str = "cpu",
     ) -> None:
         self.num_batches = len(images) // batch_size
-        self.num_samples = self.num_batches * batch_size
         self._images, self._tokens, self._captions_of = images, tokens, captions_of
         self._shape, self._batch_size, self._seed = shape, batch_size, seed
         self._cut, self._part, self._device = cut, part, torch.device(device)
         self._augmentation = augmentation or Augmentation()
         self._first_turns = np.random.default_rng([seed, TURNS]).integers(2**31, size=len(images))
-        self._epoch = 0
-        self._first = 0
-
-    def set_value(self, epoch: int) -> None:
-        """Which epoch comes (open_clip sets it through DataInfo.set_epoch)."""
-        self._epoch = epoch
-
-    def skip(self, batches: int) -> None:
-        """Leave out the first batches of the next pass: they were trained before the stop."""
-        self._first = batches
 
     def order(self, epoch: int) -> npt.NDArray[np.int64]:
         """The images of an epoch in their order, (N,)."""
         return np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
 
-    def __len__(self) -> int:
-        return self.num_batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        order, first, self._first = self.order(self._epoch), self._first, 0
-        epoch = self._epoch
+    def of_epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from number `first` on: those before were trained before a stop."""
+        order = self.order(epoch)
         with ThreadPoolExecutor(MAKERS) as makers, ThreadPoolExecutor(cores()) as crops:
 
             def make(number: int) -> Batch:

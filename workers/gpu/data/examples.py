@@ -15,7 +15,7 @@ from common.training.plan import TrainPlan
 from workers.gpu.data.batches import InputShape, TrainBatches
 from workers.gpu.data.cache import PixelCache, Pixels, decode_all
 from workers.gpu.data.reading import MIB, REPORT_EVERY_S, ImageReading
-from workers.gpu.data.views import View, look
+from workers.gpu.data.views import View, decode_view
 from workers.gpu.proof.evaluation import shrink
 from workers.gpu.training.config import TrainConfig, TrainItem
 from workers.models.clip_model import LoadedClip, cut_text
@@ -46,10 +46,10 @@ def read_images(
     if early is not None:
         early.give_up()
 
-    def look_at(path: Path) -> Pixels:
+    def decode_val(path: Path) -> Pixels:
         return shrink(loaded, open_rgb(path))
 
-    with ImageReading(config, view, look_at) as reading:
+    with ImageReading(config, view, decode_val) as reading:
         reading.wait(emitter)
     return _checked(emitter, config, reading)
 
@@ -57,7 +57,7 @@ def read_images(
 def no_images(config: TrainConfig) -> tuple[ImageReading, list[str]]:
     """What a process has that reads none itself: another one lends it the training images."""
     view = View(0)
-    return ImageReading(config, view, partial(look, view=view)), []
+    return ImageReading(config, view, partial(decode_view, view=view)), []
 
 
 def _checked(

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from workers.gpu.data.cache import PixelCache, Pixels, decode_all, decode_shrunk
 from workers.gpu.data.host_memory import image_limit_bytes
-from workers.gpu.data.views import View, expect_view, look
+from workers.gpu.data.views import View, decode_view, expect_view
 from workers.gpu.training.config import TrainConfig, TrainItem
 from workers.runtime import child_io
 from workers.runtime.child_io import Emitter, Stopped
@@ -30,17 +30,19 @@ SWITCH_S = 0.0005
 
 class ImageReading:
     """Reads all images of `config` on threads: training images as kept for random crops, validation
-    images by `look_at`. Ends early when the process is asked to stop or the block is left.
+    images by `decode_val`. Ends early when the process is asked to stop or the block is left.
     """
 
-    def __init__(self, config: TrainConfig, view: View, look_at: Callable[[Path], Pixels]) -> None:
+    def __init__(
+        self, config: TrainConfig, view: View, decode_val: Callable[[Path], Pixels]
+    ) -> None:
         limit = image_limit_bytes(config.image_cache_mib * MIB, config.memory_gb)
         self.view = view
         self.cache = PixelCache(limit, config.work_dir)
         self.train: list[TrainItem] = []  # those that could be read, as in the cache
         self.val: list[TrainItem] = []
         self.val_pixels: list[Pixels] = []  # (S, S, 3) of each in `val`
-        self._config, self._look_at = config, look_at
+        self._config, self._decode_val = config, decode_val
         self._done = {"training": 0, "validation": 0}
         self._problem: BaseException | None = None
         self._over = threading.Event()
@@ -100,7 +102,7 @@ class ImageReading:
         try:
             shrink = partial(decode_shrunk, size=self.view.size)
             self._read("training", self._config.train, shrink, self._keep_train)
-            self._read("validation", self._config.val, self._look_at, self._keep_val)
+            self._read("validation", self._config.val, self._decode_val, self._keep_val)
         except BaseException as problem:  # raised again where it is waited for
             self._problem = problem
 
@@ -134,4 +136,4 @@ def read_early(config: TrainConfig) -> ImageReading | None:
     view = expect_view(config)
     if view is None or not view.is_known:
         return None
-    return ImageReading(config, view, partial(look, view=view))
+    return ImageReading(config, view, partial(decode_view, view=view))

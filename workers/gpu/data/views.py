@@ -42,7 +42,7 @@ class View:
 
     @property
     def is_known(self) -> bool:
-        """Whether `look` makes it; the model's own preprocessing makes all."""
+        """Whether `decode_view` makes it; the model's own preprocessing makes all."""
         return self.resize_mode in ("shortest", "squash") and self.interpolation in _INTERPOLATIONS
 
 
@@ -65,7 +65,7 @@ def expect_view(config: TrainConfig) -> View | None:
     return view
 
 
-def look(path: Path, view: View) -> Pixels:
+def decode_view(path: Path, view: View) -> Pixels:
     """(S, S, 3) as open_clip's preprocessing makes it (open_clip/transform.py, torchvision's Resize
     and CenterCrop on Pillow images), to the last bit. Raises OSError or ValueError for a broken file.
     """

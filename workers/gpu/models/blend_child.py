@@ -18,7 +18,7 @@ from workers.gpu.models.folder import (
     save_weights,
     write_model_folder,
 )
-from workers.gpu.proof.before_after import Scale, end_if_asked, make_scale
+from workers.gpu.proof.before_after import Evaluator, end_if_asked, make_evaluator
 from workers.gpu.proof.blends import interpolate
 from workers.gpu.proof.evaluation import Validation, make_validation
 from workers.gpu.proof.recall import RECALLS
@@ -79,8 +79,8 @@ def _blend(emitter: Emitter, config: BlendConfig, device: str) -> dict[str, Any]
     state = interpolate(base, tuned.model.state_dict(), config.alpha)
     end_if_asked()
     emitter.progress(2, STAGES, "stages", "reading the validation images")
-    scale, notes = _make_scale(emitter, config, tuned, device)
-    figures = _figures(emitter, config, scale, base, state)
+    evaluator, notes = _make_evaluator(emitter, config, tuned, device)
+    figures = _figures(emitter, config, evaluator, base, state)
     emitter.progress(STAGES, STAGES, "stages", "writing the model")
     weights = config.work_dir / "blend.safetensors"
     save_weights(tuned.model, weights)
@@ -94,9 +94,9 @@ def _load(emitter: Emitter, source: dict[str, str], device: str) -> LoadedClip:
     )
 
 
-def _make_scale(
+def _make_evaluator(
     emitter: Emitter, config: BlendConfig, tuned: LoadedClip, device: str
-) -> tuple[Scale, list[str]]:
+) -> tuple[Evaluator, list[str]]:
     items, pixels, notes = load_val_images(emitter, config.val, tuned)
     validation: Validation | None = make_validation(
         pixels,
@@ -108,13 +108,13 @@ def _make_scale(
     tuned.model.to(device)
     asked = str((config.training.get("params") or {}).get("precision") or "auto")
     precision = choose_precision(asked, device) if device != "cpu" else "fp32"
-    return make_scale(tuned, device, precision, validation, emitter.log), notes
+    return make_evaluator(tuned, device, precision, validation, emitter.log), notes
 
 
 def _figures(
     emitter: Emitter,
     config: BlendConfig,
-    scale: Scale,
+    evaluator: Evaluator,
     base: dict[str, torch.Tensor],
     state: dict[str, torch.Tensor],
 ) -> dict[str, Any]:
@@ -123,17 +123,17 @@ def _figures(
     known = config.training.get("metrics") or {}
     before = (known.get("forgetting") or {}).get("before")
     if before is None:
-        scale.loaded.model.load_state_dict(base)
-        before = scale.on_probe(end_if_asked)
-    scale.loaded.model.load_state_dict(state)
-    after = scale.on_probe(end_if_asked)
-    measured = scale.validation is not None
-    recall = scale.on_validation(end_if_asked) if measured else _known_recall(config)
+        evaluator.loaded.model.load_state_dict(base)
+        before = evaluator.on_control_set(end_if_asked)
+    evaluator.loaded.model.load_state_dict(state)
+    after = evaluator.on_control_set(end_if_asked)
+    measured = evaluator.validation is not None
+    recall = evaluator.on_validation(end_if_asked) if measured else _known_recall(config)
     return {
         **{key: value for key, value in known.items() if key not in ("blends", "best_alpha")},
         "recall_before": known.get("recall_before") or {},
         "recall_after": recall,
-        "forgetting": {"images": len(scale.probe), "before": before, "after": after},
+        "forgetting": {"images": len(evaluator.control_set), "before": before, "after": after},
         "measured": measured,
     }
 

@@ -51,7 +51,15 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
     emitter.progress(1, 4, "stages", "loading torch")
     from workers.gpu.models.imported_model import write_imported
 
-    return write_imported(emitter, config, folder, inner)
+    return write_imported(
+        emitter,
+        folder,
+        config.work_dir,
+        job_id=config.job_id,
+        asked_name=config.name,
+        usual_name=inner.rsplit("/", 1)[-1] or Path(config.archive_name).stem,
+        origin={"imported_from": config.archive_name, "imported_by": config.imported_by},
+    )
 
 
 def unpack(archive: Path, folder: Path) -> tuple[str, Path]:

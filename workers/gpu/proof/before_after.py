@@ -1,6 +1,6 @@
-"""What a run has brought and what it has cost: the forgetting probe, and the models in between.
+"""What a run has brought and what it has cost: recall on the control set, and the models in between.
 
-At epoch 0 and at the end the probe is searched (`workers/gpu/proof/control_set.py`). After the run the
+At epoch 0 and at the end the control set is searched (`workers/gpu/proof/control_set.py`). After the run the
 weights between the untuned and the best epoch's are measured (`workers/gpu/proof/blends.py`), as
 long as that takes a small part of the training's own time.
 """
@@ -20,7 +20,7 @@ import torch
 from open_clip_train.precision import get_autocast
 
 from workers.gpu.proof.blends import INNER, State, choose_best, interpolate
-from workers.gpu.proof.control_set import SERIES, kept_figures, make_probe, say_forgetting
+from workers.gpu.proof.control_set import SERIES, kept_figures, make_control_set, say_forgetting
 from workers.gpu.proof.evaluation import Validation, evaluate, usual_encode_batch
 from workers.gpu.proof.recall import RECALLS
 from workers.gpu.training.memory import with_smaller_batches
@@ -42,27 +42,27 @@ class PointWriter(Protocol):
 
 
 @dataclass(frozen=True)
-class Scale:
+class Evaluator:
     """What models are measured by, on one device with one precision."""
 
     loaded: LoadedClip
     device: str
     precision: str
     validation: Validation | None
-    probe: Validation
+    control_set: Validation
     log: Callable[[str], None]
 
-    def on_probe(self, check_stop: Callable[[], None]) -> Figures:
-        """Recall on the probe. Raises what check_stop raises, TrainingDiverged."""
-        return kept_figures(self._measure(self.probe, check_stop))
+    def on_control_set(self, check_stop: Callable[[], None]) -> Figures:
+        """Recall on the control set. Raises what check_stop raises, TrainingDiverged."""
+        return kept_figures(self._figures(self.control_set, check_stop))
 
     def on_validation(self, check_stop: Callable[[], None]) -> Figures:
         """Recall on the validation images, of which there must be some."""
         assert self.validation is not None
-        measured = self._measure(self.validation, check_stop)
+        measured = self._figures(self.validation, check_stop)
         return {name: measured[name] for name in RECALLS}
 
-    def _measure(self, data: Validation, check_stop: Callable[[], None]) -> Figures:
+    def _figures(self, data: Validation, check_stop: Callable[[], None]) -> Figures:
         model = self.loaded.model
         autocast = get_autocast(self.precision, torch.device(self.device).type)
 
@@ -97,9 +97,15 @@ class Proof:
     """The measuring around one run; what was measured at epoch 0 is kept for a resumed one."""
 
     def __init__(
-        self, emitter: Emitter, writer: PointWriter, work_dir: Path, scale: Scale, scratch: bool
+        self,
+        emitter: Emitter,
+        writer: PointWriter,
+        work_dir: Path,
+        evaluator: Evaluator,
+        scratch: bool,
     ) -> None:
-        self._emitter, self._writer, self._scale, self._scratch = emitter, writer, scale, scratch
+        self._emitter, self._writer = emitter, writer
+        self._evaluator, self._scratch = evaluator, scratch
         self._kept = work_dir / "probe_before.json"
 
     def begin(self, resumed: bool) -> None:
@@ -107,7 +113,7 @@ class Proof:
         if resumed:
             return
         self._emitter.progress(message="measuring what the untuned model knows")
-        before = self._scale.on_probe(end_if_asked)
+        before = self._evaluator.on_control_set(end_if_asked)
         self._kept.write_text(json.dumps(before), encoding="utf-8")
         self._writer.add_point(SERIES, before["t2i_r1"], 0, 0)
 
@@ -133,7 +139,7 @@ class Proof:
         """
         found = Findings()
         try:
-            self._conclude_probe(found, base, tuned, step, int(after.get("epoch", 0)))
+            self._conclude_control_set(found, base, tuned, step, int(after.get("epoch", 0)))
             between = not self._scratch and "t2i_r1" in before and after["epoch"]
             if between and base.is_file() and found.forgetting is not None:
                 self._conclude_blends(found, base, tuned, trained_s, before, after)
@@ -141,17 +147,21 @@ class Proof:
             found.notes.append("Stopped while the tuned model was measured; its weights are whole.")
         return found
 
-    def _conclude_probe(
+    def _conclude_control_set(
         self, found: Findings, base: Path, tuned: Path, step: int, epoch: int
     ) -> None:
         self._emitter.progress(message="measuring what the model has forgotten")
         before = self._figures_before(base)
         self._load(load_state(tuned))
-        after = self._scale.on_probe(end_if_asked)
+        after = self._evaluator.on_control_set(end_if_asked)
         self._writer.add_point(SERIES, after["t2i_r1"], step, epoch)
         if before is None:
             return
-        found.forgetting = {"images": len(self._scale.probe), "before": before, "after": after}
+        found.forgetting = {
+            "images": len(self._evaluator.control_set),
+            "before": before,
+            "after": after,
+        }
         if not self._scratch:
             found.notes.append(say_forgetting(found.forgetting))
 
@@ -164,7 +174,7 @@ class Proof:
             if not base.is_file():
                 return None
         self._load(load_state(base))
-        return self._scale.on_probe(end_if_asked)
+        return self._evaluator.on_control_set(end_if_asked)
 
     def _conclude_blends(
         self,
@@ -202,8 +212,8 @@ class Proof:
             self._emitter.progress(message=f"measuring the blend at {alpha:.0%}")
             try:
                 self._load(interpolate(base, tuned, alpha))
-                recall = self._scale.on_validation(end_if_asked)
-                made.append(_blend(alpha, recall, self._scale.on_probe(end_if_asked)))
+                recall = self._evaluator.on_validation(end_if_asked)
+                made.append(_blend(alpha, recall, self._evaluator.on_control_set(end_if_asked)))
             except Stopped:
                 break
             except Exception as problem:
@@ -213,18 +223,18 @@ class Proof:
         return made
 
     def _load(self, state: State) -> None:
-        self._scale.loaded.model.load_state_dict(state)
+        self._evaluator.loaded.model.load_state_dict(state)
 
 
-def make_scale(
+def make_evaluator(
     loaded: LoadedClip,
     device: str,
     precision: str,
     validation: Validation | None,
     log: Callable[[str], None],
-) -> Scale:
-    """What to measure a model by, the probe included."""
-    return Scale(loaded, device, precision, validation, make_probe(loaded), log)
+) -> Evaluator:
+    """What to measure a model by, the control set included."""
+    return Evaluator(loaded, device, precision, validation, make_control_set(loaded), log)
 
 
 def load_state(file: Path) -> State:
@@ -233,11 +243,11 @@ def load_state(file: Path) -> State:
     return state
 
 
-def _blend(alpha: float, recall: dict[str, Any], probe: Figures) -> dict[str, Any]:
+def _blend(alpha: float, recall: dict[str, Any], control: Figures) -> dict[str, Any]:
     return {
         "alpha": alpha,
         **{name: recall[name] for name in RECALLS},
-        "forgetting": probe["t2i_r1"],
+        "forgetting": control["t2i_r1"],
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from common.errors import InvalidInput
-from workers.gpu.proof.recall import merit
+from workers.gpu.proof.recall import recall_order
 
 State = Mapping[str, torch.Tensor]
 ALPHAS = tuple(round(0.1 * tenth, 1) for tenth in range(11))
@@ -56,13 +56,13 @@ def check_alike(base: State, tuned: State) -> None:
 
 
 def choose_best(blends: Sequence[Mapping[str, Any]]) -> float:
-    """The alpha of the best blend: by merit as epochs are, then by what it has kept, then the tuned side.
+    """The alpha of the best blend: by recall as epochs are, then by what it has kept, then the tuned side.
 
-    blends: {"alpha", recalls, "forgetting": recall@1 on the probe or None} each.
+    blends: {"alpha", recalls, "forgetting": recall@1 on the control set or None} each.
     """
 
     def worth(blend: Mapping[str, Any]) -> tuple[tuple[float, float], float, float]:
         recalls = {name: value for name, value in blend.items() if name[:3] in ("t2i", "i2t")}
-        return merit(recalls), blend["forgetting"] or 0.0, blend["alpha"]
+        return recall_order(recalls), blend["forgetting"] or 0.0, blend["alpha"]
 
     return float(max(blends, key=worth)["alpha"])

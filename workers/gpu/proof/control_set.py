@@ -1,7 +1,8 @@
 """What a training makes a model forget: recall on pictures of everyday things that no run learns from.
 
 Fine-tuning a CLIP model costs some of what it knew beyond its new data (Wortsman et al. 2022, "Robust
-fine-tuning of zero-shot models"). So the same 200 named pictures are searched before and after.
+fine-tuning of zero-shot models"). So the same 200 named pictures, the control set (people read "the probe"), are searched before
+and after.
 Where they are from stands in `control_pictures/README.md`.
 """
 
@@ -25,7 +26,7 @@ SERIES = "forgetting/t2i_r1"
 
 
 def read_pictures() -> Iterator[tuple[str, Image.Image]]:
-    """(name with its article, 64 x 64 RGB picture) of everything in the probe."""
+    """(name with its article, 64 x 64 RGB picture) of everything in the control set."""
     listed = json.loads((FOLDER / "pictures.json").read_text("utf-8"))
     side, columns = listed["side"], listed["columns"]
     with Image.open(FOLDER / "pictures.webp") as opened:
@@ -35,8 +36,8 @@ def read_pictures() -> Iterator[tuple[str, Image.Image]]:
         yield item["name"], sheet.crop((left, top, left + side, top + side))
 
 
-def make_probe(loaded: LoadedClip) -> Validation:
-    """The probe as this model takes it: its own preprocessing, one caption a picture."""
+def make_control_set(loaded: LoadedClip) -> Validation:
+    """The control set as this model takes it: its own preprocessing, one caption a picture."""
     pictures = list(read_pictures())
     made = make_validation(
         [shrink(loaded, picture) for _, picture in pictures],
@@ -45,7 +46,7 @@ def make_probe(loaded: LoadedClip) -> Validation:
         input_shape(loaded.model),
         batch_size=len(pictures),
     )
-    assert made is not None  # the probe has pictures
+    assert made is not None  # the control set has pictures
     return made
 
 

@@ -77,7 +77,17 @@ def measure_recall(images: Floats, texts: Floats, truth: Truth) -> dict[str, flo
     }
 
 
-def merit(figures: Mapping[str, Any]) -> tuple[float, float]:
+def recall_order(figures: Mapping[str, Any]) -> tuple[float, float]:
     """What models are compared by: text-to-image recall@1, then the mean of all recalls."""
     recalls = [float(value) for name, value in figures.items() if name[:3] in ("t2i", "i2t")]
     return float(figures["t2i_r1"]), round(sum(recalls) / len(recalls), 6)
+
+
+def is_better(new: Mapping[str, Any], best: Mapping[str, Any] | None) -> bool:
+    """Whether an epoch beats the best so far. At a tie the earlier epoch stays.
+
+    Without validation images the newest counts.
+    """
+    if best is None or "t2i_r1" not in new:
+        return True
+    return recall_order(new) > recall_order(best)

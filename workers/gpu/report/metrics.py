@@ -12,18 +12,17 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from common.errors import TrainingDiverged
 from workers.runtime.child_io import Emitter
 
 EVERY_S = 0.5
-RATE = "train/samples_per_second"
-SHOWN = ("train/loss", "train/lr", RATE)
+SHOWN = ("train/loss", "train/lr", "train/samples_per_second")
 
 
 class MetricWriter:
-    """What open_clip's training loop calls a tb_writer.
+    """The figures of a run, under the names that open_clip's own trainer gives them.
 
-    runs_dir: of TensorBoard's files; None for none. The job gets the points of a step at most every half second, but always the first and the last.
+    runs_dir: of TensorBoard's files; None for none. The job gets the points of a step at most every half
+    second, but always the first and the last.
     """
 
     def __init__(self, emitter: Emitter, runs_dir: Path | None, resumed_at: int | None) -> None:
@@ -33,48 +32,40 @@ class MetricWriter:
         self.epoch = 0.0
         self.last: dict[str, float] = {}
         self._losses: list[float] = []
-        self._samples = 0
-        self._rated_at = time.monotonic()
+        self._samples, self._gpus, self._data_s = 0, 1, 0.0
+        self._ended_at = time.monotonic()
         self._sent_step = -1
         self._sending_step = -1
         self._sent_at = -math.inf
 
-    def begin(self, samples: int) -> None:
-        """Steps of so many images follow, from now on."""
-        self._samples, self._rated_at = samples, time.monotonic()
+    def begin(self, samples: int, gpus: int = 1) -> None:
+        """Steps follow from now on, each of so many images on each of the GPUs."""
+        self._samples, self._gpus, self._ended_at = samples, gpus, time.monotonic()
 
     def begin_step(self, step: int, epoch: float) -> None:
-        """The figures that come are of this step."""
+        """Its batch is here: the figures that come are of this step."""
         self.step, self.epoch = step, epoch
+        self._data_s = time.monotonic() - self._ended_at
 
-    def add_scalar(self, name: str, value: float, _step: int) -> None:
-        """A figure of the current step (open_clip counts anew when an epoch is resumed; `step` not).
+    def add_step(self, figures: dict[str, float]) -> None:
+        """The figures of the current step, which ends now: `loss`, `lr` and others."""
+        moment = time.monotonic()
+        took_s, self._ended_at = max(moment - self._ended_at, 1e-6), moment
+        pace = self._samples / took_s
+        times = {
+            "data_time": self._data_s, "batch_time": took_s,
+            "samples_per_second": pace * self._gpus, "samples_per_second_per_gpu": pace,
+        }  # fmt: skip
+        self._losses.append(figures["loss"])
+        for name, value in {**times, **figures}.items():
+            self._add(f"train/{name}", value)
 
-        Raises TrainingDiverged when the loss is no number.
-        """
-        if name == RATE and self._samples:
-            value = self._measure_rate()
+    def _add(self, name: str, value: float) -> None:
         self._files.add(name, value, self.step)
-        if name == "train/loss":
-            self._check(value)
-            self._losses.append(value)
         if name in SHOWN:
             self.last[name] = value
             if self._due():
                 self._emitter.metric(name, self.step, value, self.epoch)
-
-    def _check(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise TrainingDiverged(
-                f"The loss became {loss} at step {self.step + 1} of the run.",
-                remedy="Train again with a lower learning rate or a longer warmup.",
-            )
-
-    def _measure_rate(self) -> float:
-        """Images a second since the last step; open_clip's own is of a clock that may jump."""
-        moment = time.monotonic()
-        took_s, self._rated_at = moment - self._rated_at, moment
-        return self._samples / max(took_s, 1e-6)
 
     def _due(self) -> bool:
         """Whether this step's points are sent: decided once a step, for all its names alike."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 from workers.gpu.report.metrics import MetricWriter
 from workers.runtime.child_io import Emitter
@@ -19,14 +17,13 @@ LONG_STEP_S = 2.0
 
 @dataclass(frozen=True)
 class Reports:
-    """Whom a run talks to. saving: entered while a checkpoint is written."""
+    """Whom a run talks to."""
 
     writer: MetricWriter
     progress: Callable[[int, str, dict[str, float]], None]  # steps done, message, figures
     log: Callable[[str], None]
     note: Callable[[str], None]
     stop_asked: Callable[[], bool]
-    saving: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 class StepReports:

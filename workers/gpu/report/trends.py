@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from workers.gpu.training.progress import is_better
+from workers.gpu.proof.recall import is_better
 
 PLATEAU_EPOCHS = 3
 RISING_EPOCHS = 2  # in a row

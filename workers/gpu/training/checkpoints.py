@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from common.errors import ClipBrowserError, DiskFull
 
 KEPT = 2
 FORMAT = 1
@@ -30,6 +34,17 @@ def is_disk_full(problem: BaseException | None) -> bool:
             return True
         problem = problem.__cause__ or problem.__context__
     return False
+
+
+@contextmanager
+def disk_full_told(folder: Path) -> Iterator[None]:
+    """Turns what a full disk raises, in many libraries' words, into DiskFull."""
+    try:
+        yield
+    except Exception as problem:
+        if isinstance(problem, ClipBrowserError) or not is_disk_full(problem):
+            raise
+        raise DiskFull(f"No space left on the disk of {folder} for the trained model.") from problem
 
 
 class Checkpoints:
@@ -100,11 +115,6 @@ class Checkpoints:
             self._log(f"Checkpoint {path.name} is of {what}; it is not used.")
         return None
 
-    def clear(self) -> None:
-        """Remove them all."""
-        for path in self.files():
-            path.unlink()
-
 
 class SavePace:
     """When the next checkpoint is due. All times are of a clock that only goes forward, in seconds.
@@ -132,6 +142,40 @@ class SavePace:
         if self._every_s:
             wanted = max(self._every_s, SAVE_SHARE * self._took_s)
             self._interval_s = min(wanted, self._longest_s)
+
+
+class CheckpointSaver:
+    """Writes a run's checkpoints when they are due. saving: entered meanwhile."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        every_s: float,
+        saving: Callable[[], AbstractContextManager[Any]],
+        log: Callable[[str], None],
+    ) -> None:
+        self._checkpoints, self._saving, self._log = checkpoints, saving, log
+        self._pace = SavePace(every_s, time.monotonic())
+
+    @property
+    def has_saved(self) -> bool:
+        """Whether there is one to go on from."""
+        return bool(self._checkpoints.files())
+
+    def is_due(self, coming_s: float, share: float = 1.0) -> bool:
+        """As `SavePace.is_due`, now."""
+        return self._pace.is_due(time.monotonic(), coming_s, share)
+
+    def save(self, step: int, steps: int, snapshot: Callable[[], dict[str, Any]], why: str) -> None:
+        """Write one. A full disk is said and does not end the run: the one before is kept."""
+        began = time.monotonic()
+        try:
+            with self._saving():
+                self._checkpoints.save(step, snapshot())
+            self._log(f"Checkpoint at step {step} of {steps} ({why}).")
+        except (OSError, RuntimeError, MemoryError) as problem:  # torch wraps what the file raises
+            self._log(f"Error: the checkpoint at step {step} was not written: {problem}")
+        self._pace.note_saved(began, time.monotonic())
 
 
 def _sync_folder(folder: Path) -> None:

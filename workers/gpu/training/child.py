@@ -37,16 +37,16 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
         weights = _find_start(config, emitter)
         emitter.progress(0, 1, "steps", "loading torch")
         with read_early(config) or nullcontext() as early:
-            from workers.gpu.training import distributed
+            from workers.gpu.training import distributed, memory
             from workers.gpu.training import run as train_run
 
             ranks = distributed.Ranks()
-            with train_run.memory_shortage_told(config):
-                ready = train_run.prepare(emitter, config, weights, early, ranks)
+            with memory.memory_shortage_told(config):
+                prepared = train_run.prepare(emitter, config, weights, early, ranks)
     except (InvalidInput, NotFound) as problem:
         raise as_start_failure(problem) from problem
-    with train_run.memory_shortage_told(config):
-        return train_run.train(emitter, config, ready, began, ranks)
+    with memory.memory_shortage_told(config):
+        return train_run.train_to_folder(emitter, config, prepared, began, ranks)
 
 
 def _run_as_one_of_several(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
@@ -54,20 +54,20 @@ def _run_as_one_of_several(emitter: Emitter, raw: dict[str, Any]) -> dict[str, A
     began = time.monotonic()
     config = TrainConfig.model_validate(raw)
     emitter.progress(0, 1, "steps", "loading torch")
-    from workers.gpu.training import distributed
+    from workers.gpu.training import distributed, memory
     from workers.gpu.training import run as train_run
     from workers.models.clip_model import choose_device
 
-    with distributed.leave_quietly(), train_run.memory_shortage_told(config):
+    with distributed.leave_quietly(), memory.memory_shortage_told(config):
         ranks = distributed.join_ranks(choose_device(config.device))
         try:
             with ranks.first_goes_first():  # the weights are fetched once
                 weights = _find_start(config, emitter)
             with (read_early(config) if ranks.first else None) or nullcontext() as early:
-                ready = train_run.prepare(emitter, config, weights, early, ranks)
+                prepared = train_run.prepare(emitter, config, weights, early, ranks)
         except (InvalidInput, NotFound) as problem:
             raise as_start_failure(problem) from problem
-        return train_run.train(emitter, config, ready, began, ranks)
+        return train_run.train_to_folder(emitter, config, prepared, began, ranks)
 
 
 def as_start_failure(problem: ClipBrowserError) -> TrainingFailedToStart:

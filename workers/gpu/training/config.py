@@ -1,4 +1,4 @@
-"""What a training child is told: the JSON file that it gets as its only argument."""
+"""What a training child, or one that measures the pace, is told: the JSON file that is its argument."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TrainConfig(BaseModel):
     ""), or "local-dir:<folder>" of a model tuned here. runs_dir: for TensorBoard's files.
     image_cache_mib: images kept in memory, the rest in a file. lineage: copied to training.json.
     memory_gb: of the GPU, or of the machine without one, that it may take; None for all there is.
-    rung: (accumulation, gradient checkpointing) to begin with, when more did not fit before.
+    rung: the batch's layout (accumulation, gradient checkpointing) to begin with, when more did not fit before.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,3 +48,15 @@ class TrainConfig(BaseModel):
     def rows(self) -> int:
         """Rows of train.csv."""
         return sum(len(item.captions) for item in self.train)
+
+
+class PaceConfig(BaseModel):
+    """What a pace measurement is told. base: "local-dir:<folder>" of a model of the registry, else ""."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: TrainParams
+    base: str = ""
+    work_dir: Path
+    device: str = "auto"
+    memory_gb: float | None = None

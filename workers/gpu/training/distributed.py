@@ -22,7 +22,7 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from workers.gpu.data.cache import PixelCache
-from workers.gpu.training.memory import Rung, has_batch_norm
+from workers.gpu.training.memory import has_batch_norm
 from workers.runtime import child_io
 
 # Processes wait for the first one while it evaluates or writes, however long that takes. If it ends
@@ -30,14 +30,6 @@ from workers.runtime import child_io
 WAIT_LIMIT = timedelta(days=7)
 STEP_LIMIT = timedelta(hours=1)  # in the middle of a step; longer than any checkpoint takes
 _GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # as gloo says it
-
-
-class LessMemoryNeeded(Exception):
-    """Raised when memory ran out in a step of several processes: the run begins again with `rung`."""
-
-    def __init__(self, rung: Rung) -> None:
-        super().__init__("out of memory")
-        self.rung = rung
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,55 @@
-"""What happens when an epoch is over: the model is measured, the best one kept, trends are told."""
+"""Where a run is, and what happens when an epoch is over: the model is measured, the best one kept,
+trends are told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
+from open_clip_train.precision import get_autocast
 
 from common.errors import TrainingDiverged
 from workers.gpu.proof.evaluation import Validation, evaluate, usual_encode_batch
+from workers.gpu.proof.recall import is_better
 from workers.gpu.report.progress import Reports
 from workers.gpu.report.trends import find_trends
 from workers.gpu.training.checkpoints import is_disk_full
 from workers.gpu.training.memory import with_smaller_batches
-from workers.gpu.training.progress import Progress, is_better
 
 Figures = dict[str, float]
+
+
+class StopAsked(Exception):
+    """Raised between two steps, or within an evaluation, once somebody has asked to stop."""
+
+
+@dataclass
+class Progress:
+    """Where a run is. history: one dict for each evaluated epoch; best: the best of them.
+
+    said: the kinds of trend that the user has been told of (`workers.gpu.report.trends`).
+    """
+
+    epoch: int = 0
+    batches_done: int = 0  # of this epoch
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, Any] | None = None
+    trained_s: float = 0.0
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are kept."""
+        return int(self.best["epoch"]) if self.best else self.epoch
+
+    @classmethod
+    def from_saved(cls, saved: dict[str, Any]) -> Progress:
+        """From a checkpoint, which another version may have written: what is not known is left out."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in saved.items() if name in known})
 
 
 class EpochEnd:
@@ -32,32 +66,32 @@ class EpochEnd:
         reports: Reports,
         *,
         device: str,
-        autocast: Callable[[], Any],
+        precision: str,
         keep_best: Callable[[int], None],
         cut: Callable[[torch.Tensor], torch.Tensor],
         patience: int = 0,
     ) -> None:
         self._model, self._validation, self._reports = model, validation, reports
-        self._device, self._autocast = device, autocast
+        self._device = device
+        self._autocast = get_autocast(precision, torch.device(device).type)
         self._keep_best, self._cut, self._patience = keep_best, cut, patience
         self._encode_batch = usual_encode_batch(device)
 
-    def close(
-        self, state: Progress, step: int, epochs: int, check_stop: Callable[[], None]
-    ) -> None:
-        """Measure the model as it is after `state.epoch` and note it in `state`.
+    def close(self, progress: Progress, step: int, epochs: int) -> None:
+        """Measure the model as it is after `progress.epoch` and note it in `progress`.
 
-        Raises TrainingDiverged, and what check_stop raises.
+        Raises TrainingDiverged, StopAsked.
         """
-        figures = self._measure(state.epoch, step, check_stop)
-        record = {"epoch": state.epoch, "step": step, **self._reports.writer.take_mean(), **figures}
-        state.history.append(record)
-        if is_better(record, state.best) and self._keep(state.epoch):
-            state.best = record
-        if 0 < state.epoch < epochs:
-            self._tell_trends(state)
+        figures = self._measure(progress.epoch, step)
+        mean = self._reports.writer.take_mean()
+        record = {"epoch": progress.epoch, "step": step, **mean, **figures}
+        progress.history.append(record)
+        if is_better(record, progress.best) and self._keep(progress.epoch):
+            progress.best = record
+        if 0 < progress.epoch < epochs:
+            self._tell_trends(progress)
 
-    def _measure(self, epoch: int, step: int, check_stop: Callable[[], None]) -> Figures:
+    def _measure(self, epoch: int, step: int) -> Figures:
         """The figures on the validation images; {} without any."""
         data = self._validation
         if data is None:
@@ -70,7 +104,7 @@ class EpochEnd:
         def measure(encode_batch: int) -> Figures:
             self._encode_batch = encode_batch
             return evaluate(
-                self._model, data, self._device, self._autocast, self._cut, check_stop,
+                self._model, data, self._device, self._autocast, self._cut, self._check_stop,
                 encode_batch=encode_batch,
             )  # fmt: skip
 
@@ -79,6 +113,10 @@ class EpochEnd:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self._reports.log(f"Epoch {epoch}: {shown}")
         return figures
+
+    def _check_stop(self) -> None:
+        if self._reports.stop_asked():
+            raise StopAsked
 
     def _keep(self, epoch: int) -> bool:
         """Write the best weights; a full disk is said, and the best before stays the best."""
@@ -93,19 +131,19 @@ class EpochEnd:
             return False
         return True
 
-    def _tell_trends(self, state: Progress) -> None:
-        for kind, words in find_trends(state.history).items():
-            if kind not in state.said:
-                state.said.append(kind)
+    def _tell_trends(self, progress: Progress) -> None:
+        for kind, words in find_trends(progress.history).items():
+            if kind not in progress.said:
+                progress.said.append(kind)
                 self._reports.note(words)
 
-    def ends_early(self, state: Progress) -> bool:
+    def ends_early(self, progress: Progress) -> bool:
         """Whether there was no better epoch for `patience` epochs; then it is said."""
-        stale = state.epoch - state.best_epoch
+        stale = progress.epoch - progress.best_epoch
         if not self._patience or self._validation is None or stale < self._patience:
             return False
         self._reports.note(
-            f"Stopped early after epoch {state.epoch}: no better epoch than {state.best_epoch} in the "
+            f"Stopped early after epoch {progress.epoch}: no better epoch than {progress.best_epoch} in the "
             f"last {stale}."
         )
         return True

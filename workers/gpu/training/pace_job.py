@@ -1,4 +1,4 @@
-"""The probe job: how fast a training would be here, and how much memory it would take."""
+"""The probe job, a pace measurement: how fast a training would be here, in how much memory."""
 
 from __future__ import annotations
 

@@ -49,9 +49,9 @@ def second_half(count: int) -> slice:
 
 def test_an_epoch_has_each_image_at_most_once_with_one_of_its_own_captions(tmp_path: Path) -> None:
     batches = make(tmp_path)
-    rows = [int(row) for _, texts in batches for row in texts[:, 0]]
+    rows = [int(row) for _, texts in batches.of_epoch(0) for row in texts[:, 0]]
     images = [row // 3 for row in rows]
-    assert len(rows) == batches.num_samples == 20
+    assert len(rows) == batches.num_batches * 5 == 20
     assert len(set(images)) == 20
     assert len({row % 3 for row in rows}) > 1
 
@@ -60,8 +60,7 @@ def test_captions_take_turns_so_that_none_is_left_out_of_a_short_run(tmp_path: P
     batches = make(tmp_path, images=20)
     seen, firsts = Counter[int](), set()
     for epoch in range(6):
-        batches.set_value(epoch)
-        rows = [int(row) for _, texts in batches for row in texts[:, 0]]
+        rows = [int(row) for _, texts in batches.of_epoch(epoch) for row in texts[:, 0]]
         seen.update(rows)
         if epoch == 0:
             firsts = {row % 3 for row in rows}
@@ -71,17 +70,14 @@ def test_captions_take_turns_so_that_none_is_left_out_of_a_short_run(tmp_path: P
 
 def test_epochs_differ_and_the_same_seed_gives_the_same(tmp_path: Path) -> None:
     one, two = make(tmp_path), make(tmp_path)
-    first = torch.cat([pixels for pixels, _ in one])
-    one.set_value(1)
-    assert not torch.equal(first, torch.cat([pixels for pixels, _ in one]))
-    assert torch.equal(first, torch.cat([pixels for pixels, _ in two]))
+    first = torch.cat([pixels for pixels, _ in one.of_epoch(0)])
+    assert not torch.equal(first, torch.cat([pixels for pixels, _ in one.of_epoch(1)]))
+    assert torch.equal(first, torch.cat([pixels for pixels, _ in two.of_epoch(0)]))
 
 
 def test_a_resumed_epoch_sees_what_it_would_have(tmp_path: Path) -> None:
-    whole = list(make(tmp_path))
-    batches = make(tmp_path)
-    batches.skip(2)
-    rest = list(batches)
+    whole = list(make(tmp_path).of_epoch(0))
+    rest = list(make(tmp_path).of_epoch(0, first=2))
     assert len(rest) == 2
     for (pixels, texts), (same_pixels, same_texts) in zip(whole[2:], rest, strict=True):
         assert torch.equal(pixels, same_pixels)
@@ -97,7 +93,7 @@ def test_images_above_the_memory_limit_come_from_a_file_alike(tmp_path: Path) ->
     assert cache.spilled_bytes == 20 * 1440
     assert [int(cache[number][0, 0, 0]) for number in range(22)] == list(range(22))
     assert not list(tmp_path.iterdir())  # without a name: gone with the process
-    for (pixels, _), (same, _) in zip(in_memory, spilled, strict=True):
+    for (pixels, _), (same, _) in zip(in_memory.of_epoch(0), spilled.of_epoch(0), strict=True):
         assert torch.equal(pixels, same)
 
 
@@ -110,7 +106,7 @@ def test_without_augmentation_a_square_image_of_the_right_size_is_left_as_it_is(
         cache, torch.zeros(2, 4), [[0], [1]], SHAPE, batch_size=2, seed=0,
         augmentation=Augmentation((1.0, 1.0)),
     )  # fmt: skip
-    pixels, _ = next(iter(batches))
+    pixels, _ = next(batches.of_epoch(0))
     back = ((pixels[0].permute(1, 2, 0) * 0.5 + 0.5) * 255).round().to(torch.uint8)
     assert np.array_equal(back.numpy(), picture)
 
@@ -131,7 +127,7 @@ def test_batches_for_another_device_are_handed_out_on_it_as_the_model_takes_them
     tmp_path: Path,
 ) -> None:
     """ "meta" stands for a GPU: tensors there have a shape, a type and a place."""
-    batches = list(make(tmp_path, device="meta"))
+    batches = list(make(tmp_path, device="meta").of_epoch(0))
     assert len(batches) == 4
     for pixels, texts in batches:
         assert (pixels.shape, pixels.dtype) == ((5, 3, 16, 16), torch.float32)
@@ -139,8 +135,11 @@ def test_batches_for_another_device_are_handed_out_on_it_as_the_model_takes_them
 
 
 def test_parts_of_a_batch_are_what_the_whole_would_have_been(tmp_path: Path) -> None:
-    whole = list(make(tmp_path, batch_size=6))
-    parts = [list(make(tmp_path, batch_size=6, part=part)) for part in (first_half, second_half)]
+    whole = list(make(tmp_path, batch_size=6).of_epoch(0))
+    parts = [
+        list(make(tmp_path, batch_size=6, part=part).of_epoch(0))
+        for part in (first_half, second_half)
+    ]
     for (pixels, texts), (one, one_texts), (two, two_texts) in zip(whole, *parts, strict=True):
         assert torch.equal(pixels, torch.cat([one, two]))
         assert torch.equal(texts, torch.cat([one_texts, two_texts]))
@@ -148,7 +147,7 @@ def test_parts_of_a_batch_are_what_the_whole_would_have_been(tmp_path: Path) -> 
 
 def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path: Path) -> None:
     before = threading.active_count()
-    for _ in make(tmp_path):
+    for _ in make(tmp_path).of_epoch(0):
         break
     gc.collect()
     assert threading.active_count() == before

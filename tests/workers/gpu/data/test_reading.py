@@ -21,7 +21,7 @@ from workers.gpu.data.cache import decode_shrunk
 from workers.gpu.data.examples import read_images
 from workers.gpu.data.host_memory import available_bytes, image_limit_bytes
 from workers.gpu.data.reading import ImageReading, read_early
-from workers.gpu.data.views import View, expect_view, look
+from workers.gpu.data.views import View, decode_view, expect_view
 from workers.gpu.proof.evaluation import shrink
 from workers.gpu.training.config import TrainConfig
 from workers.models.clip_model import LoadedClip, create_clip
@@ -73,7 +73,7 @@ def test_a_view_made_without_torch_is_the_models_own_to_the_last_bit(
         LoadedClip(None, preprocess, lambda _: None, SMALL),  # type: ignore[arg-type,return-value]
         open_rgb(tmp_path / "image.png"),
     )
-    assert np.array_equal(look(tmp_path / "image.png", View(64, "bicubic", mode)), theirs)
+    assert np.array_equal(decode_view(tmp_path / "image.png", View(64, "bicubic", mode)), theirs)
 
 
 def test_the_view_expected_of_a_catalogue_model_is_that_of_its_architecture(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_images_are_read_again_when_the_model_takes_something_else(
     paths = draw(tmp_path, 4)
     asked = config(tmp_path, paths[:2], paths[2:])
     wrong = View(32)
-    with ImageReading(asked, wrong, partial(look, view=wrong)) as early:
+    with ImageReading(asked, wrong, partial(decode_view, view=wrong)) as early:
         images, _ = read_images(QUIET, asked, small, early)
     assert images is not early
     assert (len(early.cache), early.val_pixels) == (0, [])

@@ -19,7 +19,7 @@ from tests.workers.gpu.children import Child, run_child
 from tests.workers.gpu.model_folders import PREPROCESS, TINY, write_tiny, zip_folder
 from workers.gpu.models.folder import CONFIG_FILE, WEIGHTS_FILE, save_weights
 from workers.gpu.models.import_child import run
-from workers.gpu.models.imported_config import name_architecture
+from workers.gpu.models.imported_model import name_architecture
 from workers.models.clip_model import create_clip
 from workers.runtime.child_io import Emitter
 

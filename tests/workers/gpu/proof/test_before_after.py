@@ -19,7 +19,7 @@ from workers.cpu.images.sample import draw_sample
 from workers.gpu.data.examples import input_shape
 from workers.gpu.models.folder import WEIGHTS_FILE, save_weights
 from workers.gpu.proof import before_after as proof_module
-from workers.gpu.proof.before_after import Proof, make_scale
+from workers.gpu.proof.before_after import Proof, make_evaluator
 from workers.gpu.proof.blends import ALPHAS, choose_best
 from workers.gpu.proof.evaluation import evaluate, make_validation, shrink
 from workers.gpu.proof.recall import RECALLS
@@ -173,8 +173,8 @@ def concluded(tmp_path: Path, base: Path, items: list[dict[str, Any]]) -> Any:
     pixels = [shrink(loaded, open_rgb(Path(item["path"]))) for item in items[:VAL]]
     captions = [item["captions"] for item in items[:VAL]]
     data = make_validation(pixels, captions, loaded.tokenizer, input_shape(loaded.model), 8)
-    scale = make_scale(loaded, "cpu", "fp32", data, lambda _: None)
-    proof = Proof(Emitter((tmp_path / "events").open("w")), Points(), tmp_path, scale, False)
+    evaluator = make_evaluator(loaded, "cpu", "fp32", data, lambda _: None)
+    proof = Proof(Emitter((tmp_path / "events").open("w")), Points(), tmp_path, evaluator, False)
     recall = dict.fromkeys(RECALLS, 0.0)
 
     def conclude(trained_s: float = 1000.0, base_name: str = "base.safetensors") -> Any:

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.gpu.proof.control_set import FIGURES, FOLDER, make_probe, read_pictures, say_forgetting
+from workers.gpu.proof.control_set import (
+    FIGURES,
+    FOLDER,
+    make_control_set,
+    read_pictures,
+    say_forgetting,
+)
 from workers.gpu.proof.evaluation import evaluate, shrink
 from workers.models.clip_model import LoadedClip, create_clip, cut_text
 
@@ -62,7 +68,7 @@ def test_a_model_that_knows_nothing_finds_about_nothing(small: LoadedClip) -> No
     from contextlib import nullcontext
 
     cut = partial(cut_text, small.model)
-    measured = evaluate(small.model, make_probe(small), "cpu", nullcontext, cut)
+    measured = evaluate(small.model, make_control_set(small), "cpu", nullcontext, cut)
     assert set(FIGURES) < set(measured)
     assert all(measured[name] < 0.1 for name in FIGURES)
 

@@ -13,7 +13,7 @@ from typing import Any
 from workers.gpu.data.batches import Augmentation
 from workers.gpu.training import run as train_run
 from workers.gpu.training.child import run
-from workers.gpu.training.memory import Rung
+from workers.gpu.training.memory import BatchLayout
 from workers.runtime import child_io
 from workers.runtime.child_io import Emitter
 
@@ -35,6 +35,6 @@ def run_plainly(emitter: Emitter, config: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     Augmentation.__init__.__defaults__ = ((1.0, 1.0),)
     if PARTS:
-        rung = Rung(PARTS, True)
-        train_run.starting_rung = lambda *_: rung
+        layout = BatchLayout(PARTS, True)
+        train_run.starting_layout = lambda *_: layout
     child_io.main(run_plainly)

@@ -21,9 +21,7 @@ from tests.workers.conftest import wait_until
 from tests.workers.gpu import tiny_clip
 from tests.workers.gpu.children import Child, run_child
 from workers.gpu.training.config import TrainConfig
-from workers.gpu.training.distributed import LessMemoryNeeded
-from workers.gpu.training.memory import Rung
-from workers.gpu.training.run import memory_shortage_told
+from workers.gpu.training.memory import BatchLayout, LessMemoryNeeded, memory_shortage_told
 
 IMAGES, VAL, BATCH, EPOCHS = 44, 8, 8, 3
 STEPS = (IMAGES - VAL) // BATCH * EPOCHS
@@ -197,5 +195,5 @@ def test_memory_that_ran_out_in_one_process_says_with_what_to_begin_again(
 ) -> None:
     config = TrainConfig.model_validate(settings(tmp_path, data, 2))
     with pytest.raises(GpuOutOfMemory) as raised, memory_shortage_told(config):
-        raise LessMemoryNeeded(Rung(4, True))
+        raise LessMemoryNeeded(BatchLayout(4, True))
     assert raised.value.details == {"rung": [4, True]}

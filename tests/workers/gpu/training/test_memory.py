@@ -18,34 +18,34 @@ from tests.workers.gpu.tiny_clip import NAME, draw_items, make_model_folder
 from workers.gpu.data.batches import InputShape, TrainBatches
 from workers.gpu.data.cache import PixelCache
 from workers.gpu.training.memory import (
-    Rung,
+    BatchLayout,
     allocate_moments,
     has_batch_norm,
-    make_ladder,
-    next_rung,
+    list_layouts,
+    smaller_layout,
+    split_batch,
     with_smaller_batches,
 )
-from workers.gpu.training.micro_batches import MicroBatches
 from workers.models.memory import is_out_of_memory
 
 
-def test_the_ladder_goes_from_whole_batches_to_single_images_with_checkpointing() -> None:
-    assert make_ladder(8) == [
-        Rung(), Rung(1, True), Rung(2, True), Rung(4, True), Rung(8, True),
+def test_the_layouts_go_from_whole_batches_to_single_images_with_checkpointing() -> None:
+    assert list_layouts(8) == [
+        BatchLayout(), BatchLayout(1, True), BatchLayout(2, True), BatchLayout(4, True), BatchLayout(8, True),
     ]  # fmt: skip
-    assert make_ladder(6)[-1] == Rung(6, True)
-    assert make_ladder(1) == [Rung(), Rung(1, True)]
-    rung: Rung | None = Rung()
+    assert list_layouts(6)[-1] == BatchLayout(6, True)
+    assert list_layouts(1) == [BatchLayout(), BatchLayout(1, True)]
+    layout: BatchLayout | None = BatchLayout()
     sizes = []
-    while rung is not None:
-        sizes.append(rung.micro_batch(50))
-        rung = next_rung(rung, 50)
+    while layout is not None:
+        sizes.append(layout.micro_batch(50))
+        layout = smaller_layout(layout, 50)
     assert sizes == [50, 50, 25, 13, 7, 4, 2, 1]
 
 
-def test_a_rung_of_no_ladder_still_has_a_next_one() -> None:
-    assert next_rung(Rung(3, False), 8) == Rung(4, True)
-    assert next_rung(Rung(8, True), 8) is None
+def test_a_layout_that_is_not_listed_still_has_a_smaller_one() -> None:
+    assert smaller_layout(BatchLayout(3, False), 8) == BatchLayout(4, True)
+    assert smaller_layout(BatchLayout(8, True), 8) is None
 
 
 @pytest.mark.parametrize("parts", [1, 3, 7])
@@ -58,10 +58,9 @@ def test_micro_batches_are_the_same_images_in_the_same_order(tmp_path: Path, par
     tokens = torch.arange(22).view(-1, 1).repeat(1, 4)
     captions = [[i] for i in range(22)]
     batches = TrainBatches(cache, tokens, captions, shape, batch_size=7, seed=1)
-    whole = list(batches)
-    micro = MicroBatches(batches, parts)
-    got = list(micro)
-    assert len(got) == len(micro) == micro.num_batches == 3 * parts
+    whole = list(batches.of_epoch(0))
+    got = [part for batch in whole for part in split_batch(*batch, parts)]
+    assert len(got) == batches.num_batches * parts == 3 * parts
     assert torch.equal(torch.cat([p for p, _ in got]), torch.cat([p for p, _ in whole]))
     assert torch.equal(torch.cat([t for _, t in got]), torch.cat([t for _, t in whole]))
     sizes = [len(texts) for _, texts in got]

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from workers.gpu.training.memory import Rung
-from workers.gpu.training.pace_child import MAX_STEPS, Stopwatch
+from workers.gpu.training.memory import BatchLayout
+from workers.gpu.training.pace_measurement import MAX_STEPS, Stopwatch
 
 
 def probe(folder: Path, memory_gb: float | None = None, **params: Any) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def test_an_architecture_that_nobody_knows_fails_to_start(tmp_path: Path) -> Non
 
 def test_the_first_step_counts_only_where_there_is_no_other() -> None:
     watch = Stopwatch(report=lambda *_: None)
-    whole, parted = Rung(), Rung(2, True)
+    whole, parted = BatchLayout(), BatchLayout(2, True)
     watch.started = [(0.0, whole), (9.0, whole)]
     assert watch.step_s() == 9.0
     watch.started = [(0.0, whole), (9.0, whole), (10.0, whole), (11.0, whole), (14.0, whole)]
@@ -66,7 +66,7 @@ def test_the_first_step_counts_only_where_there_is_no_other() -> None:
 def test_a_step_that_takes_longer_than_the_limit_is_the_only_one() -> None:
     told: list[str] = []
     watch = Stopwatch(report=lambda *words: told.append(words[-1]))
-    assert not watch.begin(Rung())
-    watch.started[0] = (watch.started[0][0] - 45.0, Rung())
-    assert watch.begin(Rung())
+    assert not watch.begin(BatchLayout())
+    watch.started[0] = (watch.started[0][0] - 45.0, BatchLayout())
+    assert watch.begin(BatchLayout())
     assert told == ["the first step", "a step takes 45 s"]

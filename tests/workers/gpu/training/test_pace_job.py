@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from common.db.tables import Dataset
-from common.training.facts import Machine
 from common.training.pace import estimate_training_s
+from common.training.plan import Machine
 from tests.workers.conftest import Backstage, wait_until
 from tests.workers.trainings import OVER, SMALL, run, start, stop
 
