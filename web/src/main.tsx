@@ -1,11 +1,11 @@
 import { render } from "preact";
 import "./design/tokens.css";
 import "./design/base.css";
-import { App } from "./app";
-import { startRouter } from "./router";
-import { askSession } from "./state/session";
+import { App } from "./shell/app";
+import { startRouter } from "./routing/router";
+import { askSession } from "./state/people/session";
 import { startTheme } from "./state/theme";
-import { watchUploads } from "./state/uploads";
+import { watchUploads } from "./state/images/uploads";
 
 startTheme();
 startRouter();

@@ -1,4 +1,4 @@
-"""The outbox of a browser tab: the same rules as `web/src/state/outbox.ts`. Pure.
+"""The outbox of a browser tab: the same rules as `web/src/state/captions/outbox.ts`. Pure.
 
 An entry stays until its revision is confirmed. A later entry of the same caption waits for the
 earlier one; if it was typed on top of that, it then builds on its revision. None is sent behind a

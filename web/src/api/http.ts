@@ -1,7 +1,17 @@
 /** Requests to the API: JSON in, JSON out, one error shape. */
-import type { Problem } from "./types";
-
 export const API = "/api/v1";
+
+export interface Problem {
+  code: string;
+  message: string;
+  remedy: string;
+  details?: unknown;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
 
 /** What went wrong with a request; `status` 0 means that no answer came. */
 export class ApiError extends Error implements Problem {
@@ -117,6 +127,12 @@ export async function request<T>(
 ): Promise<T> {
   return (await exchange<T>(method, path, options)).body;
 }
+
+/** A value as one part of a path. */
+export const part = encodeURIComponent;
+
+/** The option that lets a request be stopped. */
+export const withSignal = (signal: AbortSignal | undefined) => (signal ? { signal } : {});
 
 /** `?a=1&b=2` of the values that are there. */
 export function query(values: Record<string, string | number | null | undefined>): string {

@@ -1,25 +1,9 @@
 /** The one Socket.IO connection: rooms, snapshots, re-subscription after a reconnect. */
 import { signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
-import type { CaptionEvent, ImageEvent, Job, JobEvent, Presence } from "./types";
+import type { FromServer, ToServer } from "./events";
 
 export type Connection = "connecting" | "online" | "offline";
-
-interface FromServer {
-  job: (event: JobEvent) => void;
-  caption: (event: CaptionEvent) => void;
-  image: (event: ImageEvent) => void;
-  caption_conflict: (event: { client_id: string; current?: unknown }) => void;
-  dataset: (event: { dataset_id: string }) => void;
-  queue: (event: { name: string }) => void;
-  presence: (event: Presence) => void;
-}
-type Snapshots = { snapshots?: Record<string, Job | JobEvent | Record<string, unknown> | null> };
-interface ToServer {
-  subscribe: (what: { rooms: string[] }, ack: (answer: Snapshots | null) => void) => void;
-  unsubscribe: (what: { rooms: string[] }) => void;
-  presence: (what: { dataset_id: string | null; image_id: number | null }) => void;
-}
 
 export const connection = signal<Connection>("connecting");
 

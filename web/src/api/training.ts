@@ -1,17 +1,33 @@
-/** The queue, its order, copies of runs, sweeps and measurements: what a team's trainings are steered with. */
-import { exchange, request } from "./http";
-import type { Job, Metrics } from "./types";
+/** The plan of a training, copies of runs, sweeps and measurements. */
+import { part, request, withSignal } from "./http";
+import type { Job } from "./jobs";
 
-const part = encodeURIComponent;
+export interface Planned {
+  value: number | string;
+  auto: boolean;
+  why: string;
+}
 
-/** A queue as people see it. waiting: in the order in which the jobs will start. */
-export interface Queue {
-  name: string;
-  paused: { by: string | null; at: string; reason: string | null } | null;
-  workers: number;
-  running: Job[];
-  waiting: Job[];
-  may_pause: boolean;
+export interface TrainPlan {
+  settings: Record<string, Planned | string | number>;
+  rows: number;
+  images: number;
+  val_images: number;
+  steps: number;
+  steps_per_epoch: number;
+  estimated_s: number | null;
+  memory_gb: number | null;
+  device: string;
+  gpus?: number;
+  memory_note?: string | null;
+  /** What the time was told by; null: nothing like it was measured on this machine. */
+  estimated_from?: { source: "run" | "probe"; job_id: string; device: string | null; at: string | null } | null;
+  /** The user guide's own figures for this model. hours: least, most; scaled_hours: for this run's size. */
+  guide?: { hours: number[]; memory_gb: number; images: number; epochs: number; scaled_hours?: number[] } | null;
+  lr_curve: [number, number][];
+  warnings: string[];
+  defaults: Record<string, number | string>;
+  defaults_why: string;
 }
 
 export interface Sweep {
@@ -19,21 +35,10 @@ export interface Sweep {
   jobs: Job[];
 }
 
-export const getQueue = (name: string, signal?: AbortSignal) =>
-  request<Queue>("GET", `/queues/${part(name)}`, signal ? { signal } : {});
-export const pauseQueue = (name: string, reason: string) =>
-  request<Queue>("POST", `/queues/${part(name)}/pause`, { json: reason ? { reason } : {} });
-export const resumeQueue = (name: string) => request<Queue>("POST", `/queues/${part(name)}/resume`, { json: {} });
-
-/** Moves a waiting job before another one; "": behind all others. */
-export const moveJob = (id: string, before: string) => request<Job>("PATCH", `/jobs/${part(id)}`, { json: { before } });
-/** 0 goes first, 9 last. */
-export const setPriority = (id: string, priority: number) => request<Job>("PATCH", `/jobs/${part(id)}`, { json: { priority } });
-
-/** The series of a job that were written after `since` (0: all), each of at most `points`, and where to go on. */
-export async function getMetricsSince(id: string, since: number, points: number, signal: AbortSignal): Promise<{ metrics: Metrics; last: number }> {
-  const { body, headers } = await exchange<Metrics>("GET", `/jobs/${part(id)}/metrics?points=${points}&since=${since}`, { signal });
-  return { metrics: body, last: Number(headers.get("X-Last-Point") ?? since) };
+/** The plan of a training. An empty `pretrained` is sent: it means from scratch. */
+export function getTrainPlan(id: string, values: Record<string, string | undefined>, signal?: AbortSignal): Promise<TrainPlan> {
+  const given = Object.entries(values).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return request("GET", `/datasets/${part(id)}/train-plan?${new URLSearchParams(given).toString()}`, withSignal(signal));
 }
 
 /** The same run again, with what is named here changed. */

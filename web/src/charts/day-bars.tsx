@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { count, countOf } from "../text/format";
-import { type DayWork, dayWord, roundTop } from "./days";
+import { dayWord, type DayWork, roundTop } from "./days";
 import "./day-bars.css";
 
 const sentence = ({ day, captions, reviews }: DayWork) => `${dayWord(day)}: ${countOf(captions, "caption")}, ${countOf(reviews, "review")}`;

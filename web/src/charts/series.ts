@@ -1,5 +1,5 @@
 /** Series of metrics, made ready for a chart. Pure. */
-import type { MetricPoint } from "../api/types";
+import type { MetricPoint } from "../api/jobs";
 
 export interface Series {
   name: string;

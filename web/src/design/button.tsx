@@ -1,5 +1,4 @@
-import type { LucideIcon } from "lucide-preact";
-import { LoaderCircle } from "lucide-preact";
+import { LoaderCircle, type LucideIcon } from "lucide-preact";
 import type { ComponentChildren, JSX } from "preact";
 import "./button.css";
 

@@ -1,4 +1,4 @@
-import type { Tone } from "../text/words";
+import type { Tone } from "../text/tone";
 import "./progress.css";
 
 /** A bar. value: 0..1, or null while nobody knows. */

@@ -1,5 +1,5 @@
 import { Circle, CircleCheck, CircleX, Clock, LoaderCircle, type LucideIcon } from "lucide-preact";
-import type { StateWord, Tone } from "../text/words";
+import type { StateWord, Tone } from "../text/tone";
 import "./state-badge.css";
 
 const ICONS: Record<Tone, LucideIcon> = {

@@ -1,9 +1,9 @@
 import { CircleAlert, type LucideIcon, TriangleAlert } from "lucide-preact";
 import type { ComponentChildren, JSX } from "preact";
-import { remedyFor } from "../api/remedies";
-import type { Problem } from "../api/types";
-import { go } from "../router";
+import type { Problem } from "../api/http";
+import { go } from "../routing/router";
 import type { Resource } from "../state/resource";
+import { remedyFor } from "../text/remedies";
 import { Button } from "./button";
 import "./states.css";
 

@@ -1,8 +1,8 @@
 /** The dataset whose places are at hand: the address's, a run's, else the one that was open last. */
 import { computed, signal } from "@preact/signals";
-import { route } from "../router";
-import { datasetOf } from "../routes";
-import { jobById } from "../state/jobs";
+import { route } from "../routing/router";
+import { datasetOf } from "../routing/routes";
+import { jobById } from "../state/jobs/live-jobs";
 
 const last = signal<string | null>(null);
 

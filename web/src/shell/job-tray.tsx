@@ -1,13 +1,14 @@
 import { ListChecks, LoaderCircle } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Job } from "../api/types";
-import { JobButtons, JobProgress } from "../jobs/job-parts";
+import type { Job } from "../api/jobs";
 import { StateBadge } from "../design/state-badge";
-import { path } from "../router";
-import { runPath } from "../routes";
-import { activeJobs } from "../state/jobs";
+import { JobButtons } from "../pages/jobs/controls/job-buttons";
+import { JobProgress } from "../pages/jobs/controls/job-progress";
+import { path } from "../routing/router";
+import { runPath } from "../routing/routes";
+import { activeJobs } from "../state/jobs/live-jobs";
 import { countOf, percent } from "../text/format";
-import { fractionDone, jobTitle, jobWord, timeLeft } from "../text/words";
+import { fractionDone, jobTitle, jobWord, timeLeft } from "../text/jobs/job-words";
 import "./job-tray.css";
 
 function TrayJob({ job }: { job: Job }) {

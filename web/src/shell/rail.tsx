@@ -1,24 +1,9 @@
 import { signal } from "@preact/signals";
-import {
-  Boxes,
-  ChartScatter,
-  Ellipsis,
-  Images,
-  LayoutGrid,
-  LayoutList,
-  ListChecks,
-  type LucideIcon,
-  PencilLine,
-  Search,
-  Server,
-  Settings,
-  Split,
-  TrendingUp,
-} from "lucide-preact";
+import { Boxes, ChartScatter, Ellipsis, Images, LayoutGrid, LayoutList, ListChecks, type LucideIcon, PencilLine, Search, Server, Settings, Split, TrendingUp } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../design/dialog";
-import { path } from "../router";
-import { datasetPath } from "../routes";
+import { path } from "../routing/router";
+import { datasetPath } from "../routing/routes";
 import { contextDataset, rememberDataset } from "./context";
 import "./rail.css";
 

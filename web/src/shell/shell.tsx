@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { route } from "../router";
+import { route } from "../routing/router";
 import { Rail } from "./rail";
 import { TopBar } from "./top-bar";
 import "./shell.css";
@@ -17,25 +17,6 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <TopBar />
         {isCaptioning ? children : <main id="page" class="page" tabIndex={-1}>{children}</main>}
       </div>
-    </div>
-  );
-}
-
-interface PageHeadProps {
-  title: string;
-  text?: ComponentChildren;
-  children?: ComponentChildren;
-}
-
-/** The page's name, one sentence, and its actions. */
-export function PageHead({ title, text, children }: PageHeadProps) {
-  return (
-    <div class="page-head">
-      <div>
-        <h1>{title}</h1>
-        {text && <p>{text}</p>}
-      </div>
-      {children && <div class="row">{children}</div>}
     </div>
   );
 }

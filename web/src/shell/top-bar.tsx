@@ -1,14 +1,14 @@
 import { Wifi, WifiOff } from "lucide-preact";
 import { connection } from "../api/socket";
-import { route } from "../router";
-import { captionPath, datasetOf, datasetPath, type Route } from "../routes";
-import { peopleIn } from "../state/presence";
-import { conflicts, savingCount } from "../state/saving";
-import { myName } from "../state/session";
+import { route } from "../routing/router";
+import { captionPath, datasetOf, datasetPath, type Route } from "../routing/routes";
+import { conflicts, savingCount } from "../state/captions/outbox-sender";
+import { datasetName } from "../state/datasets/dataset-names";
+import { peopleIn } from "../state/people/presence";
+import { myName } from "../state/people/session";
 import { countOf } from "../text/format";
 import { contextDataset } from "./context";
 import { JobTray } from "./job-tray";
-import { nameOf } from "../state/names";
 import "./top-bar.css";
 
 const PAGE_NAMES: Record<Route["page"], string> = {
@@ -36,7 +36,7 @@ function Crumbs() {
   const dataset = now.page === "run" ? contextDataset.value : datasetOf(now);
   return (
     <nav class="crumbs" aria-label="Where you are">
-      {dataset && <a class="clip" href={datasetPath(dataset)}>{nameOf(dataset)}</a>}
+      {dataset && <a class="clip" href={datasetPath(dataset)}>{datasetName(dataset)}</a>}
       {dataset && <span aria-hidden="true">/</span>}
       <span aria-current="page">{PAGE_NAMES[now.page]}</span>
     </nav>

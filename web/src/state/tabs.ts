@@ -2,7 +2,7 @@
  * Which tab of the browser this is, and which others live. With Web Locks a living tab holds a lock;
  * where a browser has none (plain http in a local network) it answers on a channel.
  */
-import type { KeyValueStorage } from "./outbox";
+import type { KeyValueStorage } from "./key-value-storage";
 
 const KEY = "clip-browser.tab";
 const LOCK = "clip-browser.tab.";

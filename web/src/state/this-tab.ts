@@ -1,5 +1,5 @@
 /** This tab of this browser. */
-import { keptByTab } from "./storage";
+import { keptByTab } from "./browser-storage";
 import { openTabs, type Tabs } from "./tabs";
 
 let opened: Promise<Tabs> | null = null;

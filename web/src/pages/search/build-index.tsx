@@ -1,13 +1,13 @@
 import { Waypoints } from "lucide-preact";
-import { startJob } from "../../api/calls";
-import type { IndexInfo } from "../../api/types";
+import { startJob } from "../../api/jobs";
+import type { IndexInfo } from "../../api/search";
 import { Button } from "../../design/button";
 import { Card } from "../../design/card";
 import { EmptyState, ErrorState, Notice } from "../../design/states";
-import { JobWatch } from "../../jobs/job-parts";
-import { acceptJob, activeJobs } from "../../state/jobs";
+import { useLastJob } from "../../state/jobs/last-job";
+import { acceptJob, activeJobs } from "../../state/jobs/live-jobs";
 import { useAction } from "../../state/resource";
-import { useLastJob } from "../prepare/last-job";
+import { JobWatch } from "../jobs/controls/job-watch";
 
 interface BuildIndexProps {
   datasetId: string;

@@ -1,10 +1,10 @@
 import { Star } from "lucide-preact";
-import { chooseModel } from "../../api/calls";
+import { chooseModel } from "../../api/models";
 import { Button } from "../../design/button";
 import { ErrorState } from "../../design/states";
-import { announce } from "../../design/toast";
-import { touchDataset } from "../../state/datasets";
+import { touchDataset } from "../../state/datasets/live-datasets";
 import { useAction } from "../../state/resource";
+import { announce } from "../../state/toasts";
 
 interface DefaultModelProps {
   datasetId: string;

@@ -1,6 +1,6 @@
 import { ArrowDown, ArrowUp } from "lucide-preact";
-import type { Hit } from "../../api/types";
-import { captionPath, searchPath } from "../../routes";
+import type { Hit } from "../../api/search";
+import { captionPath, searchPath } from "../../routing/routes";
 import "./hits.css";
 
 interface HitProps {

@@ -1,17 +1,17 @@
 import { SearchX, TextSearch } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { imageThumb } from "../../api/calls";
-import type { Hit, IndexInfo, SearchAnswer } from "../../api/types";
+import { imageThumb } from "../../api/images";
+import type { Hit, IndexInfo, SearchAnswer } from "../../api/search";
 import { Button } from "../../design/button";
 import { EmptyState, Loaded, Skeleton } from "../../design/states";
-import { go, params } from "../../router";
-import { searchPath } from "../../routes";
-import { learnName } from "../../state/names";
-import { useDataset } from "../../state/datasets";
+import { droppedFiles } from "../../files/picked-files";
+import { go, params } from "../../routing/router";
+import { searchPath } from "../../routing/routes";
+import { rememberDatasetName } from "../../state/datasets/dataset-names";
+import { useDataset } from "../../state/datasets/live-datasets";
 import type { Resource } from "../../state/resource";
 import { useTitle } from "../../state/title";
 import { count, countOf, duration } from "../../text/format";
-import { droppedFiles } from "../../text/files";
 import { BuildIndex } from "./build-index";
 import { DefaultModel } from "./default-model";
 import { Hits } from "./hits";
@@ -113,7 +113,7 @@ function wantedOf(picture: File | null): Wanted {
 /** Find images by words, by a picture, or by likeness. */
 export function SearchPage({ id }: { id: string }) {
   const dataset = useDataset(id);
-  if (dataset.data) learnName(id, dataset.data.name);
+  if (dataset.data) rememberDatasetName(id, dataset.data.name);
   const [picture, setPicture] = useState<File | null>(null);
   const [isOver, setOver] = useState(false);
   const q = params.value.get("q") ?? "";

@@ -1,12 +1,12 @@
 /** What is looked for, and what a model finds. */
 import { useEffect, useState } from "preact/hooks";
-import { listIndexes, listModels, searchPicture, searchText } from "../../api/calls";
-import type { IndexInfo, Model, SearchAnswer } from "../../api/types";
+import { listModels, type Model } from "../../api/models";
+import { type IndexInfo, listIndexes, type SearchAnswer, searchPicture, searchText } from "../../api/search";
 import type { Option } from "../../design/field";
-import { datasetVersion } from "../../state/datasets";
-import { activeJobs } from "../../state/jobs";
+import { datasetVersion } from "../../state/datasets/live-datasets";
+import { activeJobs } from "../../state/jobs/live-jobs";
 import { type Resource, useResource } from "../../state/resource";
-import { searchOptions, startModel } from "../../text/models";
+import { searchOptions, startModel } from "../../text/models/model-choices";
 
 export type Wanted = { q: string } | { like: number } | { picture: File } | null;
 

@@ -1,2 +1,0 @@
-/** Where the grid was last: dataset and filter to image, so that coming back from an image finds it again. */
-export const places = new Map<string, number>();

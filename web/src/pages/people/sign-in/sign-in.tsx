@@ -1,0 +1,68 @@
+import { useEffect, useState } from "preact/hooks";
+import { login, signInByLink, type User } from "../../../api/people";
+import { Button } from "../../../design/button";
+import { Card } from "../../../design/card";
+import { TextField } from "../../../design/field";
+import { ErrorState } from "../../../design/states";
+import { go, params } from "../../../routing/router";
+import { safeNext } from "../../../routing/routes";
+import { signedIn } from "../../../state/people/session";
+import { useAction } from "../../../state/resource";
+import { useTitle } from "../../../state/title";
+import "./sign-in.css";
+
+function enter({ user }: { user: User }): void {
+  signedIn(user);
+  go(safeNext(params.value.get("next")), { replace: true });
+}
+
+function PasswordForm() {
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const action = useAction(() => login(name.trim(), password).then(enter));
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        action.run();
+      }}
+    >
+      <TextField label="User name" value={name} onInput={setName} autocomplete="username" required autofocus />
+      <TextField label="Password" type="password" value={password} onInput={setPassword} autocomplete="current-password" required />
+      {action.error && <ErrorState problem={{ ...action.error, message: action.error.message, code: "sign_in" }} />}
+      <Button kind="primary" type="submit" busy={action.busy}>Sign in</Button>
+    </form>
+  );
+}
+
+function LinkSignIn({ token }: { token: string }) {
+  const action = useAction(() => signInByLink(token).then(enter));
+  useEffect(() => action.run(), [token]);
+  if (!action.error) return <p role="status">Signing in with your link.</p>;
+  return (
+    <div class="stack">
+      <ErrorState problem={{ code: "sign_in", message: action.error.message, remedy: action.error.remedy }} onRetry={() => action.run()} />
+      <p class="muted">A link works once. Sign in with a password, or ask for a new link.</p>
+      <PasswordForm />
+    </div>
+  );
+}
+
+/** Sign in with a password, or with the one-time link's token. */
+export function SignInPage() {
+  useTitle("Sign in");
+  const token = params.value.get("token");
+  return (
+    <main class="signin">
+      <div>
+        <div class="mark">
+          <img src="/favicon.svg" alt="" />
+          <h1>CLIP Browser</h1>
+        </div>
+        <Card>{token ? <LinkSignIn token={token} /> : <PasswordForm />}</Card>
+        <p class="muted">The first sign-in link is printed where the service was started.</p>
+      </div>
+    </main>
+  );
+}
