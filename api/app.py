@@ -9,7 +9,7 @@ from flask import Response
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from api.answers import ERRORS, Problem
+from api.answer import Answer, Problem, as_response
 from api.augment.synonym_routes import synonyms
 from api.augment.variant_routes import variants
 from api.captions.edit_routes import edits
@@ -76,6 +76,18 @@ BLUEPRINTS = (
 )
 
 
+class App(OpenAPI):
+    """Views return answers; here they become JSON."""
+
+    def make_response(self, rv: Any) -> Response:
+        """As Flask's, for an `Answer` too, alone or with a status."""
+        if isinstance(rv, Answer):
+            rv = as_response(rv)
+        elif isinstance(rv, tuple) and isinstance(rv[0], Answer):
+            rv = (as_response(rv[0]), *rv[1:])
+        return super().make_response(rv)
+
+
 def create_app(
     settings: Settings,
     store: ArtifactStore,
@@ -92,11 +104,10 @@ def create_app(
         Presence(queue.redis), LiveWorkers(queue.redis), SignInLimit(queue.redis),
         CaptionSaves(queue, replies), KnownTokens(readers),
     )  # fmt: skip
-    app = OpenAPI(
+    app = App(
         __name__,
         info=Info(title="CLIP Browser", version=app_version()),
         security_schemes=_security_schemes(),
-        responses=dict(ERRORS),
         validation_error_status=400,
         validation_error_model=Problem,
         validation_error_callback=refuse_invalid,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Response, jsonify, request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -23,6 +23,7 @@ from common.errors import (
 )
 
 log = logging.getLogger(__name__)
+Given = TypeVar("Given", bound=BaseModel)
 
 
 def answer(problem: ClipBrowserError) -> Response:
@@ -40,7 +41,6 @@ def answer(problem: ClipBrowserError) -> Response:
 def register_errors(app: Flask) -> None:
     """Make every exception of a view one of ours."""
     app.register_error_handler(ClipBrowserError, answer)
-    app.register_error_handler(ValidationError, lambda bad: answer(invalid(bad)))
     app.register_error_handler(HTTPException, lambda problem: answer(_translated(problem)))
     app.register_error_handler(DataError, _unfit)
     app.register_error_handler(OperationalError, _database_away)
@@ -58,6 +58,19 @@ def refuse_invalid(bad: ValidationError) -> None:
             remedy="Send JSON with the header 'Content-Type: application/json'.",
         )
     raise invalid(bad)
+
+
+def read_body(kind: type[Given]) -> Given:
+    """The JSON body of this request, where the view takes other bodies too. Raises InvalidInput."""
+    return read_texts(kind, request.get_json())
+
+
+def read_texts(kind: type[Given], given: Any) -> Given:
+    """What was sent besides files. Raises InvalidInput."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as bad:
+        raise invalid(bad) from bad
 
 
 def invalid(bad: ValidationError, within: str = "") -> InvalidInput:

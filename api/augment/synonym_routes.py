@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict
+from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 from flask import request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 
-from api.answers import Problem
-from api.augment.synonym_schemas import NewSynonyms, SynonymCheck, SynonymCheckOut, SynonymsOut
+from api.answer import Problem
+from api.augment.schemas import (
+    MapProblemOut,
+    NewSynonyms,
+    PreviewOut,
+    SynonymCheck,
+    SynonymCheckOut,
+    SynonymsOut,
+)
+from api.capability import make_blueprint
 from api.captions.word_routes import newest_captions, words_of
 from api.datasets.facts import find_dataset, require_dataset
+from api.datasets.schemas import DatasetPath
 from api.people.identity import require_admin
-from api.schemas import DatasetPath
 from api.services import Parts, parts
-from api.shapes import PREFIX, iso
 from common.augment.english import FUNCTION_WORDS
 from common.augment.synonym_exchange import augment_caption
 from common.augment.synonym_files import (
@@ -39,6 +43,7 @@ from common.augment.synonym_map import (
     MAX_MAP_BYTES,
     MAX_PROBLEMS,
     Entries,
+    MapProblem,
     check_map,
     fold,
     merge_maps,
@@ -47,7 +52,7 @@ from common.augment.synonym_map import (
 from common.db.engine import hold
 from common.errors import Conflict
 
-synonyms = APIBlueprint("synonyms", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="synonyms")])
+synonyms = make_blueprint("synonyms", __name__, "augment")
 MAX_CAPTIONS_READ = 3000  # of which the previews are drawn
 MAX_CANDIDATES = 200
 
@@ -58,49 +63,49 @@ def _limit_size() -> None:
 
 
 @synonyms.get("/synonyms", responses={200: SynonymsOut})
-def get_shared() -> dict[str, Any]:
+def get_shared() -> SynonymsOut:
     """The map that all datasets share; until somebody saves one, the project's own."""
-    return _shape(read_map(parts().store, SHARED_KEY))
+    return _answer(read_map(parts().store, SHARED_KEY))
 
 
 @synonyms.put("/synonyms", responses={200: SynonymsOut, 400: Problem, 403: Problem, 409: Problem})
-def put_shared(body: NewSynonyms) -> dict[str, Any]:
+def put_shared(body: NewSynonyms) -> SynonymsOut:
     """Replace the shared map; administrators only. 409 with the current one when `base` is older."""
     require_admin()
     return _replace(SHARED_KEY, body)
 
 
 @synonyms.get("/datasets/<dataset_id>/synonyms", responses={200: SynonymsOut, 404: Problem})
-def get_own(path: DatasetPath) -> dict[str, Any]:
+def get_own(path: DatasetPath) -> SynonymsOut:
     """A dataset's own map; its entries go before the shared ones, an empty list switches one off."""
     require_dataset(parts(), path.dataset_id)
-    return _shape(read_map(parts().store, own_key(path.dataset_id)))
+    return _answer(read_map(parts().store, own_key(path.dataset_id)))
 
 
 @synonyms.put(
     "/datasets/<dataset_id>/synonyms",
     responses={200: SynonymsOut, 400: Problem, 404: Problem, 409: Problem},
 )
-def put_own(path: DatasetPath, body: NewSynonyms) -> dict[str, Any]:
+def put_own(path: DatasetPath, body: NewSynonyms) -> SynonymsOut:
     """Replace a dataset's own map. 409 with the current one when `base` is older."""
     return _replace(own_key(path.dataset_id), body, path.dataset_id)
 
 
 @synonyms.post("/synonyms/check", responses={200: SynonymCheckOut, 400: Problem, 404: Problem})
-def check(body: SynonymCheck) -> dict[str, Any]:
+def check(body: SynonymCheck) -> SynonymCheckOut:
     """What is wrong with a map, what it makes of captions, and which words it lacks; saves nothing."""
     made = parts()
     entries, problems = check_map(body.map)
     merged = index_with_default(_merged(made, entries, body))
-    return {
-        "problems": [asdict(problem) for problem in problems[:MAX_PROBLEMS]],
-        "problem_count": len(problems),
-        "previews": [_preview(caption, merged, body) for caption in _captions(made, body)],
-        "candidates": _candidates(made, merged, body.dataset_id),
-    }
+    return SynonymCheckOut(
+        problems=_shown(problems),
+        problem_count=len(problems),
+        previews=[_preview(caption, merged, body) for caption in _captions(made, body)],
+        candidates=_candidates(made, merged, body.dataset_id),
+    )
 
 
-def _replace(key: str, body: NewSynonyms, dataset_id: str | None = None) -> dict[str, Any]:
+def _replace(key: str, body: NewSynonyms, dataset_id: str | None = None) -> SynonymsOut:
     """Save a map if nobody else has since `base`. Raises InvalidInput, Conflict, NotFound."""
     made = parts()
     entries = parse_map(body.map)
@@ -113,19 +118,19 @@ def _replace(key: str, body: NewSynonyms, dataset_id: str | None = None) -> dict
             raise Conflict(
                 "Somebody else has saved this synonym map since you opened it.",
                 remedy="Look at what they changed, and save yours on top of it.",
-                details={"current": _shape(current)},
+                details={"current": _answer(current).model_dump()},
             )
         save_map(made.store, key, entries)
-        return _shape(read_map(made.store, key))
+        return _answer(read_map(made.store, key))
 
 
-def _shape(found: StoredMap) -> dict[str, Any]:
-    return {
-        "map": {word: list(others) for word, others in found.entries.items()},
-        "version": found.version,
-        "saved_at": iso(found.saved_at),
-        "problems": [asdict(problem) for problem in found.problems[:MAX_PROBLEMS]],
-    }
+def _answer(found: StoredMap) -> SynonymsOut:
+    entries = {word: list(others) for word, others in found.entries.items()}
+    return SynonymsOut.of(found, map=entries, problems=_shown(found.problems))
+
+
+def _shown(problems: Sequence[MapProblem]) -> list[MapProblemOut]:
+    return [MapProblemOut.of(problem) for problem in problems[:MAX_PROBLEMS]]
 
 
 def _merged(made: Parts, entries: Entries, body: SynonymCheck) -> Entries:
@@ -138,10 +143,10 @@ def _merged(made: Parts, entries: Entries, body: SynonymCheck) -> Entries:
     return merge_maps(entries, read_map(made.store, own_key(body.dataset_id)).entries)
 
 
-def _preview(caption: str, synonyms: SynonymMap, body: SynonymCheck) -> dict[str, Any]:
+def _preview(caption: str, synonyms: SynonymMap, body: SynonymCheck) -> PreviewOut:
     rng = random.Random(f"{body.seed} {caption}")
     found = augment_caption(caption, synonyms, body.per_caption, rng)
-    return {"caption": caption, "variants": found}
+    return PreviewOut(caption=caption, variants=found)
 
 
 def _captions(made: Parts, body: SynonymCheck) -> list[str]:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from api.answers import Problem
-from api.augment.variant_schemas import (
+from api.answer import Problem
+from api.augment.schemas import (
     MAX_DECIDED,
     Decide,
     Decided,
+    StateCounts,
     VariantChange,
     VariantList,
     VariantOut,
     VariantPath,
     VariantQuery,
 )
+from api.capability import make_blueprint
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
+from api.images.answers import thumb_url
 from api.people.identity import user
-from api.schemas import DatasetPath
 from api.services import parts
-from api.shapes import PREFIX, thumb_url
 from common.augment.variants import ALL, STATES, VariantFilter, chosen
 from common.captions.heads import read_heads
 from common.captions.text import normalise_caption
@@ -34,12 +34,12 @@ from common.db.engine import in_turns
 from common.db.tables import Dataset, Image, Variant, now
 from common.errors import InvalidInput, NotFound
 
-variants = APIBlueprint("variants", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="variants")])
+variants = make_blueprint("variants", __name__, "augment")
 PORTION = 500  # rows in one transaction: nobody who saves a caption waits long
 
 
 @variants.get("/datasets/<dataset_id>/variants", responses={200: VariantList, 404: Problem})
-def list_variants(path: DatasetPath, query: VariantQuery) -> dict[str, Any]:
+def list_variants(path: DatasetPath, query: VariantQuery) -> VariantList:
     """The variants of the newest augmentation that fit, a page at a time."""
     with parts().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
@@ -49,20 +49,20 @@ def list_variants(path: DatasetPath, query: VariantQuery) -> dict[str, Any]:
         ).all()
         shown = page[: query.limit]
         counts = _counts(session, dataset, query)
-        return {
-            "items": _shapes(session, shown),
-            "next_cursor": str(shown[-1].id) if len(page) > query.limit else None,
-            "total": counts[query.state] if query.state else sum(counts.values()),
-            "counts": counts,
-            "train_rows": dataset.train_rows,
-            "scores": _scores(session, dataset),
-        }
+        return VariantList(
+            items=_answers(session, shown),
+            next_cursor=str(shown[-1].id) if len(page) > query.limit else None,
+            total=counts[query.state] if query.state else sum(counts.values()),
+            counts=StateCounts(**counts),
+            train_rows=dataset.train_rows,
+            scores=_scores(session, dataset),
+        )
 
 
 @variants.patch(
     "/variants/<int:variant_id>", responses={200: VariantOut, 400: Problem, 404: Problem}
 )
-def change_variant(path: VariantPath, body: VariantChange) -> dict[str, Any]:
+def change_variant(path: VariantPath, body: VariantChange) -> VariantOut:
     """Accept, reject or edit one variant, or take a decision back; train.csv follows."""
     with parts().sessions() as session:
         variant = session.scalar(
@@ -76,15 +76,15 @@ def change_variant(path: VariantPath, body: VariantChange) -> dict[str, Any]:
         _change(variant, body)
         session.flush()
         touch_variants(session, variant.dataset_id)
-        shape = _shapes(session, [variant])[0]
+        answer = _answers(session, [variant])[0]
     parts().events.dataset(variant.dataset_id)
-    return shape
+    return answer
 
 
 @variants.post(
     "/datasets/<dataset_id>/variants/decide", responses={200: Decided, 400: Problem, 404: Problem}
 )
-def decide_many(path: DatasetPath, body: Decide) -> dict[str, Any]:
+def decide_many(path: DatasetPath, body: Decide) -> Decided:
     """Accept or reject many variants, or take that back; train.csv follows.
 
     ids: of those that were changed, to take it back by; null when they are more than can be named.
@@ -103,7 +103,7 @@ def decide_many(path: DatasetPath, body: Decide) -> dict[str, Any]:
         changed += _decide(path.dataset_id, body, portion)
     if changed:
         parts().events.dataset(path.dataset_id)
-    return {"changed": len(changed), "ids": changed if len(changed) <= MAX_DECIDED else None}
+    return Decided(changed=len(changed), ids=changed if len(changed) <= MAX_DECIDED else None)
 
 
 def _change(variant: Variant, body: VariantChange) -> None:
@@ -170,19 +170,18 @@ def _scores(session: Session, dataset: Dataset) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def _shapes(session: Session, shown: Sequence[Variant]) -> list[dict[str, Any]]:
+def _answers(session: Session, shown: Sequence[Variant]) -> list[VariantOut]:
     ids = sorted({variant.image_id for variant in shown})
     images = {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}
     heads = {head[:2]: head for head in read_heads(session, ids)}
-    return [_shape(one, images[one.image_id], heads) for one in shown if one.image_id in images]
+    return [_answer(one, images[one.image_id], heads) for one in shown if one.image_id in images]
 
 
-def _shape(variant: Variant, image: Image, heads: dict[Any, Any]) -> dict[str, Any]:
+def _answer(variant: Variant, image: Image, heads: dict[Any, Any]) -> VariantOut:
     head = heads.get((variant.image_id, variant.slot))
-    names = VariantOut.model_fields.keys() - {"filename", "thumb_url", "is_stale"}
-    return {
-        **{name: getattr(variant, name) for name in names},
-        "filename": image.filename,
-        "thumb_url": thumb_url(image),
-        "is_stale": head is None or head.revision != variant.source_revision or head.text is None,
-    }
+    return VariantOut.of(
+        variant,
+        filename=image.filename,
+        thumb_url=thumb_url(image),
+        is_stale=head is None or head.revision != variant.source_revision or head.text is None,
+    )

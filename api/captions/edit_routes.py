@@ -6,20 +6,20 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from api.answers import JobAnswer, Problem
-from api.captions.edit_schemas import EditPreview, NewEdit
+from api.answer import Problem
+from api.capability import make_blueprint
+from api.captions.edit_schemas import EditedRow, EditPreview, NewEdit, RefusedRow
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
+from api.images.answers import thumb_url
 from api.images.filter import filtered, resolved
+from api.jobs.schemas import JobAnswer, JobPath
 from api.jobs.submission import submit
 from api.people.identity import user
-from api.schemas import DatasetPath, JobPath
 from api.services import parts
-from api.shapes import PREFIX, thumb_url
 from common.captions.edits import CaptionEdit, Edited, Editor
 from common.captions.heads import (
     Head,
@@ -34,7 +34,7 @@ from common.errors import Conflict
 from common.jobs import states as machine
 from common.jobs.kinds import KINDS
 
-edits = APIBlueprint("edits", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
+edits = make_blueprint("edits", __name__, "captions")
 PREVIEW_BUDGET_S = 3.0  # what a pattern may take over all captions before it is refused
 SHOWN = 200
 SHOWN_REFUSED = 50
@@ -45,7 +45,7 @@ PRIORITY = 3  # before uploads: somebody waits for it
     "/datasets/<dataset_id>/edits/preview",
     responses={200: EditPreview, 400: Problem, 404: Problem},
 )
-def preview_edit(path: DatasetPath, body: NewEdit) -> dict[str, Any]:
+def preview_edit(path: DatasetPath, body: NewEdit) -> EditPreview:
     """What an edit would change, without changing it."""
     editor = Editor(_edit_of(body), PREVIEW_BUDGET_S)
     with parts().readers() as session:
@@ -56,20 +56,20 @@ def preview_edit(path: DatasetPath, body: NewEdit) -> dict[str, Any]:
     changed = [pair for pair in outcomes if pair[1].text != pair[0].text]
     refused = [pair for pair in outcomes if pair[1].problem]
     with parts().readers() as session:
-        return {
-            "count": len(changed),
-            "unchanged": len(heads) - len(changed) - len(refused),
-            "images": len({head.image_id for head, _ in changed}),
-            "reviewed": _reviewed(session, path.dataset_id, changed),
-            "items": list(_rows(session, changed[:SHOWN])),
-            "rejected": [_refused(head, edited) for head, edited in refused[:SHOWN_REFUSED]],
-            "rejected_count": len(refused),
-            "token": str(mark),
-        }
+        return EditPreview(
+            count=len(changed),
+            unchanged=len(heads) - len(changed) - len(refused),
+            images=len({head.image_id for head, _ in changed}),
+            reviewed=_reviewed(session, path.dataset_id, changed),
+            items=list(_rows(session, changed[:SHOWN])),
+            rejected=[_refused(head, edited) for head, edited in refused[:SHOWN_REFUSED]],
+            rejected_count=len(refused),
+            token=str(mark),
+        )
 
 
 @edits.post("/datasets/<dataset_id>/edits", responses={202: JobAnswer, 400: Problem, 404: Problem})
-def start_edit(path: DatasetPath, body: NewEdit) -> tuple[dict[str, Any], int]:
+def start_edit(path: DatasetPath, body: NewEdit) -> tuple[JobAnswer, int]:
     """Edit the captions as a job. Which ones is decided now; one saved from now on stays as it is."""
     edit = _edit_of(body)
     Editor(edit, PREVIEW_BUDGET_S)  # raises InvalidInput now rather than in the job
@@ -92,11 +92,11 @@ def start_edit(path: DatasetPath, body: NewEdit) -> tuple[dict[str, Any], int]:
         parts(), "edit_captions", params,
         dataset_id=path.dataset_id, created_by=user().name, priority=PRIORITY,
     )  # fmt: skip
-    return {"job": job}, 202
+    return JobAnswer(job=job), 202
 
 
 @edits.post("/jobs/<job_id>/undo", responses={202: JobAnswer, 404: Problem, 409: Problem})
-def undo_job(path: JobPath) -> tuple[dict[str, Any], int]:
+def undo_job(path: JobPath) -> tuple[JobAnswer, int]:
     """Bring back the captions that a job has changed, but for those that somebody changed since."""
     with parts().readers() as session:
         before = machine.get_job(session, path.job_id)
@@ -112,7 +112,7 @@ def undo_job(path: JobPath) -> tuple[dict[str, Any], int]:
         parts(), "undo_edit", {"job_id": before.id},
         dataset_id=before.dataset_id, created_by=user().name, priority=PRIORITY,
     )  # fmt: skip
-    return {"job": job}, 202
+    return JobAnswer(job=job), 202
 
 
 def _edit_of(body: NewEdit) -> CaptionEdit:
@@ -141,28 +141,23 @@ def _images(dataset_id: str, body: NewEdit) -> Select[Any]:
 Outcome = tuple[Head, Edited]
 
 
-def _rows(session: Session, changed: list[Outcome]) -> Iterator[dict[str, Any]]:
+def _rows(session: Session, changed: list[Outcome]) -> Iterator[EditedRow]:
     ids = {head.image_id for head, _ in changed}
     images = {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}
     for head, edited in changed:
         if (image := images.get(head.image_id)) is not None:
-            yield {
-                "image_id": image.id,
-                "slot": head.slot,
-                "filename": image.filename,
-                "thumb_url": thumb_url(image),
-                "before": head.text,
-                "after": edited.text,
-            }
+            yield EditedRow(
+                image_id=image.id,
+                slot=head.slot,
+                filename=image.filename,
+                thumb_url=thumb_url(image),
+                before=head.text,
+                after=edited.text,
+            )
 
 
-def _refused(head: Head, edited: Edited) -> dict[str, Any]:
-    return {
-        "image_id": head.image_id,
-        "slot": head.slot,
-        "text": head.text,
-        "reason": edited.problem,
-    }
+def _refused(head: Head, edited: Edited) -> RefusedRow:
+    return RefusedRow.of(head, reason=edited.problem)
 
 
 def _reviewed(session: Session, dataset_id: str, changed: list[Outcome]) -> int:

@@ -1,4 +1,4 @@
-"""What requests and answers about many captions or images at once may hold."""
+"""Edits of many captions at once: what requests and answers hold."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from api.answers import Answer
-from api.schemas import Body, Id, Request
+from api.answer import Answer
+from api.request import Body, Id
 from common.captions.edits import MAX_FIND_CHARS
 from common.captions.text import MAX_CAPTION_CHARS
 from common.images.filter import ImageFilter, storable
 
 MAX_CHOSEN = 20_000  # images named one by one; more are meant by a filter
-MAX_DELETED = 500
 
 
 Typed = Annotated[str, AfterValidator(storable)]
@@ -72,26 +71,3 @@ class EditPreview(Answer):
     rejected: list[RefusedRow]
     rejected_count: int
     token: str
-
-
-class IdsQuery(Request, ImageFilter):
-    """Which images."""
-
-
-class ImageIds(Answer):
-    """The ids of all images that fit, in order; total: also beyond the 200,000 that are listed."""
-
-    ids: list[int]
-    total: int
-
-
-class ChosenImages(Body):
-    """Images by their ids."""
-
-    image_ids: list[Id] = Field(min_length=1, max_length=MAX_DELETED)
-
-
-class DeletedImages(Answer):
-    """How many there were to delete."""
-
-    deleted: int

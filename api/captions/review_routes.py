@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.answers import ImageOut, Problem
-from api.captions.review_schemas import FlagChange, Marked, Marks, ReviewChange
+from api.answer import Problem
+from api.capability import make_blueprint
+from api.captions.review_schemas import FlagChange, Marked, Marks, ReviewChange, Skipped
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
+from api.images.answers import answer_image
 from api.images.routes import no_image
+from api.images.schemas import ImageOut, ImagePath
 from api.people.identity import user
-from api.schemas import DatasetPath, ImagePath
 from api.services import parts
-from api.shapes import PREFIX, image_shapes
 from common.captions.heads import Head, heads_by_image
 from common.db.tables import Image, Review, now
 from common.errors import CaptionConflict, ClipBrowserError, Conflict, Forbidden
 
-marks = APIBlueprint("marks", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="review")])
+marks = make_blueprint("marks", __name__, "captions")
 Heads = Sequence[Head]  # of one image, by slot, the first always among them
 
 
 @marks.put("/images/<int:image_id>/flag", responses={200: ImageOut, 400: Problem, 404: Problem})
-def put_flag(path: ImagePath, body: FlagChange) -> dict[str, Any]:
+def put_flag(path: ImagePath, body: FlagChange) -> ImageOut:
     """Flag an image for the team, with a note; or take the flag away."""
     with parts().sessions() as session:
         image = _locked(session, path.image_id)
         changed = _flag(image, body.flagged, body.note)
         session.flush()
-        shape = image_shapes(session, [image])[0]
-    return _told(image, shape, changed)
+        answer = answer_image(session, image)
+    return _told(image, answer, changed)
 
 
 @marks.put(
     "/images/<int:image_id>/review",
     responses={200: ImageOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
 )
-def put_review(path: ImagePath, body: ReviewChange) -> dict[str, Any]:
+def put_review(path: ImagePath, body: ReviewChange) -> ImageOut:
     """Mark the captions of an image reviewed, as they were shown; or take that back."""
     with parts().sessions() as session:
         image = _locked(session, path.image_id)
@@ -50,14 +49,14 @@ def put_review(path: ImagePath, body: ReviewChange) -> dict[str, Any]:
             _require_shown(image, heads, body.revision, body.extras)
         changed = _review(session, image, heads, body.reviewed)
         session.flush()
-        shape = image_shapes(session, [image])[0]
-    return _told(image, shape, changed)
+        answer = answer_image(session, image)
+    return _told(image, answer, changed)
 
 
 @marks.post("/datasets/<dataset_id>/marks", responses={200: Marked, 400: Problem, 404: Problem})
-def mark_many(path: DatasetPath, body: Marks) -> dict[str, Any]:
+def mark_many(path: DatasetPath, body: Marks) -> Marked:
     """Flag, review or tag many images of a dataset; of each one that is left out, the reason."""
-    skipped: list[dict[str, Any]] = []
+    skipped: list[Skipped] = []
     changed: list[Image] = []
     with parts().sessions() as session:
         find_dataset(session, path.dataset_id)
@@ -71,10 +70,10 @@ def mark_many(path: DatasetPath, body: Marks) -> dict[str, Any]:
                 if _mark(session, image, heads[image_id], body, revision):
                     changed.append(image)
             except ClipBrowserError as problem:
-                skipped.append({"image_id": image_id, "reason": problem.message})
+                skipped.append(Skipped(image_id=image_id, reason=problem.message))
     for image in changed:
         _tell(image)
-    return {"changed": len(changed), "skipped": skipped}
+    return Marked(changed=len(changed), skipped=skipped)
 
 
 def _mark(
@@ -165,10 +164,10 @@ def _all_locked(session: Session, dataset_id: str, image_ids: list[int]) -> dict
     return {image.id: image for image in found}
 
 
-def _told(image: Image, shape: dict[str, Any], changed: bool) -> dict[str, Any]:
+def _told(image: Image, answer: ImageOut, changed: bool) -> ImageOut:
     if changed:
         _tell(image)
-    return shape
+    return answer
 
 
 def _tell(image: Image) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from api.answers import Answer
-from api.schemas import Body, Id, Request
+from api.answer import Answer, Moment
+from api.request import Body, Id, Request
 
 MAX_NOTE_CHARS = 500
 MAX_MARKED = 1000
@@ -115,7 +115,7 @@ class Member(Answer):
     reviews: int
     today_captions: int
     today_reviews: int
-    last_at: str
+    last_at: Moment
 
 
 class Day(Answer):

@@ -6,30 +6,44 @@ import re
 from typing import Any
 
 from flask import request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.answers import ImageOut, JobAnswer, Problem, QueuedCaption, RevisionList, SavedCaption
+from api.answer import Problem
+from api.capability import make_blueprint
 from api.captions.claims import Claimer, claim_next, claim_one, release
+from api.captions.schemas import (
+    CaptionRevisionOut,
+    ClaimedImage,
+    ClaimQuery,
+    HolderQuery,
+    NewCaption,
+    QueuedCaption,
+    RevisionList,
+    SavedCaption,
+)
 from api.datasets.facts import find_dataset, require_dataset
+from api.datasets.schemas import DatasetPath
+from api.images.answers import answer_image
 from api.images.multipart import store_uploads
 from api.images.routes import find_image, require_image
+from api.images.schemas import ImagePath
+from api.jobs.schemas import JobAnswer
 from api.jobs.submission import submit
 from api.people.identity import token, user
-from api.schemas import ClaimQuery, DatasetPath, HolderQuery, ImagePath, NewCaption, Upload
+from api.request import Upload
 from api.services import parts
-from api.shapes import PREFIX, image_shapes, iso, revision_shape
 from common.captions.text import normalise_caption
 from common.db.tables import CaptionRevision, Image
 from common.errors import InvalidInput, error_from_dict
 
-captions = APIBlueprint("captions", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
+captions = make_blueprint("captions", __name__, "captions")
 MAX_WAIT_S = 30.0
 
 
-@captions.post("/datasets/<dataset_id>/claim", responses={200: ImageOut, 204: None, 404: Problem})
+@captions.post(
+    "/datasets/<dataset_id>/claim", responses={200: ClaimedImage, 204: None, 404: Problem}
+)
 def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
     """Lease me the next uncaptioned image; 204 when none is left."""
     minutes = parts().settings.claim_minutes
@@ -41,9 +55,9 @@ def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
 
 
 @captions.post(
-    "/images/<int:image_id>/claim", responses={200: ImageOut, 404: Problem, 409: Problem}
+    "/images/<int:image_id>/claim", responses={200: ClaimedImage, 404: Problem, 409: Problem}
 )
-def claim_this(path: ImagePath, query: HolderQuery) -> dict[str, Any]:
+def claim_this(path: ImagePath, query: HolderQuery) -> ClaimedImage:
     """Lease me this image, or renew my lease."""
     claimer = Claimer(user().name, query.holder or _own_holder(), parts().settings.claim_minutes)
     with parts().sessions() as session:
@@ -62,7 +76,7 @@ def release_this(path: ImagePath, query: HolderQuery) -> tuple[str, int]:
     "/images/<int:image_id>/caption",
     responses={200: SavedCaption, 202: QueuedCaption, 400: Problem, 404: Problem, 409: Problem},
 )
-def put_caption(path: ImagePath, body: NewCaption) -> tuple[dict[str, Any], int]:
+def put_caption(path: ImagePath, body: NewCaption) -> tuple[SavedCaption | QueuedCaption, int]:
     """Save a caption: queued, or written when the header `Prefer: wait=N` (seconds) is there."""
     text = None if body.text is None else normalise_caption(body.text)
     require_image(path.image_id)
@@ -70,14 +84,14 @@ def put_caption(path: ImagePath, body: NewCaption) -> tuple[dict[str, Any], int]
     wait_s = wait_preference(request.headers.get("Prefer", ""))
     answer = parts().saves.save(save, wait_s)
     if answer is None:
-        return {"client_id": body.client_id, "state": "queued"}, 202
+        return QueuedCaption(client_id=body.client_id), 202
     if "error" in answer:
         raise error_from_dict(answer["error"])
-    return {key: answer[key] for key in SavedCaption.model_fields}, 200
+    return SavedCaption(**{name: answer[name] for name in SavedCaption.model_fields}), 200
 
 
 @captions.get("/images/<int:image_id>/captions", responses={200: RevisionList, 404: Problem})
-def list_revisions(path: ImagePath) -> dict[str, Any]:
+def list_revisions(path: ImagePath) -> RevisionList:
     """The captions this image has had, in all slots, newest first."""
     with parts().readers() as session:
         find_image(session, path.image_id)
@@ -86,13 +100,13 @@ def list_revisions(path: ImagePath) -> dict[str, Any]:
             .where(CaptionRevision.image_id == path.image_id)
             .order_by(CaptionRevision.id.desc())
         )
-        return {"items": [revision_shape(row) for row in found], "next_cursor": None}
+        return RevisionList(items=[CaptionRevisionOut.of(row) for row in found])
 
 
 @captions.post(
     "/datasets/<dataset_id>/captions", responses={202: JobAnswer, 400: Problem, 413: Problem}
 )
-def upload_captions(path: DatasetPath, raw: Upload) -> tuple[dict[str, Any], int]:
+def upload_captions(path: DatasetPath, raw: Upload) -> tuple[JobAnswer, int]:
     """Import captions: multipart `file`, a CSV, JSON lines or a zip of .txt files."""
     require_dataset(parts(), path.dataset_id)
     uploads = store_uploads(parts(), raw, "file")
@@ -105,7 +119,7 @@ def upload_captions(path: DatasetPath, raw: Upload) -> tuple[dict[str, Any], int
         parts(), "import_captions", {"upload": uploads[0]},
         dataset_id=path.dataset_id, created_by=user().name,
     )  # fmt: skip
-    return {"job": job}, 202
+    return JobAnswer(job=job), 202
 
 
 def wait_preference(header: str) -> float:
@@ -119,5 +133,6 @@ def _own_holder() -> str:
     return f"token:{token().id}"
 
 
-def _leased(session: Session, image: Image) -> dict[str, Any]:
-    return {**image_shapes(session, [image])[0], "lease_expires_at": iso(image.claim_until)}
+def _leased(session: Session, image: Image) -> ClaimedImage:
+    shown = answer_image(session, image)
+    return ClaimedImage(**dict(shown), lease_expires_at=image.claim_until)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from api.captions.schemas import SuggestionOut, SuggestionState
 from api.datasets.facts import newest_index
 from api.search.routes import ask_search_worker, has_search_worker
 from api.services import Parts
@@ -24,9 +25,9 @@ SHOWN = 5  # images to show with a caption that many have
 class Found:
     """Suggestions, best first; when there are none, `state` and `message` say why."""
 
-    state: str
+    state: SuggestionState
     message: str = ""
-    items: list[dict[str, Any]] = field(default_factory=list)
+    items: list[SuggestionOut] = field(default_factory=list)
 
 
 def nearest_captions(made: Parts, image: Image, without: set[str], limit: int) -> Found:
@@ -48,8 +49,9 @@ def nearest_captions(made: Parts, image: Image, without: set[str], limit: int) -
     if answer is None:
         return Found("busy", "The search worker is busy: ask again in a moment.")
     if "error" in answer:
-        state = "not_indexed" if answer["error"]["code"] == "not_found" else "failed"
-        return Found(state, f"{answer['error']['message']} {answer['error']['remedy']}".strip())
+        message = f"{answer['error']['message']} {answer['error']['remedy']}".strip()
+        is_new = answer["error"]["code"] == "not_found"
+        return Found("not_indexed" if is_new else "failed", message)
     return Found("ready", items=_captions(made, answer["hits"], without, limit))
 
 
@@ -66,17 +68,18 @@ def _ask(made: Parts, request: dict[str, Any]) -> dict[str, Any] | None:
 
 def _captions(
     made: Parts, hits: list[dict[str, Any]], without: set[str], limit: int
-) -> list[dict[str, Any]]:
+) -> list[SuggestionOut]:
     texts = _texts(made, [hit["image_id"] for hit in hits])
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, SuggestionOut] = {}
     for hit in hits:  # the nearest first
         for text in texts.get(hit["image_id"], []):
             same = text.casefold()
             if same in found:
-                _add(found[same]["image_ids"], hit["image_id"])
+                _add(found[same].image_ids, hit["image_id"])
             elif same not in without and len(found) < limit:
-                first = {"text": text, "source": SIMILAR, "score": hit["score"]}
-                found[same] = {**first, "image_ids": [hit["image_id"]]}
+                found[same] = SuggestionOut(
+                    text=text, source=SIMILAR, score=hit["score"], image_ids=[hit["image_id"]]
+                )
     return list(found.values())
 
 

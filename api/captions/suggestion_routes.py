@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.answers import Problem
-from api.captions.similar import SIMILAR, nearest_captions
-from api.captions.suggestion_schemas import (
+from api.answer import Problem
+from api.capability import make_blueprint
+from api.captions.review_schemas import Skipped
+from api.captions.schemas import (
     Dismissal,
     NewSuggestion,
     NewSuggestions,
     StoredSuggestions,
     SuggestionList,
+    SuggestionOut,
     SuggestionQuery,
 )
+from api.captions.similar import SIMILAR, nearest_captions
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
 from api.images.routes import find_image, no_image
+from api.images.schemas import ImagePath
 from api.people.identity import user
-from api.schemas import DatasetPath, ImagePath
 from api.services import parts
-from api.shapes import PREFIX
 from common.db.tables import Caption, Image, Suggestion, now
 
-suggestions = APIBlueprint(
-    "suggestions", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="suggestions")]
-)
+suggestions = make_blueprint("suggestions", __name__, "captions")
 
 
 @suggestions.get(
     "/images/<int:image_id>/suggestions",
     responses={200: SuggestionList, 400: Problem, 404: Problem},
 )
-def list_suggestions(path: ImagePath, query: SuggestionQuery) -> dict[str, Any]:
+def list_suggestions(path: ImagePath, query: SuggestionQuery) -> SuggestionList:
     """Stored suggestions, then captions of similar images. Takes some seconds at most."""
     with parts().readers() as session:
         image = find_image(session, path.image_id)
@@ -46,19 +44,20 @@ def list_suggestions(path: ImagePath, query: SuggestionQuery) -> dict[str, Any]:
         seen = {text.casefold() for text in _own_captions(session, image.id)}
     shown = [row for row in stored if row.dismissed_by is None and row.text.casefold() not in seen]
     seen |= {row.text.casefold() for row in stored}
-    items = [_shape(row) for row in sorted(shown, key=_best_first)[: query.limit]]
-    state, message = "ready", ""
-    if len(items) < query.limit:
-        found = nearest_captions(parts(), image, seen, query.limit - len(items))
-        items, state, message = items + found.items, found.state, found.message
-    return {"items": items, "state": state, "message": message}
+    items = [
+        SuggestionOut.of(row, image_ids=[]) for row in sorted(shown, key=_best_first)[: query.limit]
+    ]
+    if len(items) >= query.limit:
+        return SuggestionList(items=items, state="ready", message="")
+    found = nearest_captions(parts(), image, seen, query.limit - len(items))
+    return SuggestionList(items=items + found.items, state=found.state, message=found.message)
 
 
 @suggestions.post(
     "/datasets/<dataset_id>/suggestions",
     responses={201: StoredSuggestions, 400: Problem, 404: Problem},
 )
-def add_suggestions(path: DatasetPath, body: NewSuggestions) -> tuple[dict[str, Any], int]:
+def add_suggestions(path: DatasetPath, body: NewSuggestions) -> tuple[StoredSuggestions, int]:
     """Propose captions. A text proposed again changes its source and score; dismissed, it stays so."""
     wanted = {(item.image_id, _digest(item.text)): item for item in body.items}
     with parts().sessions() as session:
@@ -69,10 +68,10 @@ def add_suggestions(path: DatasetPath, body: NewSuggestions) -> tuple[dict[str, 
         for key, item in wanted.items():
             reason = _refusal(item, there, known.get(key))
             if reason:
-                skipped.append({"image_id": item.image_id, "reason": reason})
+                skipped.append(Skipped(image_id=item.image_id, reason=reason))
             else:
                 _store(session, known.get(key), item)
-    return {"stored": len(wanted) - len(skipped), "skipped": skipped}, 201
+    return StoredSuggestions(stored=len(wanted) - len(skipped), skipped=skipped), 201
 
 
 @suggestions.post(
@@ -153,7 +152,3 @@ def _digest(text: str) -> str:
 def _best_first(row: Suggestion) -> tuple[bool, float, int]:
     """By score, those without one behind the others; of equals the newest first."""
     return row.score is None, -(row.score or 0.0), -row.id
-
-
-def _shape(row: Suggestion) -> dict[str, Any]:
-    return {"text": row.text, "source": row.source, "score": row.score, "image_ids": []}

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import ColumnElement, and_, case, distinct, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from api.answers import Problem
-from api.captions.review_schemas import Team, TeamQuery
+from api.answer import Problem
+from api.capability import make_blueprint
+from api.captions.review_schemas import Day, Member, Team, TeamCounts, TeamQuery
 from api.datasets.facts import find_dataset
-from api.schemas import DatasetPath
+from api.datasets.schemas import DatasetPath
 from api.services import Parts, parts
-from api.shapes import PREFIX, iso
 from common.captions.text import MAX_CAPTIONS
 from common.db.tables import Caption, CaptionRevision, Image, Review, now
 
-team = APIBlueprint("team", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="review")])
+team = make_blueprint("team", __name__, "captions")
 BULK = ("edit", "undo")  # how the client ids of these jobs begin
 PerDay = dict[tuple[str, str], int]  # {(day, name): number}
 
@@ -56,7 +53,7 @@ REVIEWS = Work(
 
 
 @team.get("/datasets/<dataset_id>/team", responses={200: Team, 400: Problem, 404: Problem})
-def get_team(path: DatasetPath, query: TeamQuery) -> dict[str, Any]:
+def get_team(path: DatasetPath, query: TeamQuery) -> Team:
     """The dataset's progress, and what each person did on each day. May lag a little behind."""
     with parts().readers() as session:
         find_dataset(session, path.dataset_id)
@@ -67,7 +64,7 @@ def get_team(path: DatasetPath, query: TeamQuery) -> dict[str, Any]:
     )
 
 
-def read_team(made: Parts, dataset_id: str, days: int) -> dict[str, Any]:
+def read_team(made: Parts, dataset_id: str, days: int) -> Team:
     """Counts, people and the last `days` days (UTC), as they stand now."""
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     since = today - timedelta(days=days - 1)
@@ -75,17 +72,17 @@ def read_team(made: Parts, dataset_id: str, days: int) -> dict[str, Any]:
         counts = _counts(session, dataset_id)
         people = [_by_person(session, dataset_id, work) for work in (CAPTIONS, REVIEWS)]
         on_days = [_by_day(session, dataset_id, work, since) for work in (CAPTIONS, REVIEWS)]
-    return {
-        "counts": counts,
-        "people": _people(people[0], people[1], on_days, today.date().isoformat()),
-        "days": [
-            {"day": day, "name": name} | _numbers(on_days, (day, name))
+    return Team(
+        counts=counts,
+        people=_people(people[0], people[1], on_days, today.date().isoformat()),
+        days=[
+            Day(day=day, name=name, **_numbers(on_days, (day, name)))
             for day, name in sorted({*on_days[0], *on_days[1]})
         ],
-    }
+    )
 
 
-def _counts(session: Session, dataset_id: str) -> dict[str, int]:
+def _counts(session: Session, dataset_id: str) -> TeamCounts:
     noted = (Image.is_captioned, Image.reviewed_by.is_not(None), Image.flagged_by.is_not(None))
     numbers = [func.coalesce(func.sum(case((fact, 1), else_=0)), 0) for fact in noted]
     images, captioned, reviewed, flagged = session.execute(
@@ -97,13 +94,13 @@ def _counts(session: Session, dataset_id: str) -> dict[str, int]:
         .join(Image, Image.id == Caption.image_id)
         .where(Image.dataset_id == dataset_id, Caption.text.is_not(None))
     ).scalar_one()
-    return {
-        "images": images,
-        "captioned": captioned,
-        "reviewed": reviewed,
-        "flagged": flagged,
-        "captions": captions,
-    }
+    return TeamCounts(
+        images=images,
+        captioned=captioned,
+        reviewed=reviewed,
+        flagged=flagged,
+        captions=captions,
+    )
 
 
 def _by_person(session: Session, dataset_id: str, work: Work) -> dict[str, tuple[int, datetime]]:
@@ -140,18 +137,21 @@ def _people(
     reviewed: dict[str, tuple[int, datetime]],
     on_days: list[PerDay],
     today: str,
-) -> list[dict[str, Any]]:
+) -> list[Member]:
     found = []
     for name in {*written, *reviewed}:
         lasts = [done[name][1] for done in (written, reviewed) if name in done]
-        person: dict[str, Any] = {"name": name}
-        person["captions"] = written[name][0] if name in written else 0
-        person["reviews"] = reviewed[name][0] if name in reviewed else 0
         numbers = _numbers(on_days, (today, name))
-        person |= {f"today_{work}": number for work, number in numbers.items()}
-        person["last_at"] = iso(max(lasts))
-        found.append(person)
-    return sorted(found, key=lambda one: (-one["captions"] - one["reviews"], one["name"]))
+        member = Member(
+            name=name,
+            captions=written[name][0] if name in written else 0,
+            reviews=reviewed[name][0] if name in reviewed else 0,
+            today_captions=numbers["captions"],
+            today_reviews=numbers["reviews"],
+            last_at=max(lasts),
+        )
+        found.append(member)
+    return sorted(found, key=lambda one: (-one.captions - one.reviews, one.name))
 
 
 def _numbers(on_days: list[PerDay], place: tuple[str, str]) -> dict[str, int]:

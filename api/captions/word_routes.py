@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
 from flask import Response, request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.answers import Answer, Problem
+from api.answer import Problem
+from api.capability import file_of, make_blueprint
+from api.captions.schemas import Words
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
 from api.images.routes import FOR_EVER
-from api.schemas import DatasetPath
 from api.services import Parts, parts
-from api.shapes import PREFIX
 from common.captions.clip_tokens import MERGES, merges_file
 from common.captions.wording import count_wording
 from common.db.tables import Caption, Dataset, Image
 
-words = APIBlueprint("words", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="captions")])
+words = make_blueprint("words", __name__, "captions")
 MAX_CAPTIONS_READ = 10_000  # the newest ones: some tenths of a second of counting
 LEAST_S = 5.0
-
-
-class Words(Answer):
-    """`[text, count]`, the most frequent first."""
-
-    words: list[tuple[str, int]]
-    phrases: list[tuple[str, int]]
 
 
 @words.get("/datasets/<dataset_id>/words", responses={200: Words, 404: Problem})
@@ -54,7 +45,7 @@ def words_of(made: Parts, dataset: Dataset) -> bytes:
     )
 
 
-@words.get("/tokenizer/merges.txt")
+@words.get("/tokenizer/merges.txt", responses={200: file_of("text/plain")})
 def get_merges() -> Response:
     """The merges of CLIP's byte-pair encoding, a pair a line in order behind one line of heading."""
     body, etag = _merges()
@@ -80,8 +71,7 @@ def _fresh(response: Response, cached: str) -> Response:
 def _words(made: Parts, dataset_id: str) -> bytes:
     with made.readers() as session:
         found = count_wording(newest_captions(session, dataset_id))
-    shape = {"words": found.words, "phrases": found.phrases}
-    return json.dumps(shape, ensure_ascii=False, separators=(",", ":")).encode()
+    return Words(words=found.words, phrases=found.phrases).to_json()
 
 
 def newest_captions(session: Session, dataset_id: str) -> Iterator[str]:

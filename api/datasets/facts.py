@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from api.datasets.schemas import DatasetOut
 from api.datasets.steps import Facts, counts_of, steps_of
+from api.images.answers import thumb_url
 from api.services import Parts
-from api.shapes import iso, thumb_url
 from common.db.tables import Dataset, Image, Job, Model, SearchIndex
 from common.errors import NotFound
 from common.jobs import states
@@ -34,20 +33,16 @@ def require_dataset(made: Parts, dataset_id: str) -> None:
         find_dataset(session, dataset_id)
 
 
-def dataset_shape(session: Session, dataset: Dataset) -> dict[str, Any]:
+def answer_dataset(session: Session, dataset: Dataset) -> DatasetOut:
     """A dataset as the contract has it, with counts, cover and steps."""
     facts = read_facts(session, dataset)
-    return {
-        "id": dataset.id,
-        "name": dataset.name,
-        "created_at": iso(dataset.created_at),
-        "created_by": dataset.created_by,
-        "counts": counts_of(facts),
-        "cover": _cover(session, dataset.id),
-        "steps": steps_of(facts),
-        "model_id": dataset.model_id,
-        "defaults": dataset.defaults or {},
-    }
+    return DatasetOut.of(
+        dataset,
+        counts=counts_of(facts),
+        cover=_cover(session, dataset.id),
+        steps=steps_of(facts),
+        defaults=dataset.defaults or {},
+    )
 
 
 def read_facts(session: Session, dataset: Dataset) -> Facts:

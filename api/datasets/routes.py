@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from flask import Response
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.answers import DatasetJob, DatasetList, DatasetOut, Problem
+from api.answer import Problem
+from api.capability import PREFIX, file_of, make_blueprint
 from api.datasets.export import export_dataset, file_of_dataset
-from api.datasets.facts import dataset_shape, find_dataset
+from api.datasets.facts import answer_dataset, find_dataset
+from api.datasets.schemas import (
+    DatasetFilePath,
+    DatasetJob,
+    DatasetList,
+    DatasetModel,
+    DatasetOut,
+    DatasetPath,
+    ExportQuery,
+    NewDataset,
+    SampleDataset,
+)
 from api.datasets.slugs import slug_of
 from api.jobs.submission import submit
 from api.models.registry import resolve_model
-from api.models.schemas import DatasetModel
 from api.people.identity import user
-from api.schemas import DatasetFilePath, DatasetPath, ExportQuery, NewDataset, SampleDataset
 from api.services import Parts, parts
-from api.shapes import PREFIX
 from common.db.tables import Dataset, Job
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import states
 from common.jobs.kinds import JOB_QUEUES, KINDS
 from common.models.catalogue import SMALL_MODEL
 
-datasets = APIBlueprint(
-    "datasets", __name__, url_prefix=f"{PREFIX}/datasets", abp_tags=[Tag(name="datasets")]
-)
+datasets = make_blueprint("datasets", __name__, "datasets", f"{PREFIX}/datasets")
 MAX_SAME_NAME = 1000
 # Shapes are learned from scratch in a minute or two on any machine; photographs are not.
 SAMPLE_DEFAULTS = {
@@ -40,64 +44,64 @@ SAMPLE_DEFAULTS = {
 
 
 @datasets.get("", responses={200: DatasetList})
-def list_datasets() -> dict[str, Any]:
+def list_datasets() -> DatasetList:
     """All datasets, newest first."""
     with parts().readers() as session:
         found = session.scalars(
             select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id)
         ).all()
-        items = [dataset_shape(session, dataset) for dataset in found]
-    return {"items": items, "next_cursor": None}
+        items = [answer_dataset(session, dataset) for dataset in found]
+    return DatasetList(items=items)
 
 
 @datasets.post("", responses={201: DatasetOut, 400: Problem})
-def make_dataset(body: NewDataset) -> tuple[dict[str, Any], int]:
+def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
     with parts().sessions() as session:
-        return dataset_shape(session, _insert(session, body.name, user().name)), 201
+        return answer_dataset(session, _insert(session, body.name, user().name)), 201
 
 
 @datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
-def make_sample(body: SampleDataset) -> tuple[dict[str, Any], int]:
+def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
     """A dataset that the service draws itself, with captions."""
     with parts().sessions() as session:
         dataset = _insert(session, body.name, user().name)
         dataset.defaults = SAMPLE_DEFAULTS
     job = submit(parts(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
     with parts().readers() as session:
-        return {"dataset": dataset_shape(session, dataset), "job": job}, 202
+        return DatasetJob(dataset=answer_dataset(session, dataset), job=job), 202
 
 
 @datasets.get("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
-def get_dataset(path: DatasetPath) -> dict[str, Any]:
+def get_dataset(path: DatasetPath) -> DatasetOut:
     """One dataset with its counts and steps."""
     with parts().readers() as session:
-        return dataset_shape(session, find_dataset(session, path.dataset_id))
+        return answer_dataset(session, find_dataset(session, path.dataset_id))
 
 
 @datasets.patch("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
-def rename_dataset(path: DatasetPath, body: NewDataset) -> dict[str, Any]:
+def rename_dataset(path: DatasetPath, body: NewDataset) -> DatasetOut:
     """Another name; the id stays."""
     with parts().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         dataset.name = body.name
         session.flush()
-        shape = dataset_shape(session, dataset)
+        answer = answer_dataset(session, dataset)
     parts().events.dataset(path.dataset_id)
-    return shape
+    return answer
 
 
 @datasets.put("/<dataset_id>/model", responses={200: DatasetOut, 400: Problem, 404: Problem})
-def choose_model(path: DatasetPath, body: DatasetModel) -> dict[str, Any]:
+def choose_model(path: DatasetPath, body: DatasetModel) -> DatasetOut:
     """The model that the dataset is searched with, once it is indexed; null: the one indexed last."""
     with parts().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         wanted = body.model_id
         dataset.model_id = resolve_model(session, wanted) if wanted is not None else None
         session.flush()
-        shape = dataset_shape(session, dataset)
+        answer = answer_dataset(session, dataset)
     parts().events.dataset(path.dataset_id)
-    return shape
+    return answer
 
 
 @datasets.delete("/<dataset_id>", responses={204: None, 404: Problem})
@@ -120,13 +124,16 @@ def delete_dataset(path: DatasetPath) -> tuple[str, int]:
     return "", 204
 
 
-@datasets.get("/<dataset_id>/files/<name>", responses={404: Problem})
+@datasets.get(
+    "/<dataset_id>/files/<name>",
+    responses={200: file_of("text/csv", "text/tab-separated-values"), 404: Problem},
+)
 def get_file(path: DatasetFilePath) -> Response:
     """index.csv (always current), train_original.csv, val.csv or train.csv."""
     return file_of_dataset(parts(), path.dataset_id, path.name)
 
 
-@datasets.get("/<dataset_id>/export.zip", responses={404: Problem})
+@datasets.get("/<dataset_id>/export.zip", responses={200: file_of("application/zip"), 404: Problem})
 def export(path: DatasetPath, query: ExportQuery) -> Response:
     """Images and captions: csv is ready for `python -m open_clip_train.main` in the unpacked folder.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from api.datasets.schemas import Counts, Step, StepKey, StepState
 from common.db.tables import Job
 from common.jobs.kinds import kinds_of_step
 
@@ -34,9 +35,6 @@ class Facts:
     train_rows: int | None = None
 
 
-Step = dict[str, Any]
-
-
 def steps_of(facts: Facts) -> list[Step]:
     """images, captioned, split, augment, train, index, search, in this order."""
     return [
@@ -50,33 +48,29 @@ def steps_of(facts: Facts) -> list[Step]:
     ]
 
 
-def counts_of(facts: Facts) -> dict[str, int]:
-    """`{images, captioned, train, val, train_rows}`; the last three are 0 before the split."""
+def counts_of(facts: Facts) -> Counts:
+    """train, val and train_rows are 0 before the split."""
     split = _result(facts, "split")
     rows = split.get("train_rows") or 0
     if _newer(facts, "augment", "split"):
         rows = _result(facts, "augment").get("rows") or rows
     rows = facts.train_rows or rows
-    return {
-        "images": facts.images,
-        "captioned": facts.captioned,
-        "train": split.get("train_images") or 0,
-        "val": split.get("val_images") or 0,
-        "train_rows": rows,
-    }
+    return Counts(
+        images=facts.images,
+        captioned=facts.captioned,
+        train=split.get("train_images") or 0,
+        val=split.get("val_images") or 0,
+        train_rows=rows,
+    )
 
 
-def _step(key: str, state: str, figure: str = "", reason: str = "", job: Job | None = None) -> Step:
-    return {
-        "key": key,
-        "state": state,
-        "figure": figure,
-        "reason": reason,
-        "job_id": job.id if job else None,
-    }
+def _step(
+    key: StepKey, state: StepState, figure: str = "", reason: str = "", job: Job | None = None
+) -> Step:
+    return Step(key=key, state=state, figure=figure, reason=reason, job_id=job.id if job else None)
 
 
-def _under_way(facts: Facts, key: str, figure: str) -> Step | None:
+def _under_way(facts: Facts, key: StepKey, figure: str) -> Step | None:
     """The step's job that runs or failed last, if there is one."""
     kinds = kinds_of_step(key)
     for kind in kinds:
@@ -94,7 +88,7 @@ def _under_way(facts: Facts, key: str, figure: str) -> Step | None:
 def _images(facts: Facts) -> Step:
     figure = f"{facts.images:,}"
     under_way = _under_way(facts, "images", figure)
-    if under_way and (under_way["state"] == "running" or not facts.images):
+    if under_way and (under_way.state == "running" or not facts.images):
         return under_way
     if not facts.images:
         return _step("images", "empty", figure, "Upload images to begin.")
@@ -104,7 +98,7 @@ def _images(facts: Facts) -> Step:
 def _captioned(facts: Facts) -> Step:
     figure = f"{facts.captioned:,} of {facts.images:,}"
     under_way = _under_way(facts, "captioned", figure)
-    if under_way and under_way["state"] == "running":
+    if under_way and under_way.state == "running":
         return under_way
     if not facts.images:
         return _step("captioned", "empty", "0", "There are no images yet.")
@@ -176,12 +170,13 @@ def _index(facts: Facts) -> Step:
     if not built:
         reason = "" if facts.images else "There are no images yet."
         return _step("index", "ready" if facts.images else "empty", "", reason)
-    step = _step("index", "done", figure) | {"job_id": facts.index_job_id}
+    state: StepState = "done"
+    reason = ""
     if facts.indexed_at and facts.newest_image_at and facts.newest_image_at > facts.indexed_at:
-        return step | {"state": "stale", "reason": "Images were added since."}
-    if facts.model_waits:
-        return step | {"state": "stale", "reason": f"{facts.model_waits} has no index yet."}
-    return step
+        state, reason = "stale", "Images were added since."
+    elif facts.model_waits:
+        state, reason = "stale", f"{facts.model_waits} has no index yet."
+    return Step(key="index", state=state, figure=figure, reason=reason, job_id=facts.index_job_id)
 
 
 def _search(facts: Facts) -> Step:

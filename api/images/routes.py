@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, request, send_file
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from api.answers import ImageList, ImageOut, Neighbours, Problem
+from api.answer import Problem
+from api.capability import file_of, make_blueprint
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
+from api.images.answers import answer_image, answer_images
 from api.images.filter import around, count, filtered, place
-from api.schemas import DatasetPath, ImagePath, ImageQuery, NeighbourQuery
+from api.images.schemas import (
+    ImageList,
+    ImageOut,
+    ImagePath,
+    ImageQuery,
+    NeighbourQuery,
+    Neighbours,
+)
 from api.services import parts
-from api.shapes import PREFIX, image_shapes
 from common.datasets.changes import touch_dataset
 from common.db.tables import Image
 from common.errors import NotFound
 
-images = APIBlueprint("images", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="images")])
+images = make_blueprint("images", __name__, "images")
 FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the content's hash
 TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "tif": "image/tiff", "tiff": "image/tiff"}
 STREAM_BYTES = 256 * 1024
 
 
 @images.get("/datasets/<dataset_id>/images", responses={200: ImageList, 404: Problem})
-def list_images(path: DatasetPath, query: ImageQuery) -> dict[str, Any]:
+def list_images(path: DatasetPath, query: ImageQuery) -> ImageList:
     """A page of the images that fit, by id; `total` counts those of all pages."""
     with parts().readers() as session:
         find_dataset(session, path.dataset_id)
@@ -35,28 +40,28 @@ def list_images(path: DatasetPath, query: ImageQuery) -> dict[str, Any]:
         total = count(session, fitting)
         rest = fitting.where(Image.id > int(query.cursor)) if query.cursor else fitting
         found = session.scalars(rest.limit(query.limit + 1)).all()
-        items = image_shapes(session, found[: query.limit])
+        items = answer_images(session, found[: query.limit])
     more = len(found) > query.limit
-    return {"items": items, "next_cursor": str(items[-1]["id"]) if more else None, "total": total}
+    return ImageList(items=items, next_cursor=str(items[-1].id) if more else None, total=total)
 
 
 @images.get("/images/<int:image_id>", responses={200: ImageOut, 404: Problem})
-def get_image(path: ImagePath) -> dict[str, Any]:
+def get_image(path: ImagePath) -> ImageOut:
     """One image."""
     with parts().readers() as session:
-        return image_shapes(session, [find_image(session, path.image_id)])[0]
+        return answer_image(session, find_image(session, path.image_id))
 
 
 @images.get("/images/<int:image_id>/neighbours", responses={200: Neighbours, 404: Problem})
-def get_neighbours(path: ImagePath, query: NeighbourQuery) -> dict[str, Any]:
+def get_neighbours(path: ImagePath, query: NeighbourQuery) -> Neighbours:
     """The images around this one, by id, that fit the filter; itself too, if it fits."""
     with parts().readers() as session:
         image = find_image(session, path.image_id)
         fitting = filtered(image.dataset_id, query)
         position, total = place(session, fitting, image.id)
         found = around(session, fitting, image.id, query.before, query.after)
-        items = image_shapes(session, found)
-    return {"items": items, "position": position, "total": total}
+        items = answer_images(session, found)
+    return Neighbours(items=items, position=position, total=total)
 
 
 @images.delete("/images/<int:image_id>", responses={204: None, 404: Problem})
@@ -72,14 +77,14 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
     return "", 204
 
 
-@images.get("/images/<int:image_id>/file", responses={404: Problem})
+@images.get("/images/<int:image_id>/file", responses={200: file_of("image/*"), 404: Problem})
 def get_original(path: ImagePath) -> Response:
     """The image as it was uploaded."""
     image = read_image(path.image_id)
     return _stored(image.key, image.sha256, TYPES.get(image.ext, f"image/{image.ext}"))
 
 
-@images.get("/images/<int:image_id>/thumb", responses={404: Problem})
+@images.get("/images/<int:image_id>/thumb", responses={200: file_of("image/webp"), 404: Problem})
 def get_thumb(path: ImagePath) -> Response:
     """A small WebP of the image."""
     image = read_image(path.image_id)

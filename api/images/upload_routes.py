@@ -6,37 +6,37 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from flask import request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 
-from api.answers import JobAnswer, KnownFilesOut, Problem, UploadOut
+from api.answer import Problem
+from api.capability import make_blueprint
 from api.datasets.facts import find_dataset, require_dataset
+from api.datasets.schemas import DatasetPath
 from api.datasets.slugs import safe_file_name
+from api.errors import read_body
 from api.images.multipart import MIB, store_uploads, too_large
 from api.images.resumable import Parcel, Shelf
 from api.images.routes import images
-from api.jobs.submission import announce, shown, submit
-from api.people.identity import user
-from api.schemas import (
-    Chunk,
-    DatasetPath,
-    ImageUpload,
+from api.images.schemas import (
     JoinQuery,
     KnownFiles,
+    KnownFilesOut,
     NewUpload,
+    UploadOut,
     UploadPath,
     WholeUploads,
 )
+from api.jobs.schemas import JobAnswer, JobOut
+from api.jobs.submission import announce, shown, submit
+from api.people.identity import user
+from api.request import Chunk, ImageUpload
 from api.services import Parts, parts
-from api.shapes import PREFIX
 from common.errors import ClipBrowserError, Conflict, InvalidInput
 from common.images.duplicates import find_known
 from common.jobs import states
 
-incoming = APIBlueprint("incoming", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="images")])
+incoming = make_blueprint("incoming", __name__, "images")
 Stored = list[dict[str, str]]
 
 
@@ -44,9 +44,7 @@ Stored = list[dict[str, str]]
     "/datasets/<dataset_id>/images",
     responses={202: JobAnswer, 400: Problem, 404: Problem, 409: Problem, 413: Problem},
 )
-def upload_images(
-    path: DatasetPath, query: JoinQuery, raw: ImageUpload
-) -> tuple[dict[str, Any], int]:
+def upload_images(path: DatasetPath, query: JoinQuery, raw: ImageUpload) -> tuple[JobAnswer, int]:
     """Add images: multipart `files`, each an image or a zip; or JSON `{"uploads": [id, ...]}`.
 
     The job lists what was rejected. join: a job of an earlier portion of the same upload, to which
@@ -55,22 +53,22 @@ def upload_images(
     require_dataset(parts(), path.dataset_id)
     ingest = partial(_ingest, parts(), path.dataset_id)
     if request.is_json:
-        body = WholeUploads.model_validate(request.get_json())
-        return {"job": take_whole(parts(), body.uploads, ingest)}, 202
-    return {"job": ingest(store_uploads(parts(), raw, "files"), query.join)}, 202
+        body = read_body(WholeUploads)
+        return JobAnswer(job=take_whole(parts(), body.uploads, ingest)), 202
+    return JobAnswer(job=ingest(store_uploads(parts(), raw, "files"), query.join)), 202
 
 
 @incoming.post("/datasets/<dataset_id>/images/known", responses={200: KnownFilesOut, 400: Problem})
-def find_known_files(path: DatasetPath, body: KnownFiles) -> dict[str, Any]:
+def find_known_files(path: DatasetPath, body: KnownFiles) -> KnownFilesOut:
     """Which of these files, by their SHA-256, are images of the dataset and need not be sent."""
     with parts().readers() as session:
         find_dataset(session, path.dataset_id)
         known = find_known(session, path.dataset_id, body.sha256)
-    return {"known": [sha256 for sha256 in body.sha256 if sha256 in known]}
+    return KnownFilesOut(known=[sha256 for sha256 in body.sha256 if sha256 in known])
 
 
 @incoming.post("/uploads", responses={200: UploadOut, 201: UploadOut, 400: Problem, 413: Problem})
-def begin_upload(body: NewUpload) -> tuple[dict[str, Any], int]:
+def begin_upload(body: NewUpload) -> tuple[UploadOut, int]:
     """Announce a large file; its bytes follow by PUT, and POST .../images takes it when it is whole.
 
     fingerprint: what you know the file by. The same person's unfinished upload of the same name,
@@ -82,22 +80,22 @@ def begin_upload(body: NewUpload) -> tuple[dict[str, Any], int]:
     shelf = _shelf(made)
     shelf.sweep()
     parcel = shelf.begin(user().name, body.name, body.size_bytes, body.fingerprint)
-    shape = _shape(shelf, parcel)
-    return shape, 200 if shape["offset"] else 201
+    answer = _answer(shelf, parcel)
+    return answer, 200 if answer.offset else 201
 
 
 @incoming.get("/uploads/<upload_id>", responses={200: UploadOut, 404: Problem})
-def get_upload(path: UploadPath) -> dict[str, Any]:
+def get_upload(path: UploadPath) -> UploadOut:
     """How much of an upload has come."""
     shelf = _shelf(parts())
-    return _shape(shelf, shelf.find(user().name, path.upload_id))
+    return _answer(shelf, shelf.find(user().name, path.upload_id))
 
 
 @incoming.put(
     "/uploads/<upload_id>",
     responses={200: UploadOut, 400: Problem, 404: Problem, 409: Problem},
 )
-def put_upload(path: UploadPath, raw: Chunk) -> dict[str, Any]:
+def put_upload(path: UploadPath, raw: Chunk) -> UploadOut:
     """Bytes of an upload, from the one that the header `Upload-Offset` names; as many as you like.
 
     409 with `details.offset` when the upload is elsewhere: go on there.
@@ -105,7 +103,7 @@ def put_upload(path: UploadPath, raw: Chunk) -> dict[str, Any]:
     shelf = _shelf(parts())
     parcel = shelf.find(user().name, path.upload_id)
     shelf.append(parcel, _upload_offset(), raw.stream.read)
-    return _shape(shelf, parcel)
+    return _answer(shelf, parcel)
 
 
 @incoming.delete("/uploads/<upload_id>", responses={204: None, 404: Problem})
@@ -120,14 +118,8 @@ def _shelf(made: Parts) -> Shelf:
     return Shelf(made.settings.work_dir / "incoming")
 
 
-def _shape(shelf: Shelf, parcel: Parcel) -> dict[str, Any]:
-    return {
-        "id": parcel.id,
-        "name": parcel.name,
-        "size_bytes": parcel.size_bytes,
-        "offset": shelf.offset(parcel),
-        "job_id": shelf.job_of(parcel),
-    }
+def _answer(shelf: Shelf, parcel: Parcel) -> UploadOut:
+    return UploadOut.of(parcel, offset=shelf.offset(parcel), job_id=shelf.job_of(parcel))
 
 
 def _upload_offset() -> int:
@@ -140,9 +132,7 @@ def _upload_offset() -> int:
     return int(given)
 
 
-def take_whole(
-    made: Parts, ids: list[str], begin: Callable[[Stored], dict[str, Any]]
-) -> dict[str, Any]:
+def take_whole(made: Parts, ids: list[str], begin: Callable[[Stored], JobOut]) -> JobOut:
     """The job that takes uploads in, made by `begin`; the same when they were handed over before.
 
     Raises NotFound, or Conflict when one is not whole.
@@ -158,7 +148,7 @@ def take_whole(
             _require_whole(shelf, parcel)
         job = begin(_store(made, shelf, parcels))
         for parcel in parcels:
-            shelf.hand_over(parcel, job["id"])
+            shelf.hand_over(parcel, job.id)
     return job
 
 
@@ -189,9 +179,7 @@ def _store(made: Parts, shelf: Shelf, parcels: list[Parcel]) -> Stored:
     return stored
 
 
-def _ingest(
-    made: Parts, dataset_id: str, stored: Stored, join: str | None = None
-) -> dict[str, Any]:
+def _ingest(made: Parts, dataset_id: str, stored: Stored, join: str | None = None) -> JobOut:
     """A job for these files, or the one they could join."""
     by = user().name
     if join is not None:

@@ -56,8 +56,8 @@ class Outlook:
         return {
             "queue_position": state.position(job.id) if state else None,
             "queue_reason": self._reason(state, job.id) if state else None,
-            "estimated_start": start.isoformat() if start else None,
-            "estimated_end": end.isoformat() if end else None,
+            "estimated_start": start,
+            "estimated_end": end,
         }
 
     def _at(self, seconds: float | None) -> Any:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 
-from api.answers import Problem
+from api.answer import Problem
+from api.capability import PREFIX, make_blueprint
+from api.jobs.answers import answer_job
 from api.jobs.queue_position import Outlook
-from api.jobs.queue_schemas import Pause, QueueOut, QueuePath
+from api.jobs.schemas import Pause, Paused, QueueOut, QueuePath
 from api.people.identity import require_admin, user
 from api.services import Parts, parts
-from api.shapes import PREFIX, iso, job_shape
 from common.db.engine import hold
-from common.db.tables import Job
+from common.db.tables import Job, PausedQueue
 from common.errors import QueueUnavailable
 from common.jobs.queues import (
     pause_queue,
@@ -26,21 +25,19 @@ from common.jobs.queues import (
     turn_of,
 )
 
-queues = APIBlueprint(
-    "queues", __name__, url_prefix=f"{PREFIX}/queues", abp_tags=[Tag(name="jobs")]
-)
+queues = make_blueprint("queues", __name__, "jobs", f"{PREFIX}/queues")
 MAX_SHOWN = 200
 CHANGED: dict[Any, Any] = {200: QueueOut, 403: Problem, 404: Problem, 409: Problem}
 
 
 @queues.get("/<name>", responses={200: QueueOut, 404: Problem})
-def get_queue(path: QueuePath) -> dict[str, Any]:
+def get_queue(path: QueuePath) -> QueueOut:
     """A queue, `cpu` or `gpu`: its running jobs, and those that wait in the order they will begin."""
     return _shown(parts(), path.name)
 
 
 @queues.post("/<name>/pause", responses=CHANGED)
-def pause(path: QueuePath, body: Pause) -> dict[str, Any]:
+def pause(path: QueuePath, body: Pause) -> QueueOut:
     """Let no further job begin (administrators only); what runs goes on."""
     who, name = require_admin(), require_job_queue(path.name)
     with parts().sessions() as session:
@@ -51,7 +48,7 @@ def pause(path: QueuePath, body: Pause) -> dict[str, Any]:
 
 
 @queues.post("/<name>/resume", responses=CHANGED)
-def resume(path: QueuePath) -> dict[str, Any]:
+def resume(path: QueuePath) -> QueueOut:
     """Let jobs begin again (administrators only), at once where a worker is free."""
     require_admin()
     name = require_job_queue(path.name)
@@ -73,21 +70,25 @@ def _wake(made: Parts, name: str) -> None:
             made.queue.wake(name)
 
 
-def _shown(made: Parts, name: str) -> dict[str, Any]:
+def _shown(made: Parts, name: str) -> QueueOut:
     require_job_queue(name)
     with made.readers() as session:
         outlook = Outlook(made, session)
         state = outlook.state(name)
         ids = state.ids[:MAX_SHOWN]
         found = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
-        shapes = [job_shape(found[job_id], outlook) for job_id in ids if job_id in found]
-    paused = state.paused
-    return {
-        "name": name,
-        "paused": paused
-        and {"by": paused.paused_by, "at": iso(paused.paused_at), "reason": paused.reason},
-        "workers": outlook.places(name),
-        "running": [shape for shape in shapes if shape["state"] != "queued"],
-        "waiting": [shape for shape in shapes if shape["state"] == "queued"],
-        "may_pause": user().role == "admin",
-    }
+        answers = [answer_job(found[job_id], outlook) for job_id in ids if job_id in found]
+    return QueueOut(
+        name=name,
+        paused=_paused(state.paused),
+        workers=outlook.places(name),
+        running=[job for job in answers if job.state != "queued"],
+        waiting=[job for job in answers if job.state == "queued"],
+        may_pause=user().role == "admin",
+    )
+
+
+def _paused(row: PausedQueue | None) -> Paused | None:
+    if row is None:
+        return None
+    return Paused(by=row.paused_by, at=row.paused_at, reason=row.reason)

@@ -6,22 +6,31 @@ import contextlib
 from typing import Any
 
 from flask import Response, jsonify
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 
-from api.answers import JobList, JobOut, Problem
+from api.answer import Problem
+from api.capability import file_of, make_blueprint
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
+from api.jobs.answers import answer_job
 from api.jobs.params import complete_params
 from api.jobs.queue_position import Outlook
-from api.jobs.queue_schemas import Move
 from api.jobs.reorder import move_job, require_priority
+from api.jobs.schemas import (
+    JobList,
+    JobOut,
+    JobPath,
+    JobQuery,
+    LogQuery,
+    Metrics,
+    MetricsQuery,
+    Move,
+    NewJob,
+    Stop,
+)
 from api.jobs.submission import announce, dispatch, shown, submit
 from api.people.identity import user
-from api.schemas import DatasetPath, JobPath, JobQuery, LogQuery, NewJob, Stop
 from api.services import Parts, parts
-from api.shapes import PREFIX, job_shape
-from api.training.schemas import MetricsQuery
 from common.db.tables import Job
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import reports
@@ -29,14 +38,14 @@ from common.jobs import states as machine
 from common.jobs.kinds import is_resumable
 from common.jobs.series import read_series
 
-jobs = APIBlueprint("jobs", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="jobs")])
+jobs = make_blueprint("jobs", __name__, "jobs")
 
 
 @jobs.post(
     "/datasets/<dataset_id>/jobs",
     responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
 )
-def start_job(path: DatasetPath, body: NewJob) -> tuple[dict[str, Any], int]:
+def start_job(path: DatasetPath, body: NewJob) -> tuple[JobOut, int]:
     """Queue a job of a dataset. With after_job_id it waits for that one."""
     require_priority(user(), body.priority)
     with parts().readers() as session:
@@ -55,26 +64,26 @@ def start_job(path: DatasetPath, body: NewJob) -> tuple[dict[str, Any], int]:
 
 
 @jobs.get("/jobs", responses={200: JobList})
-def list_jobs(query: JobQuery) -> dict[str, Any]:
+def list_jobs(query: JobQuery) -> JobList:
     """Jobs, newest first."""
     start = int(query.cursor or 0)
     with parts().readers() as session:
         wanted = _filtered(query).order_by(Job.created_at.desc(), Job.id).offset(start)
         found = session.scalars(wanted.limit(query.limit + 1)).all()
         outlook = Outlook(parts(), session)
-        items = [job_shape(job, outlook) for job in found[: query.limit]]
+        items = [answer_job(job, outlook) for job in found[: query.limit]]
     more = len(found) > query.limit
-    return {"items": items, "next_cursor": str(start + query.limit) if more else None}
+    return JobList(items=items, next_cursor=str(start + query.limit) if more else None)
 
 
 @jobs.get("/jobs/<job_id>", responses={200: JobOut, 404: Problem})
-def get_job(path: JobPath) -> dict[str, Any]:
+def get_job(path: JobPath) -> JobOut:
     """One job."""
     return shown(parts(), path.job_id)
 
 
 @jobs.post("/jobs/<job_id>/stop", responses={202: JobOut, 404: Problem, 409: Problem})
-def stop_job(path: JobPath, body: Stop) -> tuple[dict[str, Any], int]:
+def stop_job(path: JobPath, body: Stop) -> tuple[JobOut, int]:
     """Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`)."""
     with parts().sessions() as session:
         machine.get_job(session, path.job_id)
@@ -85,7 +94,7 @@ def stop_job(path: JobPath, body: Stop) -> tuple[dict[str, Any], int]:
 
 
 @jobs.post("/jobs/<job_id>/resume", responses={202: JobOut, 404: Problem, 409: Problem})
-def resume_job(path: JobPath) -> tuple[dict[str, Any], int]:
+def resume_job(path: JobPath) -> tuple[JobOut, int]:
     """Go on with a stopped or failed job from its checkpoint."""
     with parts().sessions() as session:
         job = machine.get_job(session, path.job_id)
@@ -99,7 +108,7 @@ def resume_job(path: JobPath) -> tuple[dict[str, Any], int]:
 
 
 @jobs.post("/jobs/<job_id>/retry", responses={202: JobOut, 404: Problem, 409: Problem})
-def retry_job(path: JobPath) -> tuple[dict[str, Any], int]:
+def retry_job(path: JobPath) -> tuple[JobOut, int]:
     """Do a stopped or failed job again from the start."""
     with parts().sessions() as session:
         machine.get_job(session, path.job_id)
@@ -111,7 +120,7 @@ def retry_job(path: JobPath) -> tuple[dict[str, Any], int]:
     "/jobs/<job_id>",
     responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
 )
-def move(path: JobPath, body: Move) -> tuple[dict[str, Any], int]:
+def move(path: JobPath, body: Move) -> tuple[JobOut, int]:
     """Move a queued job: priority 0 goes first, 9 last; before: another waiting job, "" for last.
 
     Administrators move any; others their own among their own, to a priority of 5 or lower (5..9).
@@ -122,7 +131,7 @@ def move(path: JobPath, body: Move) -> tuple[dict[str, Any], int]:
     return shown(parts(), job.id), 202
 
 
-@jobs.get("/jobs/<job_id>/log", responses={404: Problem})
+@jobs.get("/jobs/<job_id>/log", responses={200: file_of("text/plain"), 404: Problem})
 def get_log(path: JobPath, query: LogQuery) -> Response:
     """The log from character `offset` on; `X-Next-Offset` says where to go on."""
     with parts().readers() as session:
@@ -132,7 +141,7 @@ def get_log(path: JobPath, query: LogQuery) -> Response:
     return Response(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
-@jobs.get("/jobs/<job_id>/metrics", responses={404: Problem})
+@jobs.get("/jobs/<job_id>/metrics", responses={200: Metrics, 404: Problem})
 def get_metrics(path: JobPath, query: MetricsQuery) -> Response:
     """The series of a job: `{name: [{step, epoch, value, time}]}`, each of at most `points` points.
 

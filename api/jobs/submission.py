@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from api.jobs.answers import answer_job
 from api.jobs.queue_position import Outlook
+from api.jobs.schemas import JobOut
 from api.services import Parts
-from api.shapes import job_shape
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs import states
@@ -26,8 +27,8 @@ def submit(
     created_by: str,
     after_job_id: str | None = None,
     priority: int = USUAL_PRIORITY,
-) -> dict[str, Any]:
-    """Create a job and send it; the job as JSON. Raises NotFound or InvalidInput (after_job_id).
+) -> JobOut:
+    """Create a job and send it; its answer. Raises NotFound or InvalidInput (after_job_id).
 
     params: complete. Raises ValidationError when they do not fit the kind's model.
     """
@@ -46,8 +47,8 @@ def submit(
     return dispatch(made, job)
 
 
-def dispatch(made: Parts, job: Job) -> dict[str, Any]:
-    """Wake a worker for a queued job unless it waits for another, and tell the dashboards; its JSON.
+def dispatch(made: Parts, job: Job) -> JobOut:
+    """Wake a worker for a queued job unless it waits for another, and tell the dashboards; its answer.
 
     Without Redis the job stays queued: the reaper wakes a worker later.
     """
@@ -70,7 +71,7 @@ def announce(made: Parts, job: Job) -> None:
         made.events.dataset(job.dataset_id)
 
 
-def shown(made: Parts, job_id: str) -> dict[str, Any]:
-    """The job as JSON, as it stands now. Raises NotFound."""
+def shown(made: Parts, job_id: str) -> JobOut:
+    """The job as it stands now. Raises NotFound."""
     with made.readers() as session:
-        return job_shape(states.get_job(session, job_id), Outlook(made, session))
+        return answer_job(states.get_job(session, job_id), Outlook(made, session))

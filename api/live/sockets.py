@@ -16,12 +16,12 @@ from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO, join_room, leave_room
 from sqlalchemy import select
 
-from api.datasets.facts import dataset_shape, find_dataset
+from api.datasets.facts import answer_dataset, find_dataset
+from api.jobs.answers import answer_job
 from api.jobs.queue_position import Outlook
 from api.live.presence import PRESENCE_S
 from api.people.identity import same_origin, secret_of
 from api.services import Parts
-from api.shapes import job_shape
 from common.db.tables import Job
 from common.errors import ClipBrowserError, InvalidInput, NotFound
 from common.jobs import states
@@ -117,12 +117,13 @@ class Sockets:
                 )
                 outlook = Outlook(self._made, session)
                 found_jobs = session.scalars(active.limit(200))
-                return {"items": [job_shape(job, outlook) for job in found_jobs]}
+                return {"items": [answer_job(job, outlook).model_dump() for job in found_jobs]}
             if found[1] == "job":
                 job = states.get_job(session, found[2])
-                return job_shape(job, Outlook(self._made, session)) | {"job_id": found[2]}
-            shape = dataset_shape(session, find_dataset(session, found[2]))
-        return {"dataset": shape, "users": self._made.presence.users(found[2])}
+                shown = answer_job(job, Outlook(self._made, session))
+                return shown.model_dump() | {"job_id": found[2]}
+            answer = answer_dataset(session, find_dataset(session, found[2]))
+        return {"dataset": answer.model_dump(), "users": self._made.presence.users(found[2])}
 
     def _unsubscribe(self, wanted: Any = None) -> None:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.shapes import iso
+from api.models.schemas import ModelOut
 from common.db.tables import Dataset, Model, SearchIndex
 from common.errors import InvalidInput, NotFound
 from common.models import catalogue
@@ -84,44 +84,44 @@ class Uses:
 
 def list_models(
     session: Session, weights_dir: Path, tag: str | None = None, words: str | None = None
-) -> list[dict[str, Any]]:
+) -> list[ModelOut]:
     """Models of one's own newest first, then the architectures of the catalogue with their tags.
 
     tag: only those with this tag. words: only those that have all of them in what they are called.
     """
     uses = Uses.read(session)
     own = session.scalars(select(Model).order_by(Model.created_at.desc(), Model.id.desc())).all()
-    shapes = [own_shape(model, uses) for model in own]
+    found = [answer_own(model, uses) for model in own]
     if tag is None:
-        shapes += [_architecture_shape(known, weights_dir, uses) for known in CATALOGUE]
+        found += [_answer_architecture(known, weights_dir, uses) for known in CATALOGUE]
     else:
-        shapes = [shape for shape in shapes if tag.casefold() in _folded(shape["tags"])]
-    return [shape for shape in shapes if _has_words(shape, words or "")]
+        found = [model for model in found if tag.casefold() in _folded(model.tags)]
+    return [model for model in found if _has_words(model, words or "")]
 
 
 def _folded(texts: Iterable[str]) -> set[str]:
     return {text.casefold() for text in texts}
 
 
-def _has_words(shape: dict[str, Any], words: str) -> bool:
+def _has_words(model: ModelOut, words: str) -> bool:
     names = ("id", "name", "architecture", "note", "dataset_id", "created_by", "base")
-    text = " ".join([*(str(shape[name] or "") for name in names), *shape["tags"]]).casefold()
+    text = " ".join([*(str(getattr(model, name) or "") for name in names), *model.tags]).casefold()
     return all(word in text for word in words.casefold().split())
 
 
-def get_model(session: Session, model_id: str, weights_dir: Path) -> dict[str, Any]:
+def get_model(session: Session, model_id: str, weights_dir: Path) -> ModelOut:
     """One model: of one's own, an architecture, or one of its tags. Raises NotFound."""
     model, uses = session.get(Model, model_id), Uses.read(session)
     if model is not None:
-        return own_shape(model, uses)
+        return answer_own(model, uses)
     architecture = catalogue.find_model(model_id)
     if architecture is not None:
-        return _architecture_shape(architecture, weights_dir, uses)
+        return _answer_architecture(architecture, weights_dir, uses)
     known, tag = catalogue.split_reference(model_id)
     state = "none" if tag == UNTRAINED else catalogue.weights_state(known.name, tag, weights_dir)
-    shape = _architecture_shape(known, weights_dir, uses)
     own = {"id": model_id, "name": model_id, "pretrained": "" if tag == UNTRAINED else tag}
-    return shape | own | {"weights": state, **uses.of(model_id)}
+    answer = _answer_architecture(known, weights_dir, uses)
+    return answer.model_copy(update={**own, "weights": state, **uses.of(model_id)})
 
 
 def find_own(session: Session, model_id: str) -> Model:
@@ -145,70 +145,45 @@ def base_of(model: Model) -> str:
     return model.pretrained
 
 
-def own_shape(model: Model, uses: Uses) -> dict[str, Any]:
+def answer_own(model: Model, uses: Uses) -> ModelOut:
     """A model that was trained, blended or brought in here."""
     made = {"blended": "blended", "imported": "brought in"}.get(model.source, "fine-tuned")
     params = model.params or {}
     known = _facts(catalogue.find_model(model.architecture))
-    return {
+    return ModelOut.of(
+        model,
         **{name: params.get(name) or known[name] for name in known},
-        "id": model.id,
-        "name": model.name,
-        "kind": "finetuned",
-        "architecture": model.architecture,
-        "pretrained": model.pretrained,
-        "weights": "own",
-        "recommended": False,
-        "description": f"{model.architecture} {made} by {model.created_by}.",
-        "dataset_id": model.dataset_id,
-        "job_id": model.job_id,
-        "metrics": model.metrics or {},
-        "params": params,
-        "created_at": iso(model.created_at),
-        "created_by": model.created_by,
-        "note": model.note,
-        "tags": model.tags or [],
-        "source": model.source,
-        "lineage": model.lineage,
-        "base": base_of(model),
-        "folder": model.folder,
+        kind="finetuned",
+        weights="own",
+        recommended=False,
+        description=f"{model.architecture} {made} by {model.created_by}.",
+        metrics=model.metrics or {},
+        params=params,
+        tags=model.tags or [],
+        base=base_of(model),
         **uses.of(model.id),
-    }
+    )
 
 
-def _architecture_shape(known: CatalogueModel, weights_dir: Path, uses: Uses) -> dict[str, Any]:
+def _answer_architecture(known: CatalogueModel, weights_dir: Path, uses: Uses) -> ModelOut:
     """An architecture with all its tags; cached when the weights of one of them are here."""
     tags = [tag.tag for tag in known.tags]
     states = {catalogue.weights_state(known.name, tag, weights_dir) for tag in tags} or {"none"}
-    return {
-        **_facts(known),
-        "id": known.name,
-        "name": known.name,
-        "kind": "catalogue",
-        "architecture": known.name,
-        "pretrained": tags,
-        "weights": "cached" if "cached" in states else states.pop(),
-        "recommended": known.recommended,
-        "description": known.description,
-        "dataset_id": None,
-        "job_id": None,
-        "metrics": {},
-        "params": {},
-        "created_at": None,
-        "created_by": None,
-        "note": "",
-        "tags": [],
-        "source": None,
-        "lineage": None,
-        "base": None,
-        "folder": None,
-        **uses.of(*(f"{known.name}/{tag}" for tag in tags or [UNTRAINED])),
-    }
+    named = [f"{known.name}/{tag}" for tag in tags or [UNTRAINED]]
+    facts: dict[str, Any] = {**_facts(known), **uses.of(*named)}
+    return ModelOut(
+        id=known.name,
+        name=known.name,
+        kind="catalogue",
+        architecture=known.name,
+        pretrained=tags,
+        weights="cached" if "cached" in states else states.pop(),
+        recommended=known.recommended,
+        description=known.description,
+        **facts,
+    )
 
 
 def _facts(known: CatalogueModel | None) -> dict[str, Any]:
-    return {
-        "parameters": known.parameters if known else None,
-        "image_size": known.image_size if known else None,
-        "embed_dim": known.embed_dim if known else None,
-    }
+    names = ("parameters", "image_size", "embed_dim")
+    return {name: getattr(known, name, None) for name in names}

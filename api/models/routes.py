@@ -3,59 +3,64 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from flask import Response, request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
-from pydantic import ValidationError
 from sqlalchemy import func, select
 
-from api.answers import JobAnswer, Problem
+from api.answer import Problem
+from api.capability import file_of, make_blueprint
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
 from api.datasets.zipstream import Entry, zip_stream
+from api.errors import read_body, read_texts
 from api.images.multipart import store_uploads
 from api.images.upload_routes import take_whole
+from api.jobs.schemas import JobAnswer, JobOut
 from api.jobs.submission import submit
 from api.models.needs import forget, read_needs, require_base
 from api.models.registry import find_own, get_model, list_models
 from api.models.schemas import (
+    ForceQuery,
     IndexList,
+    IndexOut,
     ModelChange,
     ModelList,
     ModelOut,
+    ModelPath,
     ModelQuery,
     NewBlend,
     NewModelQuery,
     WholeModel,
 )
 from api.people.identity import user
-from api.schemas import DatasetPath, ForceQuery, ImageUpload, ModelPath
+from api.request import ImageUpload
 from api.services import parts
-from api.shapes import PREFIX, iso
 from common.db.tables import Dataset, Image, Model, SearchIndex
 from common.errors import InvalidInput, NotFound
 
-models = APIBlueprint("models", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="models")])
+models = make_blueprint("models", __name__, "models")
 COMPRESSED = (".json", ".jsonl", ".md", ".txt", ".log")
 
 
 @models.get("/models", responses={200: ModelList})
-def list_all(query: ModelQuery) -> dict[str, Any]:
+def list_all(query: ModelQuery) -> ModelList:
     """Models of one's own, newest first, then the catalogue. With `tag` only those that have it."""
     with parts().readers() as session:
         items = list_models(session, parts().settings.weights_dir, query.tag, query.q)
-    return {"items": items, "next_cursor": None}
+    return ModelList(items=items)
 
 
 @models.get("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
-def get_one(path: ModelPath) -> dict[str, Any]:
+def get_one(path: ModelPath) -> ModelOut:
     """One model, by its id."""
     with parts().readers() as session:
         return get_model(session, path.model_id, parts().settings.weights_dir)
 
 
-@models.get("/models/<path:model_id>/download", responses={404: Problem})
+@models.get(
+    "/models/<path:model_id>/download",
+    responses={200: file_of("application/zip"), 404: Problem},
+)
 def download(path: ModelPath) -> Response:
     """A fine-tuned model's folder as a zip; `local-dir:<folder>` loads it with open_clip."""
     with parts().readers() as session:
@@ -78,7 +83,7 @@ def download(path: ModelPath) -> Response:
 
 
 @models.patch("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
-def change(path: ModelPath, body: ModelChange) -> dict[str, Any]:
+def change(path: ModelPath, body: ModelChange) -> ModelOut:
     """Another name, note or other tags for a model of one's own; its id and folder stay."""
     with parts().sessions() as session:
         model = find_own(session, path.model_id)
@@ -89,25 +94,26 @@ def change(path: ModelPath, body: ModelChange) -> dict[str, Any]:
 
 
 @models.post("/models", responses={202: JobAnswer, 400: Problem, 413: Problem})
-def bring_in(query: NewModelQuery, raw: ImageUpload) -> tuple[dict[str, Any], int]:
+def bring_in(query: NewModelQuery, raw: ImageUpload) -> tuple[JobAnswer, int]:
     """Bring in a model folder: multipart `file` (a zip) and `name`, or JSON `{"upload": id, "name"}`.
 
     The job looks whether it loads and registers it.
     """
     if request.is_json:
-        body = WholeModel.model_validate(request.get_json())
-        return {"job": take_whole(parts(), [body.upload], partial(_import, name=body.name))}, 202
+        body = read_body(WholeModel)
+        job = take_whole(parts(), [body.upload], partial(_import, name=body.name))
+        return JobAnswer(job=job), 202
     texts = {"name": ""}
     stored = store_uploads(parts(), raw, "file", texts)
     try:
-        name = query.name or NewModelQuery(name=texts["name"] or None).name
-        return {"job": _import(stored, name)}, 202
-    except (InvalidInput, ValidationError):
+        name = query.name or read_texts(NewModelQuery, {"name": texts["name"] or None}).name
+        return JobAnswer(job=_import(stored, name)), 202
+    except InvalidInput:
         parts().store.delete_prefix(stored[0]["key"].rsplit("/", 2)[0])
         raise
 
 
-def _import(stored: list[dict[str, str]], name: str | None) -> dict[str, Any]:
+def _import(stored: list[dict[str, str]], name: str | None) -> JobOut:
     if len(stored) != 1:
         raise InvalidInput(
             f"{len(stored)} files were sent; a model is one zip of its folder.",
@@ -121,7 +127,7 @@ def _import(stored: list[dict[str, str]], name: str | None) -> dict[str, Any]:
     "/models/<path:model_id>/blend",
     responses={202: JobAnswer, 400: Problem, 404: Problem, 409: Problem},
 )
-def blend(path: ModelPath, body: NewBlend) -> tuple[dict[str, Any], int]:
+def blend(path: ModelPath, body: NewBlend) -> tuple[JobAnswer, int]:
     """Register the weights between a tuned model (alpha 1) and what it began with (alpha 0)."""
     with parts().readers() as session:
         model = find_own(session, path.model_id)
@@ -131,7 +137,7 @@ def blend(path: ModelPath, body: NewBlend) -> tuple[dict[str, Any], int]:
             dataset_id = None
     params = {"model": path.model_id, **body.model_dump(exclude_none=True)}
     job = submit(parts(), "blend", params, dataset_id=dataset_id, created_by=user().name)
-    return {"job": job}, 202
+    return JobAnswer(job=job), 202
 
 
 @models.delete("/models/<path:model_id>", responses={204: None, 404: Problem, 409: Problem})
@@ -151,7 +157,7 @@ def remove(path: ModelPath, query: ForceQuery) -> tuple[str, int]:
 
 
 @models.get("/datasets/<dataset_id>/indexes", responses={200: IndexList, 404: Problem})
-def list_indexes(path: DatasetPath) -> dict[str, Any]:
+def list_indexes(path: DatasetPath) -> IndexList:
     """A dataset's indexes, newest first; stale when images were added since."""
     with parts().readers() as session:
         find_dataset(session, path.dataset_id)
@@ -165,18 +171,14 @@ def list_indexes(path: DatasetPath) -> dict[str, Any]:
             .order_by(SearchIndex.created_at.desc(), SearchIndex.id.desc())
         ).all()
     items = [
-        {
-            "model_id": index.model_id,
-            "model_name": name or index.model_id,
-            "images": index.images,
-            "dim": index.dim,
-            "created_at": iso(index.created_at),
-            "stale": newest_image is not None and newest_image > index.created_at,
-            "job_id": index.job_id,
-        }
+        IndexOut.of(
+            index,
+            model_name=name or index.model_id,
+            stale=newest_image is not None and newest_image > index.created_at,
+        )
         for index, name in rows
     ]
-    return {"items": items, "next_cursor": None}
+    return IndexList(items=items)
 
 
 def _folder(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""What requests about models may hold, and how models are answered."""
+"""The registry of models and the indexes made with them: what requests and answers hold."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from api.answers import Answer
-from api.schemas import Body, Key, Name, Request, Text
+from api.answer import Answer, Moment, Page
+from api.request import Body, Key, Name, Request, Text
 
 MAX_TAGS, MAX_TAG_LENGTH = 10, 40
 
@@ -28,6 +28,18 @@ def _unique(tags: list[str]) -> list[str]:
 
 
 Tag = Annotated[str, AfterValidator(_tag)]
+
+
+class ModelPath(Request):
+    """A model by its id, such as `ViT-B-32/openai` or a fine-tuned model's folder name."""
+
+    model_id: Key
+
+
+class ForceQuery(Request):
+    """force: also when something still uses it."""
+
+    force: bool = False
 
 
 class ModelQuery(Request):
@@ -65,12 +77,6 @@ class NewBlend(Body):
     name: Name | None = None
 
 
-class DatasetModel(Body):
-    """The model that a dataset is searched with; null: the one that was indexed last."""
-
-    model_id: Key | None
-
-
 class ModelOut(Answer):
     """A model of the catalogue or of the registry.
 
@@ -89,27 +95,26 @@ class ModelOut(Answer):
     weights: Literal["cached", "not here", "own", "none"]
     recommended: bool
     description: str
-    dataset_id: str | None
-    job_id: str | None
-    metrics: dict[str, Any]
-    params: dict[str, Any]
-    created_at: str | None
-    created_by: str | None
-    note: str
-    tags: list[str]
-    source: Literal["trained", "blended", "imported"] | None
-    lineage: dict[str, Any] | None
-    base: str | None
+    dataset_id: str | None = None
+    job_id: str | None = None
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default_factory=dict)
+    created_at: Moment | None = None
+    created_by: str | None = None
+    note: str = ""
+    tags: list[str] = Field(default_factory=list)
+    source: Literal["trained", "blended", "imported"] | None = None
+    lineage: dict[str, Any] | None = None
+    base: str | None = None
     is_default_for: list[str]
-    folder: str | None
+    folder: str | None = None
     indexes: list[str]
 
 
-class ModelList(Answer):
+class ModelList(Page):
     """The registry: models of one's own newest first, then the catalogue."""
 
     items: list[ModelOut]
-    next_cursor: str | None = None
 
 
 class IndexOut(Answer):
@@ -119,13 +124,12 @@ class IndexOut(Answer):
     model_name: str
     images: int
     dim: int
-    created_at: str
+    created_at: Moment
     stale: bool
     job_id: str | None
 
 
-class IndexList(Answer):
+class IndexList(Page):
     """A dataset's indexes, newest first."""
 
     items: list[IndexOut]
-    next_cursor: str | None = None

@@ -4,47 +4,43 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from flask import Flask, Response, current_app, g, request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.answers import Ready
+from api.capability import file_of, make_blueprint
+from api.ops.schemas import Alive, Health, Readiness, RedisState
 from api.services import Parts, parts
 from common.db.tables import Job
 from common.errors import ClipBrowserError, QueueUnavailable
 from common.messaging.broker import QUEUES
 
-health = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")])
+health = make_blueprint("health", __name__, "ops", prefix="")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 METRICS = "clip_browser_metrics"
 
 
-@health.get("/healthz")
-def healthz() -> dict[str, bool]:
+@health.get("/healthz", responses={200: Alive})
+def healthz() -> Alive:
     """This process lives."""
-    return {"ok": True}
+    return Alive(ok=True)
 
 
-@health.get("/readyz", responses={200: Ready, 503: Ready})
-def readyz() -> tuple[dict[str, Any], int]:
+@health.get("/readyz", responses={200: Readiness, 503: Readiness})
+def readyz() -> tuple[Readiness, int]:
     """Database, Redis and store answer; 503 when one does not."""
-    found = {
-        "database": check_database(parts()),
-        "redis": _short(check_redis(parts())),
-        "store": check_store(parts()),
-    }
-    ok = all(part["ok"] for part in found.values())
-    return {"ok": ok, **found}, 200 if ok else 503
+    made = parts()
+    database, redis, store = check_database(made), check_redis(made), check_store(made)
+    ok = database.ok and redis.ok and store.ok
+    short = Health(ok=redis.ok, detail=redis.detail)
+    return Readiness(ok=ok, database=database, redis=short, store=store), 200 if ok else 503
 
 
-@health.get("/metrics")
+@health.get("/metrics", responses={200: file_of("text/plain")})
 def metrics() -> Response:
     """Requests, latencies, queue depths and jobs by state, for Prometheus. Needs a token."""
     return Response(
@@ -52,39 +48,35 @@ def metrics() -> Response:
     )
 
 
-def check_database(made: Parts) -> dict[str, Any]:
-    """`{ok, detail}`."""
+def check_database(made: Parts) -> Health:
+    """Whether it answers a query."""
     try:
         with made.readers() as session:
             session.execute(text("SELECT 1"))
     except SQLAlchemyError as problem:
-        return {"ok": False, "detail": type(problem).__name__}
-    return {"ok": True, "detail": "answers"}
+        return Health(ok=False, detail=type(problem).__name__)
+    return Health(ok=True, detail="answers")
 
 
-def check_redis(made: Parts) -> dict[str, Any]:
-    """`{ok, server, detail}`; server is its name and version."""
+def check_redis(made: Parts) -> RedisState:
+    """Whether it answers, and what it is."""
     try:
         info = made.queue.ping()
     except QueueUnavailable as away:
-        return {"ok": False, "server": "", "detail": away.message}
+        return RedisState(ok=False, server="", detail=away.message)
     name, number = info.get("server_name", "redis"), info.get("redis_version", "?")
     if info.get("valkey_version"):
         name, number = "valkey", info["valkey_version"]
-    return {"ok": True, "server": f"{name} {number}", "detail": "answers"}
+    return RedisState(ok=True, server=f"{name} {number}", detail="answers")
 
 
-def check_store(made: Parts) -> dict[str, Any]:
-    """`{ok, detail}`; the detail says where the store is, or what is wrong."""
+def check_store(made: Parts) -> Health:
+    """Whether it answers; the detail says where the store is, or what is wrong."""
     try:
         made.store.check()
     except ClipBrowserError as problem:
-        return {"ok": False, "detail": f"{problem.message} {problem.remedy}".strip()}
-    return {"ok": True, "detail": made.store.describe()}
-
-
-def _short(state: dict[str, Any]) -> dict[str, Any]:
-    return {"ok": state["ok"], "detail": state["detail"]}
+        return Health(ok=False, detail=f"{problem.message} {problem.remedy}".strip())
+    return Health(ok=True, detail=made.store.describe())
 
 
 class ServiceState(Collector):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+from api.ops.schemas import LlmState
 from common.settings import Settings
 
 INSTALL = "Run `make llm` on the GPU worker's machine, or augment with synonyms."
 
 
-def llm_state(settings: Settings, live: list[dict[str, Any]]) -> dict[str, Any]:
-    """`{available, how, model, here, message, remedy}` from what the live workers tell of themselves.
-
-    how: "endpoint", "vllm" or None. here: whether the model needs no download any more.
-    """
+def llm_state(settings: Settings, live: list[dict[str, Any]]) -> LlmState:
+    """From what the live workers tell of themselves."""
+    how: Literal["endpoint", "vllm"] | None
     workers = [worker for worker in live if "gpu" in worker["queues"]]
     able = [worker["llm"] for worker in workers if (worker.get("llm") or {}).get("vllm")]
     here = any(one["here"] for one in able)
@@ -28,11 +27,11 @@ def llm_state(settings: Settings, live: list[dict[str, Any]]) -> dict[str, Any]:
         remedy = "`make llm` fetches it beforehand."
     else:
         how, message, remedy = "vllm", "", ""
-    return {
-        "available": how is not None,
-        "how": how,
-        "model": settings.llm_model,
-        "here": here,
-        "message": message,
-        "remedy": remedy,
-    }
+    return LlmState(
+        available=how is not None,
+        how=how,
+        model=settings.llm_model,
+        here=here,
+        message=message,
+        remedy=remedy,
+    )

@@ -5,58 +5,74 @@ from __future__ import annotations
 import contextlib
 import platform
 import shutil
-from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import psutil
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import func, select
 
+from api.capability import make_blueprint
 from api.ops.health_routes import check_database, check_redis, check_store
 from api.ops.llm_state import llm_state
+from api.ops.schemas import (
+    ActiveJob,
+    BackendState,
+    Disk,
+    GpuOut,
+    Health,
+    QueueLoad,
+    SystemOut,
+    TensorBoard,
+    WorkerOut,
+    WorkerState,
+)
 from api.services import Parts, parts
-from api.shapes import PREFIX
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.gpus import read_gpus
 from common.jobs.kinds import JOB_QUEUES
 from common.messaging.broker import QUEUES
 
-system = APIBlueprint("system", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="system")])
+system = make_blueprint("system", __name__, "ops")
 PACKAGES = (
     "torch", "torchvision", "open_clip_torch", "faiss-cpu", "celery", "redis", "flask",
     "flask-socketio", "sqlalchemy", "minio", "pandas", "vllm",
 )  # fmt: skip
+WORKER_FACTS = WorkerOut.model_fields.keys() - {"state", "active"}  # as it tells of itself
 GB = 1024**3
 
 
-@system.get("/system")
-def get_system() -> dict[str, Any]:
+@system.get("/system", responses={200: SystemOut})
+def get_system() -> SystemOut:
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
     made = parts()
     running = _running(made)
     live = made.live_workers.read()
-    disk = shutil.disk_usage(_existing(made))
-    return {
-        "version": app_version(),
-        "versions": _versions(),
-        "device": made.settings.device,
-        "stack": made.settings.stack,
-        "workers": _workers(live, made.live_workers.read_gone(live), running),
-        "queues": [_queue(made, name, live, running) for name in QUEUES],
-        "gpus": read_gpus(),
-        "store": {"kind": made.settings.store.split(":", 1)[0], **check_store(made)},
-        "database": {
-            "kind": made.settings.database.split(":", 1)[0].split("+")[0],
-            **check_database(made),
-        },
-        "redis": check_redis(made),
-        "disk": {"free_gb": round(disk.free / GB, 1), "total_gb": round(disk.total / GB, 1)},
-        "tensorboard": {"url": made.settings.tensorboard_url or None},
-        "llm": llm_state(made.settings, live),
-    }
+    return SystemOut(
+        version=app_version(),
+        versions=_versions(),
+        device=made.settings.device,
+        stack=made.settings.stack,
+        workers=_workers(live, made.live_workers.read_gone(live), running),
+        queues=[_queue(made, name, live, running) for name in QUEUES],
+        gpus=[GpuOut(**gpu) for gpu in read_gpus()],
+        store=_kind_of(made.settings.store, check_store(made)),
+        database=_kind_of(made.settings.database, check_database(made)),
+        redis=check_redis(made),
+        disk=_disk(made),
+        tensorboard=TensorBoard(url=made.settings.tensorboard_url or None),
+        llm=llm_state(made.settings, live),
+    )
+
+
+def _kind_of(url: str, state: Health) -> BackendState:
+    """With the kind that its URL names: `postgresql+psycopg://...` is a postgresql."""
+    return BackendState(kind=url.split(":", 1)[0].split("+")[0], ok=state.ok, detail=state.detail)
+
+
+def _disk(made: Parts) -> Disk:
+    usage = shutil.disk_usage(_existing(made))
+    return Disk(free_gb=round(usage.free / GB, 1), total_gb=round(usage.total / GB, 1))
 
 
 def app_version() -> str:
@@ -91,20 +107,19 @@ def _running(made: Parts) -> list[Job]:
 
 def _workers(
     live: list[dict[str, Any]], gone: list[dict[str, Any]], running: list[Job]
-) -> list[dict[str, Any]]:
+) -> list[WorkerOut]:
     owners = {job.id: worker_of(job, live) for job in running}
     shown = []
-    for state, records in (("online", live), ("offline", gone)):
+    states: tuple[tuple[WorkerState, list[dict[str, Any]]], ...] = (
+        ("online", live),
+        ("offline", gone),
+    )
+    for state, records in states:
         for record in records:
             mine = [job for job in running if owners[job.id] == record["name"]]
-            shown.append(
-                {
-                    **{name: record.get(name) for name in
-                       ("name", "host", "pid", "queues", "concurrency", "started_at", "gpu")},
-                    "state": state,
-                    "active": [{"job_id": job.id, "kind": job.kind} for job in mine],
-                }
-            )  # fmt: skip
+            active = [ActiveJob(job_id=job.id, kind=job.kind) for job in mine]
+            told: dict[str, Any] = {name: record.get(name) for name in WORKER_FACTS}
+            shown.append(WorkerOut(**told, state=state, active=active))
     return shown
 
 
@@ -133,9 +148,7 @@ def _count_waiting(made: Parts, name: str) -> int:
         return int(session.scalar(waiting) or 0)
 
 
-def _queue(
-    made: Parts, name: str, live: list[dict[str, Any]], running: list[Job]
-) -> dict[str, Any]:
+def _queue(made: Parts, name: str, live: list[dict[str, Any]], running: list[Job]) -> QueueLoad:
     """depth: the jobs that wait; in queues without jobs, the messages."""
     depth = 0
     if name in JOB_QUEUES:
@@ -143,9 +156,9 @@ def _queue(
     else:
         with contextlib.suppress(QueueUnavailable):
             depth = made.queue.depth(name)
-    return {
-        "name": name,
-        "depth": depth,
-        "running": Counter(job.queue for job in running)[name],
-        "workers": sum(name in one["queues"] for one in live),
-    }
+    return QueueLoad(
+        name=name,
+        depth=depth,
+        running=sum(job.queue == name for job in running),
+        workers=sum(name in one["queues"] for one in live),
+    )

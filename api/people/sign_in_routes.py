@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Response, jsonify, request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
+from flask import Response, request
 from sqlalchemy import delete
 
-from api.answers import Me, Problem, SignedIn
+from api.answer import Problem, as_response
+from api.capability import PREFIX, make_blueprint
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
+from api.people.schemas import LinkToken, Login, Me, Person, SignedIn
 from api.people.sign_in_limit import FAILURES_PER_MINUTE
-from api.schemas import LinkToken, Login
 from api.services import parts
-from api.shapes import PREFIX, person
 from common.db.tables import Token, User
 from common.errors import TooManyRequests, Unauthorized
 from common.people.credentials import check_password, redeem_link
 
-auth = APIBlueprint("auth", __name__, url_prefix=f"{PREFIX}/auth", abp_tags=[Tag(name="auth")])
+auth = make_blueprint("auth", __name__, "people", f"{PREFIX}/auth")
 
 
 @auth.post("/login", responses={200: SignedIn, 401: Problem, 429: Problem})
@@ -57,13 +53,14 @@ def logout() -> Response:
 
 
 @auth.get("/me", responses={200: Me})
-def me() -> dict[str, Any]:
+def me() -> Me:
     """Who makes this request."""
-    return {"user": person(user())}
+    return Me(user=Person.of(user()))
 
 
 def _signed_in(found: User) -> Response:
     secret = start_session(parts(), found)
-    response = jsonify({"token": secret, "user": person(found)})
+    signed_in = SignedIn(token=secret, user=Person.of(found))
+    response = as_response(signed_in)
     set_cookie(response, parts().settings, secret)
     return response

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.answers import MapAnswer, Problem, SearchAnswer
+from api.answer import Problem
+from api.capability import make_blueprint
 from api.datasets.facts import find_dataset, newest_index
+from api.datasets.schemas import DatasetPath
+from api.images.answers import file_url, thumb_url
 from api.images.multipart import receive_bytes
 from api.models.registry import resolve_model
-from api.schemas import (
-    DatasetPath,
-    ImageSearchQuery,
-    ModelQuery,
-    SearchQuery,
-    Upload,
-)
+from api.request import Upload
+from api.search.schemas import Hit, ImageSearchQuery, MapAnswer, MapQuery, SearchAnswer, SearchQuery
 from api.services import Parts, parts
-from api.shapes import PREFIX, hit_shape
 from common.captions.heads import first_texts
 from common.db.tables import Image, SearchIndex
 from common.errors import InvalidInput, NoIndex, NotFound, SearchUnavailable, error_from_dict
 from common.messaging.broker import SEARCH, SEARCH_QUERY
 
-search = APIBlueprint("search", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="search")])
+search = make_blueprint("search", __name__, "search")
 ANSWER_S = 60.0  # the first search with a model loads it
 MAX_IMAGE_MIB = 20  # it travels inside a message
 
@@ -39,7 +33,7 @@ MAX_IMAGE_MIB = 20  # it travels inside a message
     "/datasets/<dataset_id>/search",
     responses={200: SearchAnswer, 400: Problem, 404: Problem, 409: Problem, 503: Problem},
 )
-def search_text(path: DatasetPath, query: SearchQuery) -> dict[str, Any]:
+def search_text(path: DatasetPath, query: SearchQuery) -> SearchAnswer:
     """Images that fit a text (`q`), or that are like one of the dataset (`like`)."""
     if (query.like is None) == (not (query.q or "").strip()):
         raise InvalidInput("q or like: one of them is needed", remedy="Type what to look for.")
@@ -51,7 +45,7 @@ def search_text(path: DatasetPath, query: SearchQuery) -> dict[str, Any]:
     "/datasets/<dataset_id>/search",
     responses={200: SearchAnswer, 400: Problem, 404: Problem, 409: Problem, 503: Problem},
 )
-def search_image(path: DatasetPath, query: ImageSearchQuery, raw: Upload) -> dict[str, Any]:
+def search_image(path: DatasetPath, query: ImageSearchQuery, raw: Upload) -> SearchAnswer:
     """Images that are like the one sent (multipart `image`)."""
     data = receive_bytes(parts(), raw, "image", MAX_IMAGE_MIB)
     wanted = {"image_b64": base64.b64encode(data).decode()}
@@ -59,7 +53,7 @@ def search_image(path: DatasetPath, query: ImageSearchQuery, raw: Upload) -> dic
 
 
 @search.get("/datasets/<dataset_id>/map", responses={200: MapAnswer, 404: Problem})
-def get_map(path: DatasetPath, query: ModelQuery) -> dict[str, Any]:
+def get_map(path: DatasetPath, query: MapQuery) -> MapAnswer:
     """Every image as a point, like ones together."""
     with parts().readers() as session:
         find_dataset(session, path.dataset_id)
@@ -71,13 +65,12 @@ def get_map(path: DatasetPath, query: ModelQuery) -> dict[str, Any]:
         )
     key = f"maps/{path.dataset_id}/{model_id.replace('/', '_')}.json"
     try:
-        drawn: dict[str, Any] = json.loads(parts().store.get_bytes(key))
+        return MapAnswer.model_validate_json(parts().store.get_bytes(key))
     except NotFound as absent:
         raise NotFound(f"There is no map by {model_id} yet.", remedy="Build the map.") from absent
-    return drawn
 
 
-def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) -> dict[str, Any]:
+def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) -> SearchAnswer:
     """Ask the search worker and wait. Raises NotFound, NoIndex, InvalidInput, SearchUnavailable."""
     model_id = _indexed_model(parts(), dataset_id, model)
     if not has_search_worker(parts()):
@@ -95,7 +88,7 @@ def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) 
         )
     if "error" in answer:
         raise error_from_dict(answer["error"])
-    return answer | {"hits": _with_images(parts(), answer["hits"])}
+    return SearchAnswer(**answer | {"hits": _with_images(parts(), answer["hits"])})
 
 
 def has_search_worker(made: Parts) -> bool:
@@ -146,7 +139,7 @@ def _is_indexed(session: Session, dataset_id: str, model_id: str) -> bool:
     )
 
 
-def _with_images(made: Parts, hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_images(made: Parts, hits: list[dict[str, Any]]) -> list[Hit]:
     """The hits with their images; what was deleted meanwhile is left out."""
     ids = [hit["image_id"] for hit in hits]
     with made.readers() as session:
@@ -155,7 +148,12 @@ def _with_images(made: Parts, hits: list[dict[str, Any]]) -> list[dict[str, Any]
         }
         texts = first_texts(session, ids)
     return [
-        hit_shape(rows[hit["image_id"]], texts.get(hit["image_id"]), hit["score"])
+        _hit(rows[hit["image_id"]], texts.get(hit["image_id"]), hit["score"])
         for hit in hits
         if hit["image_id"] in rows
     ]
+
+
+def _hit(image: Image, caption: str | None, score: float) -> Hit:
+    urls = {"thumb_url": thumb_url(image), "url": file_url(image)}
+    return Hit.of(image, image_id=image.id, caption=caption, score=score, **urls)

@@ -11,6 +11,7 @@ from api.datasets.steps import counts_of
 from api.jobs.params import check_training, complete_training
 from api.services import Parts
 from api.training.machines import training_machine
+from api.training.schemas import TrainPlanOut
 from common.db.tables import Dataset, Model
 from common.errors import NoSplit
 from common.training.pace import with_pace
@@ -19,8 +20,8 @@ from common.training.plan import DataSize, TrainPlan
 from common.training.planning import plan_training
 
 
-def plan_for(made: Parts, dataset_id: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The shape of `train-plan`. Raises NotFound, NoSplit, InvalidInput."""
+def plan_for(made: Parts, dataset_id: str, given: dict[str, Any]) -> TrainPlanOut:
+    """The answer of `train-plan`. Raises NotFound, NoSplit, InvalidInput."""
     with made.readers() as session:
         dataset = find_dataset(session, dataset_id)
         size = size_of(session, dataset)
@@ -32,7 +33,7 @@ def plan_for(made: Parts, dataset_id: str, given: dict[str, Any]) -> dict[str, A
         shape["defaults_why"] = f"set for {dataset.name}"
         if not isinstance(given.get("epochs"), int) and params.epochs == usual["epochs"]:
             shape["settings"]["epochs"] |= {"auto": True, "why": shape["defaults_why"]}
-    return shape
+    return TrainPlanOut(**shape)
 
 
 def make_plan(made: Parts, session: Session, size: DataSize, params: TrainParams) -> TrainPlan:
@@ -46,6 +47,6 @@ def make_plan(made: Parts, session: Session, size: DataSize, params: TrainParams
 def size_of(session: Session, dataset: Dataset) -> DataSize:
     """How much there is to learn from. Raises NoSplit."""
     counts = counts_of(read_facts(session, dataset))
-    if not counts["train"]:
+    if not counts.train:
         raise NoSplit(f"The captions of '{dataset.name}' have not been split yet.")
-    return DataSize(counts["train_rows"], counts["train"], counts["val"])
+    return DataSize(counts.train_rows, counts.train, counts.val)

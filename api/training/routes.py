@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy import select
 
-from api.answers import JobAnswer, Problem
+from api.answer import Problem
+from api.capability import make_blueprint
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
 from api.jobs.params import check_training, fill_epochs
+from api.jobs.schemas import JobAnswer
 from api.jobs.submission import shown, submit
 from api.people.identity import user
-from api.schemas import DatasetPath
 from api.services import Parts, parts
-from api.shapes import PREFIX
 from api.training.machines import training_machine
 from api.training.plan import plan_for
 from api.training.schemas import NewProbe, TrainPlanOut, TrainPlanQuery
@@ -25,7 +24,7 @@ from common.training.pace import read_size
 from common.training.params import TrainParams
 from common.training.planning import plan_training
 
-training = APIBlueprint("training", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="training")])
+training = make_blueprint("training", __name__, "training")
 TEXTS = frozenset(["model", "pretrained", "precision"])
 
 
@@ -33,7 +32,7 @@ TEXTS = frozenset(["model", "pretrained", "precision"])
     "/datasets/<dataset_id>/train-plan",
     responses={200: TrainPlanOut, 400: Problem, 404: Problem, 409: Problem},
 )
-def train_plan(path: DatasetPath, query: TrainPlanQuery) -> dict[str, Any]:
+def train_plan(path: DatasetPath, query: TrainPlanQuery) -> TrainPlanOut:
     """What a training with these settings would do: steps, time, memory, learning rate."""
     given = query.model_dump(exclude_none=True)
     return plan_for(parts(), path.dataset_id, {name: _value(name, given[name]) for name in given})
@@ -43,7 +42,7 @@ def train_plan(path: DatasetPath, query: TrainPlanQuery) -> dict[str, Any]:
     "/datasets/<dataset_id>/train-probe",
     responses={202: JobAnswer, 400: Problem, 404: Problem},
 )
-def train_probe(path: DatasetPath, body: NewProbe) -> tuple[dict[str, Any], int]:
+def train_probe(path: DatasetPath, body: NewProbe) -> tuple[JobAnswer, int]:
     """Measure samples a second and memory of a training with these params, in about 20 s.
 
     The GPU worker makes a few steps with the architecture's random weights on random pixels. The
@@ -60,9 +59,9 @@ def train_probe(path: DatasetPath, body: NewProbe) -> tuple[dict[str, Any], int]
     complete = _of_probe(fill_epochs(params))
     job_id = _same_probe(made, path.dataset_id, complete)
     if job_id is not None:
-        return {"job": shown(made, job_id)}, 202
+        return JobAnswer(job=shown(made, job_id)), 202
     job = submit(made, "probe", complete, dataset_id=path.dataset_id, created_by=user().name)
-    return {"job": job}, 202
+    return JobAnswer(job=job), 202
 
 
 def _of_probe(params: TrainParams) -> dict[str, Any]:

@@ -1,13 +1,30 @@
-"""What requests about trainings may hold, and the plan's answer."""
+"""Trainings, their plans and sweeps: what requests and answers hold."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from api.answers import Answer
-from api.schemas import MAX_ID, Body, Key, Request
+from api.answer import Answer, Number
+from api.jobs.schemas import JobOut
+from api.request import Body, Key, OptionalBody, Request
+
+SWEEP_RUNS = 2, 8
+
+
+def _distinct(rates: list[float]) -> list[float]:
+    if len(set(rates)) != len(rates):
+        raise ValueError("a learning rate is named twice")
+    return rates
+
+
+Rate = Annotated[float, Field(gt=0, le=1)]
+Rates = Annotated[
+    list[Rate],
+    Field(min_length=SWEEP_RUNS[0], max_length=SWEEP_RUNS[1]),
+    AfterValidator(_distinct),
+]
 
 
 class TrainPlanQuery(Request):
@@ -32,17 +49,23 @@ class NewProbe(Body):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
-class MetricsQuery(Request):
-    """points: at most so many of each series. since: only those written after this one."""
+class Clone(OptionalBody):
+    """What differs from the job that is cloned; null takes the default."""
 
-    points: int = Field(2000, ge=3, le=100_000)
-    since: int = Field(0, ge=0, le=MAX_ID)
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class NewSweep(Body):
+    """Trainings that differ in the learning rate alone. auto: a third of auto's, auto's, three times."""
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    lr: Rates | Literal["auto"] = "auto"
 
 
 class PlannedSetting(Answer):
     """A setting with where it comes from."""
 
-    value: int | float
+    value: Number
     auto: bool
     why: str
 
@@ -70,11 +93,11 @@ class EstimatedFrom(Answer):
 class GuideFigures(Answer):
     """The user guide's hours and memory for this model; scaled_hours: for this run's size."""
 
-    hours: list[float]
-    memory_gb: float
+    hours: list[Number]
+    memory_gb: Number
     images: int
     epochs: int
-    scaled_hours: list[float]
+    scaled_hours: list[Number]
 
 
 class MemoryLayout(Answer):
@@ -95,16 +118,23 @@ class TrainPlanOut(Answer):
     val_images: int
     steps: int
     steps_per_epoch: int
-    estimated_s: float | None
+    estimated_s: Number | None
     estimated_from: EstimatedFrom | None
-    memory_gb: float | None
+    memory_gb: Number | None
     memory_note: str | None
     fit: MemoryLayout | None
     guide: GuideFigures | None
     device: str
     device_name: str
     gpus: int
-    lr_curve: list[list[float]]
+    lr_curve: list[tuple[int, Number]]
     warnings: list[str]
     defaults: dict[str, Any]
     defaults_why: str
+
+
+class SweepOut(Answer):
+    """The runs of a sweep; group_id stands in each."""
+
+    group_id: str
+    jobs: list[JobOut]

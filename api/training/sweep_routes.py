@@ -5,27 +5,26 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.tag import Tag
 from sqlalchemy.orm import Session
 
-from api.answers import JobOut, Problem
+from api.answer import Problem
+from api.capability import make_blueprint
 from api.datasets.facts import find_dataset
+from api.datasets.schemas import DatasetPath
 from api.jobs.params import complete_params
-from api.jobs.queue_schemas import Clone, NewSweep, SweepOut
+from api.jobs.schemas import JobOut, JobPath
 from api.jobs.submission import dispatch, shown, submit
 from api.people.identity import user
-from api.schemas import DatasetPath, JobPath
 from api.services import parts
-from api.shapes import PREFIX
 from api.training.plan import plan_for
+from api.training.schemas import Clone, NewSweep, SweepOut
 from common.db.tables import Job, Model
 from common.errors import Conflict, NotFound
 from common.jobs import states
 from common.jobs.kinds import offered_kinds
 from common.models import catalogue
 
-sweeps = APIBlueprint("sweeps", __name__, url_prefix=PREFIX, abp_tags=[Tag(name="jobs")])
+sweeps = make_blueprint("sweeps", __name__, "training")
 AUTO_FACTORS = (1 / 3, 1.0, 3.0)
 MAX_NAME = 60
 
@@ -33,7 +32,7 @@ MAX_NAME = 60
 @sweeps.post(
     "/jobs/<job_id>/clone", responses={202: JobOut, 400: Problem, 404: Problem, 409: Problem}
 )
-def clone_job(path: JobPath, body: Clone) -> tuple[dict[str, Any], int]:
+def clone_job(path: JobPath, body: Clone) -> tuple[JobOut, int]:
     """The same job once more on the same dataset, with these params changed (null: the default)."""
     with parts().readers() as session:
         job = _cloneable(session, path.job_id)
@@ -50,15 +49,13 @@ def clone_job(path: JobPath, body: Clone) -> tuple[dict[str, Any], int]:
     "/datasets/<dataset_id>/sweep",
     responses={202: SweepOut, 400: Problem, 404: Problem, 409: Problem},
 )
-def start_sweep(path: DatasetPath, body: NewSweep) -> tuple[dict[str, Any], int]:
+def start_sweep(path: DatasetPath, body: NewSweep) -> tuple[SweepOut, int]:
     """One training for each learning rate, otherwise alike: 2 to 8 of them, or `auto`."""
     made, group_id = parts(), secrets.token_hex(6)
     rates = body.lr
     if rates == "auto":
         plan = plan_for(made, path.dataset_id, {**body.params, "lr": "auto"})
-        rates = [
-            float(f"{plan['settings']['lr']['value'] * factor:.2g}") for factor in AUTO_FACTORS
-        ]
+        rates = [float(f"{plan.settings.lr.value * factor:.2g}") for factor in AUTO_FACTORS]
     with made.sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         created = [
@@ -74,7 +71,7 @@ def start_sweep(path: DatasetPath, body: NewSweep) -> tuple[dict[str, Any], int]
         ]  # fmt: skip
     for job in created:
         dispatch(made, job)
-    return {"group_id": group_id, "jobs": [shown(made, job.id) for job in created]}, 202
+    return SweepOut(group_id=group_id, jobs=[shown(made, job.id) for job in created]), 202
 
 
 def merge_params(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from common.errors import InvalidInput, NotFound
 
@@ -268,7 +269,7 @@ def find_weights(model: str, tag: str, weights_dir: Path) -> Path | None:
     return next((path for path in _candidates(known, record, weights_dir) if path.is_file()), None)
 
 
-def weights_state(model: str, tag: str, weights_dir: Path) -> str:
+def weights_state(model: str, tag: str, weights_dir: Path) -> Literal["none", "cached", "not here"]:
     """ "none" (nothing published), "cached" or "not here"."""
     if not get_model(model).tags:
         return "none"

@@ -1,0 +1,128 @@
+"""What runs, and whether it is well: what answers hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from api.answer import Answer, Number
+
+WorkerState = Literal["online", "offline"]
+
+
+class Alive(Answer):
+    """This process lives."""
+
+    ok: bool
+
+
+class Health(Answer):
+    """One part of the service. detail: where it is, or what is wrong."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(Answer):
+    """Whether requests can be served, part by part."""
+
+    ok: bool
+    database: Health
+    redis: Health
+    store: Health
+
+
+class BackendState(Health):
+    """The artifact store or the database. kind: such as "s3" or "sqlite"."""
+
+    kind: str
+
+
+class RedisState(Health):
+    """server: its name and version, "" when it is away."""
+
+    server: str
+
+
+class ActiveJob(Answer):
+    """A job that a worker does now."""
+
+    job_id: str
+    kind: str
+
+
+class WorkerOut(Answer):
+    """A worker; those that have gone are shown as offline for an hour. gpu: the one that it holds."""
+
+    name: str
+    host: str
+    pid: int | None
+    queues: list[str]
+    concurrency: int | None
+    started_at: str | None
+    gpu: str | None
+    state: WorkerState
+    active: list[ActiveJob]
+
+
+class QueueLoad(Answer):
+    """depth: the jobs that wait; in queues without jobs, the messages."""
+
+    name: str
+    depth: int
+    running: int
+    workers: int
+
+
+class GpuOut(Answer):
+    """A GPU of the API's machine. utilisation: percent."""
+
+    index: int
+    name: str
+    memory_gb: Number
+    used_gb: Number | None
+    utilisation: Number | None
+
+
+class Disk(Answer):
+    """The disk that the data folder is on."""
+
+    free_gb: Number
+    total_gb: Number
+
+
+class TensorBoard(Answer):
+    """Where it is, if it runs."""
+
+    url: str | None
+
+
+class LlmState(Answer):
+    """Whether paraphrases by a language model can be asked for, and what is missing if not.
+
+    here: whether the model needs no download any more.
+    """
+
+    available: bool
+    how: Literal["endpoint", "vllm"] | None
+    model: str
+    here: bool
+    message: str
+    remedy: str
+
+
+class SystemOut(Answer):
+    """Workers, queues, GPUs, versions, and the state of what the service stands on."""
+
+    version: str
+    versions: dict[str, str]
+    device: str
+    stack: str
+    workers: list[WorkerOut]
+    queues: list[QueueLoad]
+    gpus: list[GpuOut]
+    store: BackendState
+    database: BackendState
+    redis: RedisState
+    disk: Disk
+    tensorboard: TensorBoard
+    llm: LlmState
