@@ -16,7 +16,7 @@ from common.augment.english import (
     pluralise,
     possessive,
 )
-from common.augment.synonym_map import TOKEN, Entries, fold, parse_map, version_of, write_map
+from common.augment.synonym_map import TOKEN, Entries, fold, version_of, write_map
 
 _ASCII_TOKEN = re.compile(r"\w+(?:['\-]\w+)*", re.ASCII)
 _SENTENCE_END = re.compile(r"[.!?:\n]")
@@ -81,11 +81,6 @@ class SynonymMap:
     def knows(self, word: str) -> bool:
         """Whether the map has a word of its own for this one, an empty entry too."""
         return self.find([fold(word)], 0) is not None
-
-
-def load_synonym_map(data: bytes | str | Mapping[str, Any]) -> SynonymMap:
-    """A map from JSON or from what JSON gives. Raises InvalidInput, see `parse_map`."""
-    return index_map(parse_map(data))
 
 
 def index_map(entries: Entries, english: Entries | None = None) -> SynonymMap:

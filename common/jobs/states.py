@@ -23,7 +23,6 @@ from common.jobs.kinds import kind_of
 
 ACTIVE = ("queued", "running", "stopping")
 FINISHED = ("succeeded", "failed", "stopped")
-MAX_PRIORITY = 9
 MAX_UPLOADS = 2000  # files of one ingest that portions were added to: its row is written often
 
 

@@ -1,1 +1,1 @@
-"""?"""
+"""Search: what its jobs may be asked for."""

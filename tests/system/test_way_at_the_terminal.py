@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from bench.stack import Stack
-from workers.cpu.images.sample import draw_sample, matches, query_text
+from tests.sample_pictures import matches
+from workers.cpu.images.sample import draw_sample, query_text
 from workers.cpu.images.sample_drawing import SHAPES
 
 PROGRAM = str(Path(sys.executable).parent / "clip-browser")

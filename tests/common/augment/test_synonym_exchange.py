@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.augment.synonym_exchange import augment_caption
-from common.augment.synonym_index import index_map, load_synonym_map
+from common.augment.synonym_index import index_map
 from common.captions.clip_tokens import CONTEXT_TOKENS, count_tokens
+from tests.synonym_maps import load_synonym_map
 
 
 def variants(caption: str, **words: list[str]) -> set[str]:

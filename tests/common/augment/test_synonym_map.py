@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.augment.synonym_index import index_map, load_synonym_map
+from common.augment.synonym_index import index_map
 from common.augment.synonym_map import (
     MAX_PROBLEMS,
     Entries,
@@ -21,6 +21,7 @@ from common.augment.synonym_map import (
     write_map,
 )
 from common.errors import InvalidInput
+from tests.synonym_maps import load_synonym_map
 
 
 @pytest.mark.parametrize(

@@ -97,21 +97,6 @@ def draw_sample(count: int = DEFAULT_COUNT, seed: int = 0) -> Iterator[SampleIma
     return _draw(count, random.Random(f"clip-browser sample {seed}"))
 
 
-def matches(
-    image: SampleImage,
-    shape: str | None = None,
-    colour: str | None = None,
-    count: int | None = None,
-) -> bool:
-    """Whether one kind of thing on the picture has the shape, colour and count given."""
-    return any(
-        shape in (None, thing.shape)
-        and colour in (None, thing.colour)
-        and count in (None, thing.count)
-        for thing in image.objects
-    )
-
-
 def query_text(shape: str, colour: str) -> str:
     """The query that asks for one shape of one colour: "a red circle"."""
     return _with_article(f"{colour} {shape}")

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from common.augment.synonym_exchange import augment_caption
-from common.augment.synonym_index import SynonymMap, load_synonym_map
+from common.augment.synonym_index import SynonymMap
 from common.augment.synonym_map import MAX_PER_CAPTION
 from common.errors import InvalidInput
+from tests.synonym_maps import load_synonym_map
 from workers.cpu.augment.synonyms import augment_captions
 from workers.cpu.images.sample import draw_sample
 

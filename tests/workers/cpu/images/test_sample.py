@@ -13,11 +13,11 @@ from PIL import Image
 
 from common.captions.text import normalise_caption
 from common.errors import InvalidInput
+from tests.sample_pictures import matches
 from workers.cpu.images.sample import (
     MAX_COUNT,
     SampleImage,
     draw_sample,
-    matches,
     plain_captions,
     query_text,
 )
