@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up test lint format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment bench-train chaos llm test-llm
+.PHONY: up test lint types format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment bench-train chaos llm test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -30,6 +30,11 @@ lint: $(VENV)/.test web/node_modules/.installed
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent typecheck
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/types.sh check
+
+# After a change of a route or an answer: the document and the dashboard's types
+types: $(VENV)/.test web/node_modules/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/types.sh write
 
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
