@@ -1,4 +1,4 @@
-# CLIP Browser. `make up` starts it, `make test` runs all tests; the rest is for its developers.
+# CLIP Browser. `make up` starts it, `make test` runs all tests; the rest is for its developers: CONTRIBUTING.md.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,10 +10,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up test lint types format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment bench-train chaos llm test-llm
+.PHONY: up dev test lint types format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment bench-train chaos llm test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
+
+# The service, started again when a Python file changes (running jobs are saved and go on), and Vite, which
+# shows a changed page at once and asks the service on port 8000 for the rest.
+dev: export CLIP_BROWSER_PUBLIC_URL = http://127.0.0.1:5173
+dev: $(VENV)/.test web/node_modules/.installed
+	@(cd web && PATH="$(CURDIR)/$(BIN):$$PATH" exec npm run dev -- --host 127.0.0.1 --strictPort) & vite=$$!; trap "kill $$vite" EXIT; \
+		$(BIN)/watchfiles --filter python --sigint-timeout 60 "$(BIN)/clip-browser up $(ARGS)" api cli common workers
 
 # Whole files side by side, each child with one thread; tests/system alone, since it measures times.
 test: $(VENV)/.test web/dist/.built lint
@@ -29,6 +36,7 @@ lint: $(VENV)/.test web/node_modules/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/longest.py
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent typecheck
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/types.sh check
 

@@ -198,7 +198,7 @@ class Maker:
         self.wait_for_steps(lost["id"])
         checkpoints = self.stack.data_dir / "work" / lost["id"] / "checkpoints"
         self.wait(lambda: any(checkpoints.glob("*.pt")))
-        self.freeze("train_child", lost["id"])
+        self.freeze(lost["id"])
         self.call("POST", "/queues/gpu/pause", reason="the fan is loud")
         self.call("POST", "/queues/cpu/pause", reason="")
         waiting = self.leave_waiting()
@@ -247,17 +247,16 @@ class Maker:
         assert sent.json()["offset"] == half, sent.text
         self.facts["upload"] = {**announced, "offset": half, "content": data.hex()}
 
-    def freeze(self, *words: str) -> None:
-        """Let each process whose command line has all these words hang, until it is killed."""
+    def freeze(self, job_id: str) -> None:
+        """Let a job's child process hang, until it is killed."""
         for process in psutil.Process(self.stack.process.pid).children(recursive=True):
-            line = " ".join(process.cmdline())
-            if all(word in line for word in words):
+            if job_id in " ".join(process.cmdline()):
                 process.suspend()
 
     def end_workers(self) -> None:
         """Kill all workers at once, and start none again: messages stay in Redis from now on."""
         parent = psutil.Process(self.stack.process.pid)
-        workers = [each for each in parent.children() if "workers.runtime.start" in each.cmdline()]
+        workers = [each for each in parent.children() if "fleet" in each.cmdline()]
         members = [each for worker in workers for each in worker.children(recursive=True)]
         for process in (parent, *workers, *members):
             process.suspend()
