@@ -232,7 +232,11 @@ def test_a_password_that_was_hashed_otherwise_signs_in_and_is_hashed_anew(
     assert sign_in(any_service, "wrong")[0] == 401
 
 
-@pytest.mark.parametrize("stored", [scrypt_hash(PASSWORD), EARLIER, "$argon2id$cut", None])
+@pytest.mark.parametrize(
+    "stored",
+    [scrypt_hash(PASSWORD), EARLIER, "$argon2id$cut", None],
+    ids=["scrypt", "argon2", "cut", "none"],
+)
 def test_a_refused_sign_in_does_not_say_what_was_wrong(
     service: Service, stored: str | None
 ) -> None:
