@@ -3,7 +3,8 @@
 python -m bench.caption_table [--against FOLDER] [--images 100000] [--databases sqlite,postgresql]
 
 Times are those of HTTP requests to a whole running service, one after the other on one connection.
---against: the checkout of another version, with its environment in `.venv`. Both versions then run
+--against: the checkout of another version, with its environment in `.venv` (a link will do where both
+need the same packages) and its dashboard built. Both versions then run
 side by side on data of their own, and each request goes to both, first to the one, then to the other
 in turn, so that a slow moment of the machine meets both. The rows are written into the database
 straight away, in the layout of the version that made it.
@@ -29,7 +30,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, MetaData, Table, insert, text
 
-from bench.stack import PROGRAMS, Stack, running_stack
+from bench.stack import Stack, in_checkout, program_of, running_stack
 from common.db.engine import open_engine
 from tests.servers import postgres_server, server_folder
 
@@ -90,14 +91,12 @@ Ask = Callable[[Version], None]
 def main() -> None:
     """Fill, start, measure and print a table for each database."""
     chosen = _parser().parse_args()
-    versions = {"now": PROGRAMS}
-    if chosen.against:
-        versions = {"before": f"{chosen.against}/.venv/bin", **versions}
+    versions = {"before": chosen.against, "now": ""} if chosen.against else {"now": ""}
     for database in chosen.databases.split(","):
         with ExitStack() as opened:
             running = [
-                Version(name, opened.enter_context(_service(database, programs, chosen.images)))
-                for name, programs in versions.items()
+                Version(name, opened.enter_context(_service(database, checkout, chosen.images)))
+                for name, checkout in versions.items()
             ]
             report = _measured(running, READS, chosen.reads) | _measured(
                 running, WRITES, chosen.writes
@@ -107,7 +106,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--against", type=Path, help="another checkout, with its .venv")
+    parser.add_argument("--against", default="", help="another checkout, with its .venv")
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--databases", default="sqlite,postgresql")
     parser.add_argument("--reads", type=int, default=25, help="rounds of lists and index.csv")
@@ -178,7 +177,7 @@ def _measured(
                 began = time.perf_counter()
                 ask(version)
                 took_ms = 1000 * (time.perf_counter() - began)
-                own = times.setdefault(what, {}).setdefault(version.name, [])
+                own = times.setdefault(what, {one.name: [] for one in running})[version.name]
                 own += [took_ms] if number else []
     return times
 
@@ -201,21 +200,22 @@ def _print(database: str, images: int, report: dict[str, dict[str, list[float]]]
 
 
 @contextmanager
-def _service(database: str, programs: str, images: int) -> Iterator[Stack]:
+def _service(database: str, checkout: str, images: int) -> Iterator[Stack]:
     """A stack of a version, on its own folder and database, filled before it starts."""
     with server_folder() as folder, ExitStack() as opened:
         data_dir = folder / "data"
         url = f"sqlite:///{data_dir / 'clip-browser.db'}"
         if database == "postgresql":
             url = opened.enter_context(postgres_server(_folder(folder / "server"))).url
-        environment = {"CLIP_BROWSER_DATABASE": url, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {"CLIP_BROWSER_DATABASE_URL": url, "CLIP_BROWSER_DATA_DIR": str(data_dir)}
         subprocess.run(
-            [f"{programs}/clip-browser", "migrate"],
+            [program_of(checkout), "migrate"],
             check=True,
-            env={**os.environ, **environment, "CLIP_BROWSER_DATA_DIR": str(data_dir)},
+            cwd=checkout or None,
+            env={**os.environ, **environment, **in_checkout(checkout)},
         )
         fill(url, images)
-        yield opened.enter_context(running_stack(data_dir, programs=programs, **environment))
+        yield opened.enter_context(running_stack(data_dir, checkout=checkout, **environment))
 
 
 def _folder(path: Path) -> Path:

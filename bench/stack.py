@@ -106,21 +106,32 @@ class Stack:
         return self.process.wait(timeout_s)
 
 
+def program_of(checkout: str) -> str:
+    """`clip-browser` of a checkout; "": of this one."""
+    return f"{checkout}/.venv/bin/clip-browser" if checkout else f"{PROGRAMS}/clip-browser"
+
+
+def in_checkout(checkout: str) -> dict[str, str]:
+    """The environment in which that program takes its code from there, and leaves nothing there."""
+    return {"PYTHONPATH": checkout, "PYTHONDONTWRITEBYTECODE": "1"} if checkout else {}
+
+
 @contextmanager
 def running_stack(
-    data_dir: Path, *options: str, programs: str = PROGRAMS, **environment: str
+    data_dir: Path, *options: str, checkout: str = "", **environment: str
 ) -> Iterator[Stack]:
     """`clip-browser up` on a free port, signed in as admin; stopped at the end.
 
-    programs: the folder of `clip-browser`, such as the `.venv/bin` of another checkout.
+    checkout: the folder of another version, with its environment in `.venv`.
     """
     port = free_port()
-    command = [f"{programs}/clip-browser", "up"]
+    command = [program_of(checkout), "up"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(data_dir), "--port", str(port), *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "CLIP_BROWSER_ADMIN_PASSWORD": PASSWORD, "PYTHONUNBUFFERED": "1",
-             **environment},
+             **in_checkout(checkout), **environment},
+        cwd=checkout or None,
     )  # fmt: skip
     stack = Stack(process, f"http://127.0.0.1:{port}", data_dir)
     try:

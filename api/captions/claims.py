@@ -1,4 +1,4 @@
-"""Claims: each captioner is served another uncaptioned image. A claim is a lease that runs out.
+"""Claims: each captioner is served another uncaptioned image. A claim runs out.
 
 A claim is held by one tab (or token) of a person, so that two tabs of one person, too, are served
 different images.

@@ -45,23 +45,23 @@ MAX_WAIT_S = 30.0
     "/datasets/<dataset_id>/claim", responses={200: ClaimedImage, 204: None, 404: Problem}
 )
 def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
-    """Lease me the next uncaptioned image; 204 when none is left."""
+    """Claim the next uncaptioned image for me; 204 when none is left."""
     minutes = parts().settings.claim_minutes
     with parts().sessions() as session:
         find_dataset(session, path.dataset_id)
         claimer = Claimer(user().name, query.holder or _own_holder(), minutes)
         image = claim_next(session, path.dataset_id, claimer, query.after)
-        return ("", 204) if image is None else (_leased(session, image), 200)
+        return ("", 204) if image is None else (_claimed(session, image), 200)
 
 
 @captions.post(
     "/images/<int:image_id>/claim", responses={200: ClaimedImage, 404: Problem, 409: Problem}
 )
 def claim_this(path: ImagePath, query: HolderQuery) -> ClaimedImage:
-    """Lease me this image, or renew my lease."""
+    """Claim this image for me, or renew my claim."""
     claimer = Claimer(user().name, query.holder or _own_holder(), parts().settings.claim_minutes)
     with parts().sessions() as session:
-        return _leased(session, claim_one(session, path.image_id, claimer))
+        return _claimed(session, claim_one(session, path.image_id, claimer))
 
 
 @captions.post("/images/<int:image_id>/release", responses={204: None})
@@ -133,6 +133,6 @@ def _own_holder() -> str:
     return f"token:{token().id}"
 
 
-def _leased(session: Session, image: Image) -> ClaimedImage:
+def _claimed(session: Session, image: Image) -> ClaimedImage:
     shown = answer_image(session, image)
     return ClaimedImage(**dict(shown), lease_expires_at=image.claim_until)

@@ -6,9 +6,9 @@ captions are read within a second.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from common.db.tables import Caption, Image
@@ -26,12 +26,8 @@ class StoredCaption(NamedTuple):
 
 def caption_rows(session: Session, dataset_id: str) -> list[StoredCaption]:
     """Every caption there is, by image and slot, as they stand at one moment."""
-    found = session.execute(
-        select(Image.id, Caption.slot, Image.sha256, Image.ext, Caption.text, Caption.revision)
-        .join(Caption, Caption.image_id == Image.id)
-        .where(Image.dataset_id == dataset_id, Caption.text.is_not(None))
-        .order_by(Image.id, Caption.slot)
-    )
+    columns = (Image.id, Caption.slot, Image.sha256, Image.ext, Caption.text, Caption.revision)
+    found = session.execute(_captions(dataset_id, *columns))
     return [
         StoredCaption(image_id, slot, f"images/{sha256}.{ext}", str(text), revision)
         for image_id, slot, sha256, ext, text, revision in found
@@ -40,4 +36,14 @@ def caption_rows(session: Session, dataset_id: str) -> list[StoredCaption]:
 
 def index_rows(session: Session, dataset_id: str) -> list[tuple[str, str]]:
     """The rows of index.csv: (path below `datasets/<id>/`, caption)."""
-    return [(row.path, row.text) for row in caption_rows(session, dataset_id)]
+    found = session.execute(_captions(dataset_id, Image.sha256, Image.ext, Caption.text))
+    return [(f"images/{sha256}.{ext}", str(text)) for sha256, ext, text in found]
+
+
+def _captions(dataset_id: str, *columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
+        .join(Caption, Caption.image_id == Image.id)
+        .where(Image.dataset_id == dataset_id, Caption.text.is_not(None))
+        .order_by(Image.id, Caption.slot)
+    )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from common.captions.clip_tokens import count_tokens
-from common.captions.heads import Head
+from common.captions.heads import Head, heads_by_image
 from common.captions.text import MAX_CAPTIONS, normalise_caption
 from common.datasets.changes import touch_dataset
 from common.db.tables import Caption, CaptionRevision, Image, now
@@ -70,16 +70,28 @@ def save_captions(session: Session, saves: Sequence[Save]) -> list[Saved | ClipB
     """
     batch = _Batch(session, saves)
     outcomes = [batch.save(save) for save in saves]
-    session.flush()
+    batch.write()
     for dataset_id in sorted(batch.touched):
         touch_dataset(session, dataset_id)
     return outcomes
 
 
-class _Batch:
-    """What a list of saves needs of the database, read at once; and the writing of each.
+class _Revision(NamedTuple):
+    """A row of `caption_revisions`."""
 
-    The rows are locked (PostgreSQL; SQLite has one writer at a time), in the order of their ids.
+    image_id: int
+    slot: int
+    revision: int
+    text: str | None
+    author: str
+    client_id: str
+
+
+class _Batch:
+    """What a list of saves needs of the database, read at once; what becomes of it, written at once.
+
+    The images are locked (PostgreSQL; SQLite has one writer at a time), in the order of their ids,
+    and with each its captions.
     """
 
     def __init__(self, session: Session, saves: Sequence[Save]) -> None:
@@ -91,19 +103,29 @@ class _Batch:
                 select(Image).where(Image.id.in_(ids)).order_by(Image.id).with_for_update()
             )
         }
-        self._captions = {
-            (caption.image_id, caption.slot): caption
-            for caption in session.scalars(select(Caption).where(Caption.image_id.in_(ids)))
-        }
-        self._before = {
-            row.client_id: row
-            for row in session.scalars(
-                select(CaptionRevision).where(
-                    CaptionRevision.client_id.in_([save.client_id for save in saves])
-                )
-            )
-        }
+        heads = heads_by_image(session, ids)  # after the lock, or they might be older than it
+        self._heads = {head[:2]: head for own in heads.values() for head in own}
+        self._stored = {place for place, head in self._heads.items() if head.revision}
+        self._changed: dict[tuple[int, int], Head] = {}
+        wanted = CaptionRevision.client_id.in_([save.client_id for save in saves])
+        columns = [getattr(CaptionRevision, name) for name in _Revision._fields]
+        found = session.execute(select(*columns).where(wanted))
+        self._before = {row.client_id: _Revision(*row) for row in found}
+        self._revisions: list[_Revision] = []
         self.touched: set[str] = set()
+
+    def write(self) -> None:
+        """Write the images, the heads and their history."""
+        self._session.flush()
+        new = [head for place, head in self._changed.items() if place not in self._stored]
+        old = [head for place, head in self._changed.items() if place in self._stored]
+        if new:
+            self._session.execute(insert(Caption), [head._asdict() for head in new])
+        if old:
+            self._session.execute(update(Caption), [head._asdict() for head in old])
+        if self._revisions:
+            rows = [revision._asdict() for revision in self._revisions]
+            self._session.execute(insert(CaptionRevision), rows)
 
     def save(self, save: Save) -> Saved | ClipBrowserError:
         """Write one, if it may be written."""
@@ -132,46 +154,30 @@ class _Batch:
         return image
 
     def _write(self, image: Image, save: Save, text: str | None) -> Saved:
-        head = self._head(image.id, save.slot)
+        place = (image.id, save.slot)
+        head = self._heads.get(place, Head(*place))
         if head.revision != save.base_revision:
             raise _conflict(image, head)
         revision = save.base_revision + 1
-        self._write_head(save, text, revision)
+        tokens = None if text is None else count_tokens(text)
+        self._heads[place] = self._changed[place] = Head(
+            *place, revision, text, tokens, save.author, now()
+        )
         if head.is_first:
             image.is_captioned = text is not None
             if image.claimed_by == save.author:
                 image.claimed_by = image.claim_holder = image.claim_until = None
         image.reviewed_by = image.reviewed_at = None  # a new text needs a new look
-        row = CaptionRevision(
-            image_id=image.id, slot=save.slot, revision=revision, text=text, author=save.author,
-            client_id=save.client_id,
-        )  # fmt: skip
-        self._session.add(row)
+        row = _Revision(*place, revision, text, save.author, save.client_id)
         self._before[save.client_id] = row
+        self._revisions.append(row)
         self.touched.add(image.dataset_id)
         return Saved(
-            image.dataset_id, image.id, save.slot, revision, text, save.author, save.client_id,
-            repeated=False,
-        )  # fmt: skip
-
-    def _head(self, image_id: int, slot: int) -> Head:
-        caption = self._captions.get((image_id, slot))
-        if caption is None:
-            return Head(image_id, slot)
-        return Head(image_id, slot, caption.revision, caption.text, author=caption.author)
-
-    def _write_head(self, save: Save, text: str | None, revision: int) -> None:
-        caption = self._captions.get((save.image_id, save.slot))
-        if caption is None:
-            caption = Caption(image_id=save.image_id, slot=save.slot)
-            self._session.add(caption)
-            self._captions[save.image_id, save.slot] = caption
-        caption.text, caption.revision = text, revision
-        caption.author, caption.saved_at = save.author, now()
-        caption.tokens = None if text is None else count_tokens(text)
+            image.dataset_id, *place, revision, text, save.author, save.client_id, repeated=False
+        )
 
 
-def _repeated(before: CaptionRevision, image: Image, save: Save, text: str | None) -> Saved:
+def _repeated(before: _Revision, image: Image, save: Save, text: str | None) -> Saved:
     if (before.image_id, before.slot, before.text) != (image.id, save.slot, text):
         raise InvalidInput(
             f"client_id {before.client_id!r} was already used for another caption.",
