@@ -2,7 +2,7 @@
 
 Model, loss, parameter groups and schedule are open_clip's, so a run is the same optimisation as `python
 -m open_clip_train.main` with the same arguments. What surrounds a step (where the run is, checkpoints,
-evaluation) is in `run_state`, what happens to the weights in `optimisation`.
+evaluation) is in `run_state`, what happens to the weights in `optimizer`.
 """
 
 from __future__ import annotations

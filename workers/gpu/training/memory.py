@@ -67,13 +67,13 @@ def list_layouts(batch_size: int) -> list[BatchLayout]:
 
 def smaller_layout(layout: BatchLayout, batch_size: int) -> BatchLayout | None:
     """The next smaller way; None when there is none."""
-    after = [
+    now = (layout.accumulation, layout.gradient_checkpointing)
+    after = (
         each
         for each in list_layouts(batch_size)
-        if (each.accumulation, each.gradient_checkpointing)
-        > (layout.accumulation, layout.gradient_checkpointing)
-    ]
-    return after[0] if after else None
+        if (each.accumulation, each.gradient_checkpointing) > now
+    )
+    return next(after, None)
 
 
 def estimate_layout(model: str, batch_size: int, free_gb: float | None) -> BatchLayout:

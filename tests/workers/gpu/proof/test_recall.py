@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.gpu.proof.recall import find_truth, measure_recall, merit, recall_at
+from workers.gpu.proof.recall import find_truth, measure_recall, recall_at, recall_order
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -102,4 +102,4 @@ def test_many_queries_are_measured_as_few_are() -> None:
 
 def test_merit_is_recall_at_1_of_texts_then_the_mean_of_all() -> None:
     figures = {"epoch": 3, "t2i_r1": 0.4, "i2t_r1": 0.2, "loss": 9.0}
-    assert merit(figures) == (0.4, 0.3)
+    assert recall_order(figures) == (0.4, 0.3)
