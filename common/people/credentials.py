@@ -26,8 +26,8 @@ from common.settings import Settings
 ADMIN = "admin"
 ROLES = ("admin", "member")
 LINK_HOURS = 24
-# RFC 9106, section 4, second recommended option: argon2id, 64 MiB, 3 passes, 4 lanes. It takes 0.6 of
-# the time of the scrypt that came before it (N=2^15, r=8, p=3).
+# RFC 9106, section 4, second recommended option: argon2id, 64 MiB, 3 passes, 4 lanes. A quarter of a
+# second of processor time, 0.7 of what the scrypt before it took (N=2^15, r=8, p=3).
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 SCRYPT = (
     "scrypt"  # how the passwords begin that were stored before argon2: `scrypt$N$r$p$salt$hash`
