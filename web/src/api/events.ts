@@ -3,42 +3,18 @@
  * server's side is `api/live/sockets.py` and `common/messaging/events.py`.
  */
 import type { Problem } from "./http";
-import type { Job, JobState } from "./jobs";
+import type { ImageItem } from "./images";
+import type { Job, Progress } from "./jobs";
+import type { SavedCaption } from "./schema";
 
 /** The progress record of a `job` event or a snapshot: flat. */
-export interface JobEvent {
-  job_id: string;
-  kind: string;
-  dataset_id: string | null;
-  state: JobState;
-  seq: number;
-  done?: number | null;
-  total?: number | null;
-  unit?: string | null;
-  message?: string | null;
-  metrics?: Record<string, number>;
-  eta_s?: number | null;
-  error?: Problem | null;
-}
+export type JobEvent = { job_id: string; error?: Problem | null } & Pick<Job, "kind" | "dataset_id" | "state" | "seq"> & Partial<Progress>;
 
-/** A caption was saved; text null: taken away. */
-export interface CaptionEvent {
-  image_id: number;
-  slot?: number;
-  revision: number;
-  text: string | null;
-  by: string;
-  client_id: string;
-}
+/** A caption was saved, as the answer to its save says it; text null: taken away. */
+export type CaptionEvent = SavedCaption;
 
 /** An image's flag, review or tag has changed. */
-export interface ImageEvent {
-  image_id: number;
-  flagged_by: string | null;
-  flag_note: string | null;
-  reviewed_by: string | null;
-  tag: string | null;
-}
+export type ImageEvent = { image_id: number } & Pick<ImageItem, "flagged_by" | "flag_note" | "reviewed_by" | "tag">;
 
 export interface Presence {
   dataset_id: string;

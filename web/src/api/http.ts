@@ -1,17 +1,9 @@
 /** Requests to the API: JSON in, JSON out, one error shape. */
+import type { Problem } from "./schema";
+
 export const API = "/api/v1";
 
-export interface Problem {
-  code: string;
-  message: string;
-  remedy: string;
-  details?: unknown;
-}
-
-export interface Page<T> {
-  items: T[];
-  next_cursor?: string | null;
-}
+export type { Problem };
 
 /** What went wrong with a request; `status` 0 means that no answer came. */
 export class ApiError extends Error implements Problem {
@@ -20,7 +12,7 @@ export class ApiError extends Error implements Problem {
     readonly code: string,
     message: string,
     readonly remedy: string = "",
-    readonly details?: unknown,
+    readonly details?: Problem["details"],
   ) {
     super(message);
     this.name = "ApiError";
@@ -55,7 +47,7 @@ export function errorFrom(status: number, body: unknown): ApiError {
       code,
       typeof message === "string" ? message : code,
       typeof remedy === "string" ? remedy : "",
-      details ?? (current === undefined ? undefined : { current }),
+      isRecord(details) ? details : current === undefined ? undefined : { current },
     );
   }
   if (status === 502 || status === 503 || status === 504) return OFFLINE;

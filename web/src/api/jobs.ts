@@ -1,77 +1,9 @@
 /** Jobs, their series and logs, and the queues they wait in. */
-import { exchange, type Page, part, type Problem, query, request, withSignal } from "./http";
+import { exchange, part, query, request, withSignal } from "./http";
+import type { JobList, JobOut, Metrics, QueueOut, Stop } from "./schema";
 
-export type JobKind =
-  | "sample"
-  | "ingest"
-  | "import_captions"
-  | "split"
-  | "augment"
-  | "train"
-  | "index"
-  | "map";
-
-export type JobState = "queued" | "running" | "stopping" | "succeeded" | "failed" | "stopped";
-
-export interface Progress {
-  done: number | null;
-  total: number | null;
-  unit: string | null;
-  message: string | null;
-  metrics: Record<string, number>;
-  eta_s: number | null;
-}
-
-export interface Job {
-  id: string;
-  kind: JobKind | string;
-  state: JobState;
-  seq: number;
-  progress: Progress;
-  params: Record<string, unknown>;
-  result: Record<string, unknown> | null;
-  error: Problem | null;
-  notes: string[];
-  queue: string;
-  queue_position: number | null;
-  eta_s: number | null;
-  priority: number;
-  attempt: number;
-  dataset_id: string | null;
-  created_by: string | null;
-  created_at: string;
-  started_at: string | null;
-  finished_at: string | null;
-  stop_requested: string | null;
-  after_job_id: string | null;
-  resumable: boolean;
-  /** Runs that were started together, such as those of a sweep. */
-  group_id?: string | null;
-  /** Of what waits or runs; null while nobody can tell. */
-  estimated_start?: string | null;
-  estimated_end?: string | null;
-  /** Why it waits. */
-  queue_reason?: string | null;
-}
-
-export interface MetricPoint {
-  step: number;
-  epoch: number | null;
-  value: number;
-  time?: string;
-}
-
-export type Metrics = Record<string, MetricPoint[]>;
-
-/** A queue as people see it. waiting: in the order in which the jobs will start. */
-export interface Queue {
-  name: string;
-  paused: { by: string | null; at: string; reason: string | null } | null;
-  workers: number;
-  running: Job[];
-  waiting: Job[];
-  may_pause: boolean;
-}
+export type { JobList, JobOut as Job, MetricPoint, Metrics, Progress, QueueOut as Queue } from "./schema";
+export type JobState = JobOut["state"];
 
 export interface JobFilter {
   state?: string | undefined;
@@ -82,21 +14,21 @@ export interface JobFilter {
 }
 
 export const startJob = (id: string, kind: string, params: Record<string, unknown>, after?: string) =>
-  request<Job>("POST", `/datasets/${part(id)}/jobs`, {
+  request<JobOut>("POST", `/datasets/${part(id)}/jobs`, {
     json: { kind, params, ...(after ? { after_job_id: after } : {}) },
   });
 export const listJobs = (filter: JobFilter, signal?: AbortSignal) =>
-  request<Page<Job>>("GET", `/jobs${query({ ...filter })}`, withSignal(signal));
+  request<JobList>("GET", `/jobs${query({ ...filter })}`, withSignal(signal));
 export const getJob = (id: string, signal?: AbortSignal) =>
-  request<Job>("GET", `/jobs/${part(id)}`, withSignal(signal));
-export const stopJob = (id: string, mode: "save" | "kill") =>
-  request<Job>("POST", `/jobs/${part(id)}/stop`, { json: { mode } });
-export const resumeJob = (id: string) => request<Job>("POST", `/jobs/${part(id)}/resume`, { json: {} });
-export const retryJob = (id: string) => request<Job>("POST", `/jobs/${part(id)}/retry`, { json: {} });
+  request<JobOut>("GET", `/jobs/${part(id)}`, withSignal(signal));
+export const stopJob = (id: string, mode: Stop["mode"]) =>
+  request<JobOut>("POST", `/jobs/${part(id)}/stop`, { json: { mode } });
+export const resumeJob = (id: string) => request<JobOut>("POST", `/jobs/${part(id)}/resume`, { json: {} });
+export const retryJob = (id: string) => request<JobOut>("POST", `/jobs/${part(id)}/retry`, { json: {} });
 /** Moves a waiting job before another one; "": behind all others. */
-export const moveJob = (id: string, before: string) => request<Job>("PATCH", `/jobs/${part(id)}`, { json: { before } });
+export const moveJob = (id: string, before: string) => request<JobOut>("PATCH", `/jobs/${part(id)}`, { json: { before } });
 /** 0 goes first, 9 last. */
-export const setPriority = (id: string, priority: number) => request<Job>("PATCH", `/jobs/${part(id)}`, { json: { priority } });
+export const setPriority = (id: string, priority: number) => request<JobOut>("PATCH", `/jobs/${part(id)}`, { json: { priority } });
 /** The series of a job, each of at most `points` values. */
 export const getMetrics = (id: string, signal?: AbortSignal, points?: number) =>
   request<Metrics>("GET", `/jobs/${part(id)}/metrics${query({ points })}`, withSignal(signal));
@@ -118,7 +50,7 @@ export async function getLog(id: string, offset: number, signal?: AbortSignal): 
 }
 
 export const getQueue = (name: string, signal?: AbortSignal) =>
-  request<Queue>("GET", `/queues/${part(name)}`, withSignal(signal));
+  request<QueueOut>("GET", `/queues/${part(name)}`, withSignal(signal));
 export const pauseQueue = (name: string, reason: string) =>
-  request<Queue>("POST", `/queues/${part(name)}/pause`, { json: reason ? { reason } : {} });
-export const resumeQueue = (name: string) => request<Queue>("POST", `/queues/${part(name)}/resume`, { json: {} });
+  request<QueueOut>("POST", `/queues/${part(name)}/pause`, { json: reason ? { reason } : {} });
+export const resumeQueue = (name: string) => request<QueueOut>("POST", `/queues/${part(name)}/resume`, { json: {} });

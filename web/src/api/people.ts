@@ -1,28 +1,18 @@
 /** Signing in, people and their API tokens. */
-import { type Page, part, request, withSignal } from "./http";
+import { part, request, withSignal } from "./http";
+import type { Me, NewTokenOut, NewUserOut, Person, SignedIn, TokenList, TokenOut, UserList } from "./schema";
 
-export interface User {
-  name: string;
-  role: "admin" | "member";
-  created_at?: string;
-}
+export type { NewTokenOut as NewToken, Person as User, TokenOut as ApiToken } from "./schema";
 
-export interface ApiToken {
-  id: string | number;
-  name: string;
-  created_at: string;
-  token?: string;
-}
-
-export const getMe = () => request<{ user: User }>("GET", "/auth/me", { quiet401: true });
+export const getMe = () => request<Me>("GET", "/auth/me", { quiet401: true });
 export const login = (username: string, password: string) =>
-  request<{ user: User }>("POST", "/auth/login", { json: { username, password }, quiet401: true });
+  request<SignedIn>("POST", "/auth/login", { json: { username, password }, quiet401: true });
 export const signInByLink = (token: string) =>
-  request<{ user: User }>("POST", "/auth/link", { json: { token }, quiet401: true });
+  request<SignedIn>("POST", "/auth/link", { json: { token }, quiet401: true });
 export const logout = () => request<null>("POST", "/auth/logout", { quiet401: true });
-export const listTokens = (signal?: AbortSignal) => request<Page<ApiToken>>("GET", "/tokens", withSignal(signal));
-export const createToken = (name: string) => request<ApiToken>("POST", "/tokens", { json: { name } });
-export const deleteToken = (id: ApiToken["id"]) => request<null>("DELETE", `/tokens/${part(String(id))}`);
-export const listUsers = (signal?: AbortSignal) => request<Page<User>>("GET", "/users", withSignal(signal));
-export const createUser = (name: string, role: User["role"]) =>
-  request<{ user: User; link: string }>("POST", "/users", { json: { name, role } });
+export const listTokens = (signal?: AbortSignal) => request<TokenList>("GET", "/tokens", withSignal(signal));
+export const createToken = (name: string) => request<NewTokenOut>("POST", "/tokens", { json: { name } });
+export const deleteToken = (id: TokenOut["id"]) => request<null>("DELETE", `/tokens/${part(String(id))}`);
+export const listUsers = (signal?: AbortSignal) => request<UserList>("GET", "/users", withSignal(signal));
+export const createUser = (name: string, role: Person["role"]) =>
+  request<NewUserOut>("POST", "/users", { json: { name, role } });

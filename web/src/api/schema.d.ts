@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sign in with the token of a one-time link. */
-        post: operations["auth_link_link_post"];
+        post: operations["people_link"];
         delete?: never;
         options?: never;
         head?: never;
@@ -31,7 +31,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sign in with a user name and a password. */
-        post: operations["auth_login_login_post"];
+        post: operations["people_login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -48,7 +48,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** End this session (an API token stays). */
-        post: operations["auth_logout_logout_post"];
+        post: operations["people_logout"];
         delete?: never;
         options?: never;
         head?: never;
@@ -63,7 +63,7 @@ export interface paths {
             cookie?: never;
         };
         /** Who makes this request. */
-        get: operations["auth_me_me_get"];
+        get: operations["people_me"];
         put?: never;
         post?: never;
         delete?: never;
@@ -80,10 +80,10 @@ export interface paths {
             cookie?: never;
         };
         /** All datasets, newest first. */
-        get: operations["datasets_list_datasets_get"];
+        get: operations["datasets_list_datasets"];
         put?: never;
         /** A new, empty dataset. */
-        post: operations["datasets_make_dataset_post"];
+        post: operations["datasets_make_dataset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -100,7 +100,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** A dataset that the service draws itself, with captions. */
-        post: operations["datasets_make_sample_sample_post"];
+        post: operations["datasets_make_sample"];
         delete?: never;
         options?: never;
         head?: never;
@@ -115,15 +115,15 @@ export interface paths {
             cookie?: never;
         };
         /** One dataset with its counts and steps. */
-        get: operations["datasets_get_dataset__dataset_id__get"];
+        get: operations["datasets_get_dataset"];
         put?: never;
         post?: never;
         /** Remove a dataset with its images, captions, jobs and indexes. Its models remain. */
-        delete: operations["datasets_delete_dataset__dataset_id__delete"];
+        delete: operations["datasets_delete_dataset"];
         options?: never;
         head?: never;
         /** Another name; the id stays. */
-        patch: operations["datasets_rename_dataset__dataset_id__patch"];
+        patch: operations["datasets_rename_dataset"];
         trace?: never;
     };
     "/api/v1/datasets/{dataset_id}/captions": {
@@ -136,7 +136,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Import captions: multipart `file`, a CSV, JSON lines or a zip of .txt files. */
-        post: operations["captions_upload_captions_datasets__dataset_id__captions_post"];
+        post: operations["captions_upload_captions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -153,7 +153,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Lease me the next uncaptioned image; 204 when none is left. */
-        post: operations["captions_claim_datasets__dataset_id__claim_post"];
+        post: operations["captions_claim"];
         delete?: never;
         options?: never;
         head?: never;
@@ -170,7 +170,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Edit the captions as a job. Which ones is decided now; one saved from now on stays as it is. */
-        post: operations["edits_start_edit_datasets__dataset_id__edits_post"];
+        post: operations["captions_start_edit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -187,7 +187,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** What an edit would change, without changing it. */
-        post: operations["edits_preview_edit_datasets__dataset_id__edits_preview_post"];
+        post: operations["captions_preview_edit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -205,7 +205,7 @@ export interface paths {
          * Images and captions: csv is ready for `python -m open_clip_train.main` in the unpacked folder.
          * @description <br/>txt: a file beside each image, a caption on each line, as kohya_ss reads them; jsonl:<br/>metadata.jsonl, as Hugging Face's `imagefolder` reads it; all: all three.
          */
-        get: operations["datasets_export__dataset_id__export_zip_get"];
+        get: operations["datasets_export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -222,7 +222,7 @@ export interface paths {
             cookie?: never;
         };
         /** index.csv (always current), train_original.csv, val.csv or train.csv. */
-        get: operations["datasets_get_file__dataset_id__files__name__get"];
+        get: operations["datasets_get_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -239,13 +239,13 @@ export interface paths {
             cookie?: never;
         };
         /** A page of the images that fit, by id; `total` counts those of all pages. */
-        get: operations["images_list_images_datasets__dataset_id__images_get"];
+        get: operations["images_list_images"];
         put?: never;
         /**
          * Add images: multipart `files`, each an image or a zip; or JSON `{"uploads": [id, ...]}`.
          * @description <br/>The job lists what was rejected. join: a job of an earlier portion of the same upload, to which<br/>these files are added if it has not begun; so a folder becomes few jobs.
          */
-        post: operations["images_upload_images_datasets__dataset_id__images_post"];
+        post: operations["images_upload_images"];
         delete?: never;
         options?: never;
         head?: never;
@@ -262,7 +262,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Remove images of a dataset with their captions; ids that are not in it are passed over. */
-        post: operations["selections_delete_images_datasets__dataset_id__images_delete_post"];
+        post: operations["images_delete_images"];
         delete?: never;
         options?: never;
         head?: never;
@@ -277,7 +277,7 @@ export interface paths {
             cookie?: never;
         };
         /** The ids of all images that fit, in order: what a grid needs to lay them out and to choose. */
-        get: operations["selections_list_ids_datasets__dataset_id__images_ids_get"];
+        get: operations["images_list_ids"];
         put?: never;
         post?: never;
         delete?: never;
@@ -296,7 +296,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Which of these files, by their SHA-256, are images of the dataset and need not be sent. */
-        post: operations["incoming_find_known_files_datasets__dataset_id__images_known_post"];
+        post: operations["images_find_known_files"];
         delete?: never;
         options?: never;
         head?: never;
@@ -311,7 +311,7 @@ export interface paths {
             cookie?: never;
         };
         /** A dataset's indexes, newest first; stale when images were added since. */
-        get: operations["models_list_indexes_datasets__dataset_id__indexes_get"];
+        get: operations["models_list_indexes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -330,7 +330,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Queue a job: split, augment, train, index or map. With after_job_id it waits for that one. */
-        post: operations["jobs_start_job_datasets__dataset_id__jobs_post"];
+        post: operations["jobs_start_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -345,7 +345,7 @@ export interface paths {
             cookie?: never;
         };
         /** Every image as a point, like ones together. */
-        get: operations["search_get_map_datasets__dataset_id__map_get"];
+        get: operations["search_get_map"];
         put?: never;
         post?: never;
         delete?: never;
@@ -364,7 +364,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Flag, review or tag many images of a dataset; of each one that is left out, the reason. */
-        post: operations["marks_mark_many_datasets__dataset_id__marks_post"];
+        post: operations["captions_mark_many"];
         delete?: never;
         options?: never;
         head?: never;
@@ -380,7 +380,7 @@ export interface paths {
         };
         get?: never;
         /** The model that the dataset is searched with, once it is indexed; null: the one indexed last. */
-        put: operations["datasets_choose_model__dataset_id__model_put"];
+        put: operations["datasets_choose_model"];
         post?: never;
         delete?: never;
         options?: never;
@@ -396,10 +396,10 @@ export interface paths {
             cookie?: never;
         };
         /** Images that fit a text (`q`), or that are like one of the dataset (`like`). */
-        get: operations["search_search_text_datasets__dataset_id__search_get"];
+        get: operations["search_search_text"];
         put?: never;
         /** Images that are like the one sent (multipart `image`). */
-        post: operations["search_search_image_datasets__dataset_id__search_post"];
+        post: operations["search_search_image"];
         delete?: never;
         options?: never;
         head?: never;
@@ -416,7 +416,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Propose captions. A text proposed again changes its source and score; dismissed, it stays so. */
-        post: operations["suggestions_add_suggestions_datasets__dataset_id__suggestions_post"];
+        post: operations["captions_add_suggestions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -433,7 +433,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** One training for each learning rate, otherwise alike: 2 to 8 of them, or `auto`. */
-        post: operations["sweeps_start_sweep_datasets__dataset_id__sweep_post"];
+        post: operations["training_start_sweep"];
         delete?: never;
         options?: never;
         head?: never;
@@ -448,9 +448,9 @@ export interface paths {
             cookie?: never;
         };
         /** A dataset's own map; its entries go before the shared ones, an empty list switches one off. */
-        get: operations["synonyms_get_own_datasets__dataset_id__synonyms_get"];
+        get: operations["augment_get_own"];
         /** Replace a dataset's own map. 409 with the current one when `base` is older. */
-        put: operations["synonyms_put_own_datasets__dataset_id__synonyms_put"];
+        put: operations["augment_put_own"];
         post?: never;
         delete?: never;
         options?: never;
@@ -466,7 +466,7 @@ export interface paths {
             cookie?: never;
         };
         /** The dataset's progress, and what each person did on each day. May lag a little behind. */
-        get: operations["team_get_team_datasets__dataset_id__team_get"];
+        get: operations["captions_get_team"];
         put?: never;
         post?: never;
         delete?: never;
@@ -483,7 +483,7 @@ export interface paths {
             cookie?: never;
         };
         /** What a training with these settings would do: steps, time, memory, learning rate. */
-        get: operations["training_train_plan_datasets__dataset_id__train_plan_get"];
+        get: operations["training_train_plan"];
         put?: never;
         post?: never;
         delete?: never;
@@ -505,7 +505,7 @@ export interface paths {
          * Measure samples a second and memory of a training with these params, in about 20 s.
          * @description <br/>The GPU worker makes a few steps with the architecture's random weights on random pixels. The<br/>same probe that still waits or runs is given again.
          */
-        post: operations["training_train_probe_datasets__dataset_id__train_probe_post"];
+        post: operations["training_train_probe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -520,7 +520,7 @@ export interface paths {
             cookie?: never;
         };
         /** The variants of the newest augmentation that fit, a page at a time. */
-        get: operations["variants_list_variants_datasets__dataset_id__variants_get"];
+        get: operations["augment_list_variants"];
         put?: never;
         post?: never;
         delete?: never;
@@ -542,7 +542,7 @@ export interface paths {
          * Accept or reject many variants, or take that back; train.csv follows.
          * @description <br/>ids: of those that were changed, to take it back by; null when they are more than can be named.<br/>An edited text stays with its variant, whatever is decided; accepted, it counts as edited.
          */
-        post: operations["variants_decide_many_datasets__dataset_id__variants_decide_post"];
+        post: operations["augment_decide_many"];
         delete?: never;
         options?: never;
         head?: never;
@@ -557,7 +557,7 @@ export interface paths {
             cookie?: never;
         };
         /** Words and phrases of the dataset's captions, for autocompletion. At most some seconds old. */
-        get: operations["words_get_words_datasets__dataset_id__words_get"];
+        get: operations["captions_get_words"];
         put?: never;
         post?: never;
         delete?: never;
@@ -574,11 +574,11 @@ export interface paths {
             cookie?: never;
         };
         /** One image. */
-        get: operations["images_get_image_images__int_image_id__get"];
+        get: operations["images_get_image"];
         put?: never;
         post?: never;
         /** Remove an image with its captions. */
-        delete: operations["images_delete_image_images__int_image_id__delete"];
+        delete: operations["images_delete_image"];
         options?: never;
         head?: never;
         patch?: never;
@@ -593,7 +593,7 @@ export interface paths {
         };
         get?: never;
         /** Save a caption: queued, or written when the header `Prefer: wait=N` (seconds) is there. */
-        put: operations["captions_put_caption_images__int_image_id__caption_put"];
+        put: operations["captions_put_caption"];
         post?: never;
         delete?: never;
         options?: never;
@@ -609,7 +609,7 @@ export interface paths {
             cookie?: never;
         };
         /** The captions this image has had, in all slots, newest first. */
-        get: operations["captions_list_revisions_images__int_image_id__captions_get"];
+        get: operations["captions_list_revisions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -628,7 +628,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Lease me this image, or renew my lease. */
-        post: operations["captions_claim_this_images__int_image_id__claim_post"];
+        post: operations["captions_claim_this"];
         delete?: never;
         options?: never;
         head?: never;
@@ -643,7 +643,7 @@ export interface paths {
             cookie?: never;
         };
         /** The image as it was uploaded. */
-        get: operations["images_get_original_images__int_image_id__file_get"];
+        get: operations["images_get_original"];
         put?: never;
         post?: never;
         delete?: never;
@@ -661,7 +661,7 @@ export interface paths {
         };
         get?: never;
         /** Flag an image for the team, with a note; or take the flag away. */
-        put: operations["marks_put_flag_images__int_image_id__flag_put"];
+        put: operations["captions_put_flag"];
         post?: never;
         delete?: never;
         options?: never;
@@ -677,7 +677,7 @@ export interface paths {
             cookie?: never;
         };
         /** The images around this one, by id, that fit the filter; itself too, if it fits. */
-        get: operations["images_get_neighbours_images__int_image_id__neighbours_get"];
+        get: operations["images_get_neighbours"];
         put?: never;
         post?: never;
         delete?: never;
@@ -696,7 +696,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Give my claim back. */
-        post: operations["captions_release_this_images__int_image_id__release_post"];
+        post: operations["captions_release_this"];
         delete?: never;
         options?: never;
         head?: never;
@@ -712,7 +712,7 @@ export interface paths {
         };
         get?: never;
         /** Mark the captions of an image reviewed, as they were shown; or take that back. */
-        put: operations["marks_put_review_images__int_image_id__review_put"];
+        put: operations["captions_put_review"];
         post?: never;
         delete?: never;
         options?: never;
@@ -728,7 +728,7 @@ export interface paths {
             cookie?: never;
         };
         /** Stored suggestions, then captions of similar images. Takes some seconds at most. */
-        get: operations["suggestions_list_suggestions_images__int_image_id__suggestions_get"];
+        get: operations["captions_list_suggestions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -747,7 +747,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Do not show this text for this image any more, wherever it comes from; or show it again. */
-        post: operations["suggestions_dismiss_images__int_image_id__suggestions_dismiss_post"];
+        post: operations["captions_dismiss"];
         delete?: never;
         options?: never;
         head?: never;
@@ -762,7 +762,7 @@ export interface paths {
             cookie?: never;
         };
         /** A small WebP of the image. */
-        get: operations["images_get_thumb_images__int_image_id__thumb_get"];
+        get: operations["images_get_thumb"];
         put?: never;
         post?: never;
         delete?: never;
@@ -779,7 +779,7 @@ export interface paths {
             cookie?: never;
         };
         /** Jobs, newest first. */
-        get: operations["jobs_list_jobs_jobs_get"];
+        get: operations["jobs_list_jobs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -796,7 +796,7 @@ export interface paths {
             cookie?: never;
         };
         /** One job. */
-        get: operations["jobs_get_job_jobs__job_id__get"];
+        get: operations["jobs_get_job"];
         put?: never;
         post?: never;
         delete?: never;
@@ -806,7 +806,7 @@ export interface paths {
          * Move a queued job: priority 0 goes first, 9 last; before: another waiting job, "" for last.
          * @description <br/>Administrators move any; others their own among their own, to a priority of 5 or lower (5..9).
          */
-        patch: operations["jobs_move_jobs__job_id__patch"];
+        patch: operations["jobs_move"];
         trace?: never;
     };
     "/api/v1/jobs/{job_id}/clone": {
@@ -819,7 +819,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** The same job once more on the same dataset, with these params changed (null: the default). */
-        post: operations["sweeps_clone_job_jobs__job_id__clone_post"];
+        post: operations["training_clone_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -834,7 +834,7 @@ export interface paths {
             cookie?: never;
         };
         /** The log from character `offset` on; `X-Next-Offset` says where to go on. */
-        get: operations["jobs_get_log_jobs__job_id__log_get"];
+        get: operations["jobs_get_log"];
         put?: never;
         post?: never;
         delete?: never;
@@ -854,7 +854,7 @@ export interface paths {
          * The series of a job: `{name: [{step, epoch, value, time}]}`, each of at most `points` points.
          * @description <br/>The first, the last and all peaks are among them. `X-Last-Point` is the `since` to go on with.
          */
-        get: operations["jobs_get_metrics_jobs__job_id__metrics_get"];
+        get: operations["jobs_get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -873,7 +873,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Go on with a stopped or failed job from its checkpoint. */
-        post: operations["jobs_resume_job_jobs__job_id__resume_post"];
+        post: operations["jobs_resume_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -890,7 +890,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Do a stopped or failed job again from the start. */
-        post: operations["jobs_retry_job_jobs__job_id__retry_post"];
+        post: operations["jobs_retry_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -907,7 +907,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`). */
-        post: operations["jobs_stop_job_jobs__job_id__stop_post"];
+        post: operations["jobs_stop_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -924,7 +924,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Bring back the captions that a job has changed, but for those that somebody changed since. */
-        post: operations["edits_undo_job_jobs__job_id__undo_post"];
+        post: operations["captions_undo_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -939,13 +939,13 @@ export interface paths {
             cookie?: never;
         };
         /** Models of one's own, newest first, then the catalogue. With `tag` only those that have it. */
-        get: operations["models_list_all_models_get"];
+        get: operations["models_list_all"];
         put?: never;
         /**
          * Bring in a model folder: multipart `file` (a zip) and `name`, or JSON `{"upload": id, "name"}`.
          * @description <br/>The job looks whether it loads and registers it.
          */
-        post: operations["models_bring_in_models_post"];
+        post: operations["models_bring_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -960,15 +960,15 @@ export interface paths {
             cookie?: never;
         };
         /** One model, by its id. */
-        get: operations["models_get_one_models__path_model_id__get"];
+        get: operations["models_get_one"];
         put?: never;
         post?: never;
         /** Delete a model of one's own, its folder and its indexes. `force=1` when something uses it. */
-        delete: operations["models_remove_models__path_model_id__delete"];
+        delete: operations["models_remove"];
         options?: never;
         head?: never;
         /** Another name, note or other tags for a model of one's own; its id and folder stay. */
-        patch: operations["models_change_models__path_model_id__patch"];
+        patch: operations["models_change"];
         trace?: never;
     };
     "/api/v1/models/{model_id}/blend": {
@@ -981,7 +981,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Register the weights between a tuned model (alpha 1) and what it began with (alpha 0). */
-        post: operations["models_blend_models__path_model_id__blend_post"];
+        post: operations["models_blend"];
         delete?: never;
         options?: never;
         head?: never;
@@ -996,7 +996,7 @@ export interface paths {
             cookie?: never;
         };
         /** A fine-tuned model's folder as a zip; `local-dir:<folder>` loads it with open_clip. */
-        get: operations["models_download_models__path_model_id__download_get"];
+        get: operations["models_download"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1013,7 +1013,7 @@ export interface paths {
             cookie?: never;
         };
         /** A queue, `cpu` or `gpu`: its running jobs, and those that wait in the order they will begin. */
-        get: operations["queues_get_queue__name__get"];
+        get: operations["jobs_get_queue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1032,7 +1032,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Let no further job begin (administrators only); what runs goes on. */
-        post: operations["queues_pause__name__pause_post"];
+        post: operations["jobs_pause"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1049,7 +1049,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Let jobs begin again (administrators only), at once where a worker is free. */
-        post: operations["queues_resume__name__resume_post"];
+        post: operations["jobs_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1064,9 +1064,9 @@ export interface paths {
             cookie?: never;
         };
         /** The map that all datasets share; until somebody saves one, the project's own. */
-        get: operations["synonyms_get_shared_synonyms_get"];
+        get: operations["augment_get_shared"];
         /** Replace the shared map; administrators only. 409 with the current one when `base` is older. */
-        put: operations["synonyms_put_shared_synonyms_put"];
+        put: operations["augment_put_shared"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1084,7 +1084,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** What is wrong with a map, what it makes of captions, and which words it lacks; saves nothing. */
-        post: operations["synonyms_check_synonyms_check_post"];
+        post: operations["augment_check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1099,7 +1099,7 @@ export interface paths {
             cookie?: never;
         };
         /** Workers, queues, GPUs, versions, and the state of what the service stands on. */
-        get: operations["system_get_system_system_get"];
+        get: operations["ops_get_system"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1116,7 +1116,7 @@ export interface paths {
             cookie?: never;
         };
         /** The merges of CLIP's byte-pair encoding, a pair a line in order behind one line of heading. */
-        get: operations["words_get_merges_tokenizer_merges_txt_get"];
+        get: operations["captions_get_merges"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1133,10 +1133,10 @@ export interface paths {
             cookie?: never;
         };
         /** One's own API tokens, without their secrets. */
-        get: operations["people_list_tokens_tokens_get"];
+        get: operations["people_list_tokens"];
         put?: never;
         /** A new API token; its secret is in this answer only. */
-        post: operations["people_make_token_tokens_post"];
+        post: operations["people_make_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1154,7 +1154,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Make one of one's own API tokens invalid. */
-        delete: operations["people_delete_token_tokens__int_token_id__delete"];
+        delete: operations["people_delete_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1173,7 +1173,7 @@ export interface paths {
          * Announce a large file; its bytes follow by PUT, and POST .../images takes it when it is whole.
          * @description <br/>fingerprint: what you know the file by. The same person's unfinished upload of the same name,<br/>size and fingerprint is given again (200), to go on at its offset.
          */
-        post: operations["incoming_begin_upload_uploads_post"];
+        post: operations["images_begin_upload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1188,15 +1188,15 @@ export interface paths {
             cookie?: never;
         };
         /** How much of an upload has come. */
-        get: operations["incoming_get_upload_uploads__upload_id__get"];
+        get: operations["images_get_upload"];
         /**
          * Bytes of an upload, from the one that the header `Upload-Offset` names; as many as you like.
          * @description <br/>409 with `details.offset` when the upload is elsewhere: go on there.
          */
-        put: operations["incoming_put_upload_uploads__upload_id__put"];
+        put: operations["images_put_upload"];
         post?: never;
         /** Forget an upload. */
-        delete: operations["incoming_drop_upload_uploads__upload_id__delete"];
+        delete: operations["images_drop_upload"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1210,10 +1210,10 @@ export interface paths {
             cookie?: never;
         };
         /** Everybody who can sign in. */
-        get: operations["people_list_users_users_get"];
+        get: operations["people_list_users"];
         put?: never;
         /** Let somebody in (administrators only): the link signs them in once. */
-        post: operations["people_invite_users_post"];
+        post: operations["people_invite"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1234,7 +1234,7 @@ export interface paths {
         options?: never;
         head?: never;
         /** Accept, reject or edit one variant, or take a decision back; train.csv follows. */
-        patch: operations["variants_change_variant_variants__int_variant_id__patch"];
+        patch: operations["augment_change_variant"];
         trace?: never;
     };
     "/healthz": {
@@ -1245,7 +1245,7 @@ export interface paths {
             cookie?: never;
         };
         /** This process lives. */
-        get: operations["health_healthz_healthz_get"];
+        get: operations["ops_healthz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1262,7 +1262,7 @@ export interface paths {
             cookie?: never;
         };
         /** Requests, latencies, queue depths and jobs by state, for Prometheus. Needs a token. */
-        get: operations["health_metrics_metrics_get"];
+        get: operations["ops_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1279,7 +1279,7 @@ export interface paths {
             cookie?: never;
         };
         /** Database, Redis and store answer; 503 when one does not. */
-        get: operations["health_readyz_readyz_get"];
+        get: operations["ops_readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1293,12 +1293,119 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ActiveJob
+         * @description A job that a worker does now.
+         */
+        ActiveJob: {
+            /** Job Id */
+            job_id: string;
+            /** Kind */
+            kind: string;
+        };
+        /**
+         * Alive
+         * @description This process lives.
+         */
+        Alive: {
+            /** Ok */
+            ok: boolean;
+        };
+        /**
+         * BackendState
+         * @description The artifact store or the database. kind: such as "s3" or "sqlite".
+         */
+        BackendState: {
+            /** Detail */
+            detail: string;
+            /** Kind */
+            kind: string;
+            /** Ok */
+            ok: boolean;
+        };
+        /**
+         * CaptionRevisionOut
+         * @description One saved caption, or one taken away (text null).
+         */
+        CaptionRevisionOut: {
+            /** Author */
+            author: string;
+            /** Client Id */
+            client_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Revision */
+            revision: number;
+            /** Slot */
+            slot: number;
+            /** Text */
+            text: string | null;
+        };
+        /**
          * ChosenImages
          * @description Images by their ids.
          */
         ChosenImages: {
             /** Image Ids */
             image_ids: number[];
+        };
+        /**
+         * ClaimedImage
+         * @description An image that is mine to caption until then.
+         */
+        ClaimedImage: {
+            /** Caption */
+            caption: string | null;
+            /** Captioned At */
+            captioned_at: string | null;
+            /** Captioned By */
+            captioned_by: string | null;
+            /** Captions */
+            captions: components["schemas"]["ExtraCaptionOut"][];
+            /** Claimed By */
+            claimed_by: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dataset Id */
+            dataset_id: string;
+            /** Filename */
+            filename: string;
+            /** Flag Note */
+            flag_note: string;
+            /** Flagged At */
+            flagged_at: string | null;
+            /** Flagged By */
+            flagged_by: string | null;
+            /** Height */
+            height: number;
+            /** Id */
+            id: number;
+            /** Lease Expires At */
+            lease_expires_at: string | null;
+            next_slot: components["schemas"]["NextSlot"] | null;
+            /** Reviewed At */
+            reviewed_at: string | null;
+            /** Reviewed By */
+            reviewed_by: string | null;
+            /** Revision */
+            revision: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Tag */
+            tag: string | null;
+            /** Thumb Url */
+            thumb_url: string;
+            /** Tokens */
+            tokens: number | null;
+            /** Url */
+            url: string;
+            /** Width */
+            width: number;
         };
         /**
          * Clone
@@ -1309,6 +1416,18 @@ export interface components {
             params?: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * Cluster
+         * @description A group of like images on the map, labelled by what sets its captions apart.
+         */
+        Cluster: {
+            /** Id */
+            id: number;
+            /** Label */
+            label: string;
+            /** Size */
+            size: number;
         };
         /**
          * Counts
@@ -1345,7 +1464,7 @@ export interface components {
              * Next Cursor
              * @default null
              */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
         /**
          * DatasetModel
@@ -1363,7 +1482,10 @@ export interface components {
             counts: components["schemas"]["Counts"];
             /** Cover */
             cover: string[];
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Created By */
             created_by: string;
@@ -1429,6 +1551,16 @@ export interface components {
         DeletedImages: {
             /** Deleted */
             deleted: number;
+        };
+        /**
+         * Disk
+         * @description The disk that the data folder is on.
+         */
+        Disk: {
+            /** Free Gb */
+            free_gb: number;
+            /** Total Gb */
+            total_gb: number;
         };
         /**
          * Dismissal
@@ -1505,7 +1637,10 @@ export interface components {
          * @description An image's second, third ... caption.
          */
         ExtraCaptionOut: {
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /** By */
             by: string;
@@ -1530,6 +1665,22 @@ export interface components {
             note?: string | null;
         };
         /**
+         * GpuOut
+         * @description A GPU of the API's machine. utilisation: percent.
+         */
+        GpuOut: {
+            /** Index */
+            index: number;
+            /** Memory Gb */
+            memory_gb: number;
+            /** Name */
+            name: string;
+            /** Used Gb */
+            used_gb: number | null;
+            /** Utilisation */
+            utilisation: number | null;
+        };
+        /**
          * GuideFigures
          * @description The user guide's hours and memory for this model; scaled_hours: for this run's size.
          */
@@ -1547,7 +1698,7 @@ export interface components {
         };
         /**
          * Health
-         * @description One part of the service.
+         * @description One part of the service. detail: where it is, or what is wrong.
          */
         Health: {
             /** Detail */
@@ -1644,7 +1795,10 @@ export interface components {
         ImageList: {
             /** Items */
             items: components["schemas"]["ImageOut"][];
-            /** Next Cursor */
+            /**
+             * Next Cursor
+             * @default null
+             */
             next_cursor: string | null;
             /** Total */
             total: number;
@@ -1652,6 +1806,8 @@ export interface components {
         /**
          * ImageOut
          * @description An image, its first caption, the others (`captions`), its flag, its review and its tag.
+         *
+         *     next_slot: where another caption goes; null when all are taken.
          */
         ImageOut: {
             /** Caption */
@@ -1664,7 +1820,10 @@ export interface components {
             captions: components["schemas"]["ExtraCaptionOut"][];
             /** Claimed By */
             claimed_by: string | null;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Dataset Id */
             dataset_id: string;
@@ -1680,11 +1839,6 @@ export interface components {
             height: number;
             /** Id */
             id: number;
-            /**
-             * Lease Expires At
-             * @default null
-             */
-            lease_expires_at?: string | null;
             next_slot: components["schemas"]["NextSlot"] | null;
             /** Reviewed At */
             reviewed_at: string | null;
@@ -1716,14 +1870,17 @@ export interface components {
              * Next Cursor
              * @default null
              */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
         /**
          * IndexOut
          * @description An index of a dataset by a model.
          */
         IndexOut: {
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Dim */
             dim: number;
@@ -1756,7 +1913,7 @@ export interface components {
              * Next Cursor
              * @default null
              */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
         /**
          * JobOut
@@ -1767,7 +1924,10 @@ export interface components {
             after_job_id: string | null;
             /** Attempt */
             attempt: number;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Created By */
             created_by: string;
@@ -1823,7 +1983,7 @@ export interface components {
              */
             state: "queued" | "running" | "stopping" | "succeeded" | "failed" | "stopped";
             /** Stop Requested */
-            stop_requested: string | null;
+            stop_requested: ("save" | "kill") | null;
         };
         /**
          * KnownFiles
@@ -1850,6 +2010,26 @@ export interface components {
             token: string;
         };
         /**
+         * LlmState
+         * @description Whether paraphrases by a language model can be asked for, and what is missing if not.
+         *
+         *     here: whether the model needs no download any more.
+         */
+        LlmState: {
+            /** Available */
+            available: boolean;
+            /** Here */
+            here: boolean;
+            /** How */
+            how: ("endpoint" | "vllm") | null;
+            /** Message */
+            message: string;
+            /** Model */
+            model: string;
+            /** Remedy */
+            remedy: string;
+        };
+        /**
          * Login
          * @description A user name and its password.
          */
@@ -1865,9 +2045,7 @@ export interface components {
          */
         MapAnswer: {
             /** Clusters */
-            clusters: {
-                [key: string]: unknown;
-            }[];
+            clusters: components["schemas"]["Cluster"][];
             /** Points */
             points: [
                 number,
@@ -1945,7 +2123,10 @@ export interface components {
         Member: {
             /** Captions */
             captions: number;
-            /** Last At */
+            /**
+             * Last At
+             * Format: date-time
+             */
             last_at: string;
             /** Name */
             name: string;
@@ -1969,6 +2150,30 @@ export interface components {
             gradient_checkpointing: boolean;
             /** Micro Batch */
             micro_batch: number;
+        };
+        /**
+         * MetricPoint
+         * @description A value that a job has measured.
+         */
+        MetricPoint: {
+            /** Epoch */
+            epoch: number | null;
+            /** Step */
+            step: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /** Value */
+            value: number;
+        };
+        /**
+         * Metrics
+         * @description The series of a job by their names.
+         */
+        Metrics: {
+            [key: string]: components["schemas"]["MetricPoint"][];
         };
         /**
          * ModelChange
@@ -2002,7 +2207,7 @@ export interface components {
              * Next Cursor
              * @default null
              */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
         /**
          * ModelOut
@@ -2014,19 +2219,34 @@ export interface components {
         ModelOut: {
             /** Architecture */
             architecture: string;
-            /** Base */
+            /**
+             * Base
+             * @default null
+             */
             base: string | null;
-            /** Created At */
+            /**
+             * Created At
+             * @default null
+             */
             created_at: string | null;
-            /** Created By */
+            /**
+             * Created By
+             * @default null
+             */
             created_by: string | null;
-            /** Dataset Id */
+            /**
+             * Dataset Id
+             * @default null
+             */
             dataset_id: string | null;
             /** Description */
             description: string;
             /** Embed Dim */
             embed_dim: number | null;
-            /** Folder */
+            /**
+             * Folder
+             * @default null
+             */
             folder: string | null;
             /** Id */
             id: string;
@@ -2036,14 +2256,20 @@ export interface components {
             indexes: string[];
             /** Is Default For */
             is_default_for: string[];
-            /** Job Id */
+            /**
+             * Job Id
+             * @default null
+             */
             job_id: string | null;
             /**
              * Kind
              * @enum {string}
              */
             kind: "catalogue" | "finetuned";
-            /** Lineage */
+            /**
+             * Lineage
+             * @default null
+             */
             lineage: {
                 [key: string]: unknown;
             } | null;
@@ -2053,7 +2279,10 @@ export interface components {
             };
             /** Name */
             name: string;
-            /** Note */
+            /**
+             * Note
+             * @default
+             */
             note: string;
             /** Parameters */
             parameters: number | null;
@@ -2065,7 +2294,10 @@ export interface components {
             pretrained: string[] | string;
             /** Recommended */
             recommended: boolean;
-            /** Source */
+            /**
+             * Source
+             * @default null
+             */
             source: ("trained" | "blended" | "imported") | null;
             /** Tags */
             tags: string[];
@@ -2301,6 +2533,23 @@ export interface components {
             name: string;
         };
         /**
+         * NewTokenOut
+         * @description A token that was just made; its secret is shown this once.
+         */
+        NewTokenOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Token */
+            token: string;
+        };
+        /**
          * NewUpload
          * @description A large file that will come in portions. fingerprint: what you know the same file by later.
          */
@@ -2364,7 +2613,10 @@ export interface components {
          * @description Who paused a queue, when and why.
          */
         Paused: {
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /** By */
             by: string;
@@ -2378,9 +2630,9 @@ export interface components {
         Person: {
             /**
              * Created At
-             * @default null
+             * Format: date-time
              */
-            created_at?: string | null;
+            created_at: string;
             /** Name */
             name: string;
             /**
@@ -2472,6 +2724,20 @@ export interface components {
             unit: string | null;
         };
         /**
+         * QueueLoad
+         * @description depth: the jobs that wait; in queues without jobs, the messages.
+         */
+        QueueLoad: {
+            /** Depth */
+            depth: number;
+            /** Name */
+            name: string;
+            /** Running */
+            running: number;
+            /** Workers */
+            workers: number;
+        };
+        /**
          * QueueOut
          * @description A queue. workers: how many of its jobs can run at once. waiting: in the order they begin.
          */
@@ -2497,20 +2763,33 @@ export interface components {
             client_id: string;
             /**
              * State
+             * @default queued
              * @constant
              */
             state: "queued";
         };
         /**
-         * Ready
+         * Readiness
          * @description Whether requests can be served, part by part.
          */
-        Ready: {
+        Readiness: {
             database: components["schemas"]["Health"];
             /** Ok */
             ok: boolean;
             redis: components["schemas"]["Health"];
             store: components["schemas"]["Health"];
+        };
+        /**
+         * RedisState
+         * @description server: its name and version, "" when it is away.
+         */
+        RedisState: {
+            /** Detail */
+            detail: string;
+            /** Ok */
+            ok: boolean;
+            /** Server */
+            server: string;
         };
         /**
          * RefusedRow
@@ -2542,35 +2821,17 @@ export interface components {
             revision: number;
         };
         /**
-         * Revision
-         * @description One saved caption, or one taken away (text null).
-         */
-        Revision: {
-            /** Author */
-            author: string;
-            /** Client Id */
-            client_id: string;
-            /** Created At */
-            created_at: string;
-            /** Revision */
-            revision: number;
-            /** Slot */
-            slot: number;
-            /** Text */
-            text: string | null;
-        };
-        /**
          * RevisionList
          * @description An image's captions, newest first.
          */
         RevisionList: {
             /** Items */
-            items: components["schemas"]["Revision"][];
+            items: components["schemas"]["CaptionRevisionOut"][];
             /**
              * Next Cursor
              * @default null
              */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
         /**
          * SampleDataset
@@ -2608,14 +2869,30 @@ export interface components {
         SearchAnswer: {
             /** Hits */
             hits: components["schemas"]["Hit"][];
-            /** Index */
-            index: {
-                [key: string]: unknown;
-            };
+            index: components["schemas"]["SearchedIndex"];
             /** Model */
             model: string;
             /** Took Ms */
             took_ms: number;
+        };
+        /**
+         * SearchedIndex
+         * @description The index that was searched. images: so many are in it.
+         */
+        SearchedIndex: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dim */
+            dim: number;
+            /** Images */
+            images: number;
+            /** Job Id */
+            job_id: string | null;
+            /** Model Id */
+            model_id: string;
         };
         /**
          * SignedIn
@@ -2655,19 +2932,25 @@ export interface components {
          * @description One step of a dataset's way.
          */
         Step: {
-            /** Figure */
+            /**
+             * Figure
+             * @default
+             */
             figure: string;
             /**
              * Job Id
              * @default null
              */
-            job_id?: string | null;
+            job_id: string | null;
             /**
              * Key
              * @enum {string}
              */
             key: "images" | "captioned" | "split" | "augment" | "train" | "index" | "search";
-            /** Reason */
+            /**
+             * Reason
+             * @default
+             */
             reason: string;
             /**
              * State
@@ -2823,6 +3106,34 @@ export interface components {
             version: string;
         };
         /**
+         * SystemOut
+         * @description Workers, queues, GPUs, versions, and the state of what the service stands on.
+         */
+        SystemOut: {
+            database: components["schemas"]["BackendState"];
+            /** Device */
+            device: string;
+            disk: components["schemas"]["Disk"];
+            /** Gpus */
+            gpus: components["schemas"]["GpuOut"][];
+            llm: components["schemas"]["LlmState"];
+            /** Queues */
+            queues: components["schemas"]["QueueLoad"][];
+            redis: components["schemas"]["RedisState"];
+            /** Stack */
+            stack: string;
+            store: components["schemas"]["BackendState"];
+            tensorboard: components["schemas"]["TensorBoard"];
+            /** Version */
+            version: string;
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
+            /** Workers */
+            workers: components["schemas"]["WorkerOut"][];
+        };
+        /**
          * Team
          * @description The dataset's progress, people by captions and reviews, days in order.
          */
@@ -2850,6 +3161,14 @@ export interface components {
             reviewed: number;
         };
         /**
+         * TensorBoard
+         * @description Where it is, if it runs.
+         */
+        TensorBoard: {
+            /** Url */
+            url: string | null;
+        };
+        /**
          * TokenList
          * @description The caller's API tokens.
          */
@@ -2860,24 +3179,22 @@ export interface components {
              * Next Cursor
              * @default null
              */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
         /**
          * TokenOut
-         * @description An API token; `token` only when it is made.
+         * @description An API token without its secret.
          */
         TokenOut: {
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Id */
             id: number;
             /** Name */
             name: string;
-            /**
-             * Token
-             * @default null
-             */
-            token?: string | null;
         };
         /**
          * TrainPlanOut
@@ -2904,7 +3221,10 @@ export interface components {
             /** Images */
             images: number;
             /** Lr Curve */
-            lr_curve: number[][];
+            lr_curve: [
+                number,
+                number
+            ][];
             /** Memory Gb */
             memory_gb: number | null;
             /** Memory Note */
@@ -2948,7 +3268,7 @@ export interface components {
              * Next Cursor
              * @default null
              */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
         /**
          * VariantChange
@@ -3021,7 +3341,10 @@ export interface components {
             counts: components["schemas"]["StateCounts"];
             /** Items */
             items: components["schemas"]["VariantOut"][];
-            /** Next Cursor */
+            /**
+             * Next Cursor
+             * @default null
+             */
             next_cursor: string | null;
             /** Scores */
             scores: [
@@ -3090,6 +3413,33 @@ export interface components {
                 string,
                 number
             ][];
+        };
+        /**
+         * WorkerOut
+         * @description A worker; those that have gone are shown as offline for an hour. gpu: the one that it holds.
+         */
+        WorkerOut: {
+            /** Active */
+            active: components["schemas"]["ActiveJob"][];
+            /** Concurrency */
+            concurrency: number | null;
+            /** Gpu */
+            gpu: string | null;
+            /** Host */
+            host: string;
+            /** Name */
+            name: string;
+            /** Pid */
+            pid: number | null;
+            /** Queues */
+            queues: string[];
+            /** Started At */
+            started_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "online" | "offline";
         };
         /**
          * AugmentParams
@@ -3270,8 +3620,14 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type ActiveJob = components['schemas']['ActiveJob'];
+export type Alive = components['schemas']['Alive'];
+export type BackendState = components['schemas']['BackendState'];
+export type CaptionRevisionOut = components['schemas']['CaptionRevisionOut'];
 export type ChosenImages = components['schemas']['ChosenImages'];
+export type ClaimedImage = components['schemas']['ClaimedImage'];
 export type Clone = components['schemas']['Clone'];
+export type Cluster = components['schemas']['Cluster'];
 export type Counts = components['schemas']['Counts'];
 export type DatasetJob = components['schemas']['DatasetJob'];
 export type DatasetList = components['schemas']['DatasetList'];
@@ -3281,12 +3637,14 @@ export type Day = components['schemas']['Day'];
 export type Decide = components['schemas']['Decide'];
 export type Decided = components['schemas']['Decided'];
 export type DeletedImages = components['schemas']['DeletedImages'];
+export type Disk = components['schemas']['Disk'];
 export type Dismissal = components['schemas']['Dismissal'];
 export type EditPreview = components['schemas']['EditPreview'];
 export type EditedRow = components['schemas']['EditedRow'];
 export type EstimatedFrom = components['schemas']['EstimatedFrom'];
 export type ExtraCaptionOut = components['schemas']['ExtraCaptionOut'];
 export type FlagChange = components['schemas']['FlagChange'];
+export type GpuOut = components['schemas']['GpuOut'];
 export type GuideFigures = components['schemas']['GuideFigures'];
 export type Health = components['schemas']['Health'];
 export type Hit = components['schemas']['Hit'];
@@ -3302,6 +3660,7 @@ export type JobOut = components['schemas']['JobOut'];
 export type KnownFiles = components['schemas']['KnownFiles'];
 export type KnownFilesOut = components['schemas']['KnownFilesOut'];
 export type LinkToken = components['schemas']['LinkToken'];
+export type LlmState = components['schemas']['LlmState'];
 export type Login = components['schemas']['Login'];
 export type MapAnswer = components['schemas']['MapAnswer'];
 export type MapProblemOut = components['schemas']['MapProblemOut'];
@@ -3310,6 +3669,8 @@ export type Marks = components['schemas']['Marks'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
 export type MemoryLayout = components['schemas']['MemoryLayout'];
+export type MetricPoint = components['schemas']['MetricPoint'];
+export type Metrics = components['schemas']['Metrics'];
 export type ModelChange = components['schemas']['ModelChange'];
 export type ModelList = components['schemas']['ModelList'];
 export type ModelOut = components['schemas']['ModelOut'];
@@ -3326,6 +3687,7 @@ export type NewSuggestions = components['schemas']['NewSuggestions'];
 export type NewSweep = components['schemas']['NewSweep'];
 export type NewSynonyms = components['schemas']['NewSynonyms'];
 export type NewToken = components['schemas']['NewToken'];
+export type NewTokenOut = components['schemas']['NewTokenOut'];
 export type NewUpload = components['schemas']['NewUpload'];
 export type NewUser = components['schemas']['NewUser'];
 export type NewUserOut = components['schemas']['NewUserOut'];
@@ -3338,16 +3700,18 @@ export type PlannedSettings = components['schemas']['PlannedSettings'];
 export type PreviewOut = components['schemas']['PreviewOut'];
 export type Problem = components['schemas']['Problem'];
 export type Progress = components['schemas']['Progress'];
+export type QueueLoad = components['schemas']['QueueLoad'];
 export type QueueOut = components['schemas']['QueueOut'];
 export type QueuedCaption = components['schemas']['QueuedCaption'];
-export type Ready = components['schemas']['Ready'];
+export type Readiness = components['schemas']['Readiness'];
+export type RedisState = components['schemas']['RedisState'];
 export type RefusedRow = components['schemas']['RefusedRow'];
 export type ReviewChange = components['schemas']['ReviewChange'];
-export type Revision = components['schemas']['Revision'];
 export type RevisionList = components['schemas']['RevisionList'];
 export type SampleDataset = components['schemas']['SampleDataset'];
 export type SavedCaption = components['schemas']['SavedCaption'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
+export type SearchedIndex = components['schemas']['SearchedIndex'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type Skipped = components['schemas']['Skipped'];
 export type StateCounts = components['schemas']['StateCounts'];
@@ -3360,8 +3724,10 @@ export type SweepOut = components['schemas']['SweepOut'];
 export type SynonymCheck = components['schemas']['SynonymCheck'];
 export type SynonymCheckOut = components['schemas']['SynonymCheckOut'];
 export type SynonymsOut = components['schemas']['SynonymsOut'];
+export type SystemOut = components['schemas']['SystemOut'];
 export type Team = components['schemas']['Team'];
 export type TeamCounts = components['schemas']['TeamCounts'];
+export type TensorBoard = components['schemas']['TensorBoard'];
 export type TokenList = components['schemas']['TokenList'];
 export type TokenOut = components['schemas']['TokenOut'];
 export type TrainPlanOut = components['schemas']['TrainPlanOut'];
@@ -3372,6 +3738,7 @@ export type VariantFilter = components['schemas']['VariantFilter'];
 export type VariantList = components['schemas']['VariantList'];
 export type VariantOut = components['schemas']['VariantOut'];
 export type Words = components['schemas']['Words'];
+export type WorkerOut = components['schemas']['WorkerOut'];
 export type ParamsAugment = components['schemas']['params_augment'];
 export type ParamsIndex = components['schemas']['params_index'];
 export type ParamsMap = components['schemas']['params_map'];
@@ -3379,7 +3746,7 @@ export type ParamsSplit = components['schemas']['params_split'];
 export type ParamsTrain = components['schemas']['params_train'];
 export type $defs = Record<string, never>;
 export interface operations {
-    auth_link_link_post: {
+    people_link: {
         parameters: {
             query?: never;
             header?: never;
@@ -3407,7 +3774,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -3419,9 +3786,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    auth_login_login_post: {
+    people_login: {
         parameters: {
             query?: never;
             header?: never;
@@ -3449,7 +3824,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -3470,9 +3845,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    auth_logout_logout_post: {
+    people_logout: {
         parameters: {
             query?: never;
             header?: never;
@@ -3494,12 +3877,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    auth_me_me_get: {
+    people_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -3523,12 +3923,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    datasets_list_datasets_get: {
+    datasets_list_datasets: {
         parameters: {
             query?: never;
             header?: never;
@@ -3552,12 +3969,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    datasets_make_dataset_post: {
+    datasets_make_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -3588,9 +4022,26 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    datasets_make_sample_sample_post: {
+    datasets_make_sample: {
         parameters: {
             query?: never;
             header?: never;
@@ -3621,9 +4072,26 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    datasets_get_dataset__dataset_id__get: {
+    datasets_get_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -3649,7 +4117,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -3661,9 +4138,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    datasets_delete_dataset__dataset_id__delete: {
+    datasets_delete_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -3687,7 +4172,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -3699,9 +4193,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    datasets_rename_dataset__dataset_id__patch: {
+    datasets_rename_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -3731,7 +4233,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -3743,9 +4254,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    captions_upload_captions_datasets__dataset_id__captions_post: {
+    captions_upload_captions: {
         parameters: {
             query?: never;
             header?: never;
@@ -3778,6 +4297,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -3787,9 +4315,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    captions_claim_datasets__dataset_id__claim_post: {
+    captions_claim: {
         parameters: {
             query?: {
                 after?: number | null;
@@ -3809,7 +4345,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImageOut"];
+                    "application/json": components["schemas"]["ClaimedImage"];
                 };
             };
             /** @description No Content */
@@ -3825,7 +4361,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -3837,9 +4382,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    edits_start_edit_datasets__dataset_id__edits_post: {
+    captions_start_edit: {
         parameters: {
             query?: never;
             header?: never;
@@ -3872,6 +4425,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -3881,9 +4443,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    edits_preview_edit_datasets__dataset_id__edits_preview_post: {
+    captions_preview_edit: {
         parameters: {
             query?: never;
             header?: never;
@@ -3916,6 +4486,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -3925,9 +4504,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    datasets_export__dataset_id__export_zip_get: {
+    datasets_export: {
         parameters: {
             query?: {
                 captions?: "csv" | "txt" | "jsonl" | "all";
@@ -3941,13 +4528,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -3959,9 +4564,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    datasets_get_file__dataset_id__files__name__get: {
+    datasets_get_file: {
         parameters: {
             query?: never;
             header?: never;
@@ -3973,13 +4586,32 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -3991,9 +4623,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    images_list_images_datasets__dataset_id__images_get: {
+    images_list_images: {
         parameters: {
             query?: {
                 status?: ("captioned" | "uncaptioned") | null;
@@ -4030,7 +4670,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -4042,9 +4691,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    images_upload_images_datasets__dataset_id__images_post: {
+    images_upload_images: {
         parameters: {
             query?: {
                 join?: string | null;
@@ -4080,6 +4737,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4107,9 +4773,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    selections_delete_images_datasets__dataset_id__images_delete_post: {
+    images_delete_images: {
         parameters: {
             query?: never;
             header?: never;
@@ -4142,6 +4816,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4151,9 +4834,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    selections_list_ids_datasets__dataset_id__images_ids_get: {
+    images_list_ids: {
         parameters: {
             query?: {
                 status?: ("captioned" | "uncaptioned") | null;
@@ -4188,7 +4879,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -4200,9 +4900,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    incoming_find_known_files_datasets__dataset_id__images_known_post: {
+    images_find_known_files: {
         parameters: {
             query?: never;
             header?: never;
@@ -4235,9 +4943,26 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    models_list_indexes_datasets__dataset_id__indexes_get: {
+    models_list_indexes: {
         parameters: {
             query?: never;
             header?: never;
@@ -4263,7 +4988,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -4275,9 +5009,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_start_job_datasets__dataset_id__jobs_post: {
+    jobs_start_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -4303,6 +5045,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4337,9 +5088,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    search_get_map_datasets__dataset_id__map_get: {
+    search_get_map: {
         parameters: {
             query?: {
                 model?: string | null;
@@ -4367,7 +5126,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -4379,9 +5147,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    marks_mark_many_datasets__dataset_id__marks_post: {
+    captions_mark_many: {
         parameters: {
             query?: never;
             header?: never;
@@ -4414,6 +5190,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4423,9 +5208,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    datasets_choose_model__dataset_id__model_put: {
+    datasets_choose_model: {
         parameters: {
             query?: never;
             header?: never;
@@ -4458,6 +5251,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4467,15 +5269,23 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    search_search_text_datasets__dataset_id__search_get: {
+    search_search_text: {
         parameters: {
             query?: {
                 model?: string | null;
+                k?: number;
                 q?: string | null;
                 like?: number | null;
-                k?: number;
             };
             header?: never;
             path: {
@@ -4496,6 +5306,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4530,9 +5349,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    search_search_image_datasets__dataset_id__search_post: {
+    search_search_image: {
         parameters: {
             query?: {
                 model?: string | null;
@@ -4568,6 +5395,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4595,9 +5431,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    suggestions_add_suggestions_datasets__dataset_id__suggestions_post: {
+    captions_add_suggestions: {
         parameters: {
             query?: never;
             header?: never;
@@ -4630,6 +5474,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4639,9 +5492,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    sweeps_start_sweep_datasets__dataset_id__sweep_post: {
+    training_start_sweep: {
         parameters: {
             query?: never;
             header?: never;
@@ -4674,6 +5535,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4692,9 +5562,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    synonyms_get_own_datasets__dataset_id__synonyms_get: {
+    augment_get_own: {
         parameters: {
             query?: never;
             header?: never;
@@ -4720,7 +5598,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -4732,9 +5619,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    synonyms_put_own_datasets__dataset_id__synonyms_put: {
+    augment_put_own: {
         parameters: {
             query?: never;
             header?: never;
@@ -4767,6 +5662,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4785,9 +5689,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    team_get_team_datasets__dataset_id__team_get: {
+    captions_get_team: {
         parameters: {
             query?: {
                 days?: number;
@@ -4818,6 +5730,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4827,9 +5748,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    training_train_plan_datasets__dataset_id__train_plan_get: {
+    training_train_plan: {
         parameters: {
             query?: {
                 model?: string | null;
@@ -4870,6 +5799,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4888,9 +5826,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    training_train_probe_datasets__dataset_id__train_probe_post: {
+    training_train_probe: {
         parameters: {
             query?: never;
             header?: never;
@@ -4923,6 +5869,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -4932,9 +5887,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    variants_list_variants_datasets__dataset_id__variants_get: {
+    augment_list_variants: {
         parameters: {
             query?: {
                 state?: ("proposed" | "accepted" | "edited" | "rejected") | null;
@@ -4970,7 +5933,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -4982,9 +5954,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    variants_decide_many_datasets__dataset_id__variants_decide_post: {
+    augment_decide_many: {
         parameters: {
             query?: never;
             header?: never;
@@ -5017,6 +5997,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -5026,9 +6015,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    words_get_words_datasets__dataset_id__words_get: {
+    captions_get_words: {
         parameters: {
             query?: never;
             header?: never;
@@ -5054,7 +6051,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5066,9 +6072,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    images_get_image_images__int_image_id__get: {
+    images_get_image: {
         parameters: {
             query?: never;
             header?: never;
@@ -5094,7 +6108,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5106,9 +6129,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    images_delete_image_images__int_image_id__delete: {
+    images_delete_image: {
         parameters: {
             query?: never;
             header?: never;
@@ -5132,7 +6163,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5144,9 +6184,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    captions_put_caption_images__int_image_id__caption_put: {
+    captions_put_caption: {
         parameters: {
             query?: never;
             header?: never;
@@ -5188,6 +6236,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -5206,9 +6263,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    captions_list_revisions_images__int_image_id__captions_get: {
+    captions_list_revisions: {
         parameters: {
             query?: never;
             header?: never;
@@ -5234,7 +6299,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5246,9 +6320,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    captions_claim_this_images__int_image_id__claim_post: {
+    captions_claim_this: {
         parameters: {
             query?: {
                 holder?: string | null;
@@ -5267,7 +6349,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImageOut"];
+                    "application/json": components["schemas"]["ClaimedImage"];
                 };
             };
             /** @description Bad Request */
@@ -5276,7 +6358,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5297,9 +6388,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    images_get_original_images__int_image_id__file_get: {
+    images_get_original: {
         parameters: {
             query?: never;
             header?: never;
@@ -5310,13 +6409,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5328,9 +6445,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    marks_put_flag_images__int_image_id__flag_put: {
+    captions_put_flag: {
         parameters: {
             query?: never;
             header?: never;
@@ -5363,6 +6488,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -5372,9 +6506,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    images_get_neighbours_images__int_image_id__neighbours_get: {
+    images_get_neighbours: {
         parameters: {
             query?: {
                 status?: ("captioned" | "uncaptioned") | null;
@@ -5411,7 +6553,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5423,9 +6574,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    captions_release_this_images__int_image_id__release_post: {
+    captions_release_this: {
         parameters: {
             query?: {
                 holder?: string | null;
@@ -5451,12 +6610,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    marks_put_review_images__int_image_id__review_put: {
+    captions_put_review: {
         parameters: {
             query?: never;
             header?: never;
@@ -5489,6 +6665,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5516,9 +6701,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    suggestions_list_suggestions_images__int_image_id__suggestions_get: {
+    captions_list_suggestions: {
         parameters: {
             query?: {
                 limit?: number;
@@ -5549,6 +6742,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -5558,9 +6760,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    suggestions_dismiss_images__int_image_id__suggestions_dismiss_post: {
+    captions_dismiss: {
         parameters: {
             query?: never;
             header?: never;
@@ -5591,6 +6801,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -5600,9 +6819,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    images_get_thumb_images__int_image_id__thumb_get: {
+    images_get_thumb: {
         parameters: {
             query?: never;
             header?: never;
@@ -5613,13 +6840,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5631,12 +6876,20 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_list_jobs_jobs_get: {
+    jobs_list_jobs: {
         parameters: {
             query?: {
-                state?: ("active" | "queued" | "running" | "stopping" | "succeeded" | "failed" | "stopped") | null;
+                state?: "active" | ("queued" | "running" | "stopping" | "succeeded" | "failed" | "stopped") | null;
                 kind?: string | null;
                 dataset_id?: string | null;
                 group_id?: string | null;
@@ -5664,12 +6917,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    jobs_get_job_jobs__job_id__get: {
+    jobs_get_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5695,7 +6965,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5707,9 +6986,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_move_jobs__job_id__patch: {
+    jobs_move: {
         parameters: {
             query?: never;
             header?: never;
@@ -5742,6 +7029,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5769,9 +7065,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    sweeps_clone_job_jobs__job_id__clone_post: {
+    training_clone_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5804,6 +7108,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -5822,9 +7135,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_get_log_jobs__job_id__log_get: {
+    jobs_get_log: {
         parameters: {
             query?: {
                 offset?: number;
@@ -5837,13 +7158,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5855,9 +7194,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_get_metrics_jobs__job_id__metrics_get: {
+    jobs_get_metrics: {
         parameters: {
             query?: {
                 points?: number;
@@ -5871,13 +7218,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Metrics"];
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5889,9 +7254,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_resume_job_jobs__job_id__resume_post: {
+    jobs_resume_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5917,7 +7290,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5938,9 +7320,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_retry_job_jobs__job_id__retry_post: {
+    jobs_retry_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5966,7 +7356,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -5987,9 +7386,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    jobs_stop_job_jobs__job_id__stop_post: {
+    jobs_stop_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -6019,7 +7426,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6040,9 +7456,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    edits_undo_job_jobs__job_id__undo_post: {
+    captions_undo_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -6068,7 +7492,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6089,9 +7522,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    models_list_all_models_get: {
+    models_list_all: {
         parameters: {
             query?: {
                 tag?: string | null;
@@ -6118,12 +7559,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    models_bring_in_models_post: {
+    models_bring_in: {
         parameters: {
             query?: {
                 name?: string | null;
@@ -6157,6 +7615,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -6166,9 +7633,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    models_get_one_models__path_model_id__get: {
+    models_get_one: {
         parameters: {
             query?: never;
             header?: never;
@@ -6194,7 +7669,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6206,9 +7690,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    models_remove_models__path_model_id__delete: {
+    models_remove: {
         parameters: {
             query?: {
                 force?: boolean;
@@ -6234,7 +7726,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6255,9 +7756,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    models_change_models__path_model_id__patch: {
+    models_change: {
         parameters: {
             query?: never;
             header?: never;
@@ -6287,7 +7796,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6299,9 +7817,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    models_blend_models__path_model_id__blend_post: {
+    models_blend: {
         parameters: {
             query?: never;
             header?: never;
@@ -6334,6 +7860,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -6352,9 +7887,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    models_download_models__path_model_id__download_get: {
+    models_download: {
         parameters: {
             query?: never;
             header?: never;
@@ -6365,13 +7908,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6383,9 +7944,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    queues_get_queue__name__get: {
+    jobs_get_queue: {
         parameters: {
             query?: never;
             header?: never;
@@ -6411,7 +7980,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6423,9 +8001,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    queues_pause__name__pause_post: {
+    jobs_pause: {
         parameters: {
             query?: never;
             header?: never;
@@ -6455,7 +8041,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -6485,9 +8080,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    queues_resume__name__resume_post: {
+    jobs_resume: {
         parameters: {
             query?: never;
             header?: never;
@@ -6513,7 +8116,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -6543,9 +8155,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    synonyms_get_shared_synonyms_get: {
+    augment_get_shared: {
         parameters: {
             query?: never;
             header?: never;
@@ -6569,12 +8189,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    synonyms_put_shared_synonyms_put: {
+    augment_put_shared: {
         parameters: {
             query?: never;
             header?: never;
@@ -6605,6 +8242,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6623,9 +8269,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    synonyms_check_synonyms_check_post: {
+    augment_check: {
         parameters: {
             query?: never;
             header?: never;
@@ -6656,6 +8310,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -6665,9 +8328,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    system_get_system_system_get: {
+    ops_get_system: {
         parameters: {
             query?: never;
             header?: never;
@@ -6676,18 +8347,44 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemOut"];
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    words_get_merges_tokenizer_merges_txt_get: {
+    captions_get_merges: {
         parameters: {
             query?: never;
             header?: never;
@@ -6696,18 +8393,44 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    people_list_tokens_tokens_get: {
+    people_list_tokens: {
         parameters: {
             query?: never;
             header?: never;
@@ -6731,12 +8454,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    people_make_token_tokens_post: {
+    people_make_token: {
         parameters: {
             query?: never;
             header?: never;
@@ -6755,7 +8495,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenOut"];
+                    "application/json": components["schemas"]["NewTokenOut"];
                 };
             };
             /** @description Bad Request */
@@ -6767,9 +8507,26 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    people_delete_token_tokens__int_token_id__delete: {
+    people_delete_token: {
         parameters: {
             query?: never;
             header?: never;
@@ -6793,7 +8550,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6805,9 +8571,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    incoming_begin_upload_uploads_post: {
+    images_begin_upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -6847,6 +8621,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -6856,9 +8639,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    incoming_get_upload_uploads__upload_id__get: {
+    images_get_upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -6884,7 +8675,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6896,9 +8696,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    incoming_put_upload_uploads__upload_id__put: {
+    images_put_upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -6931,6 +8739,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -6949,9 +8766,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    incoming_drop_upload_uploads__upload_id__delete: {
+    images_drop_upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -6975,7 +8800,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not Found */
@@ -6987,9 +8821,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    people_list_users_users_get: {
+    people_list_users: {
         parameters: {
             query?: never;
             header?: never;
@@ -7013,12 +8855,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    people_invite_users_post: {
+    people_invite: {
         parameters: {
             query?: never;
             header?: never;
@@ -7046,7 +8905,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
@@ -7067,9 +8935,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    variants_change_variant_variants__int_variant_id__patch: {
+    augment_change_variant: {
         parameters: {
             query?: never;
             header?: never;
@@ -7102,6 +8978,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -7111,49 +8996,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-        };
-    };
-    health_healthz_healthz_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Bad Request */
-            400: {
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    health_metrics_metrics_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"][];
-                };
-            };
-        };
-    };
-    health_readyz_readyz_get: {
+    ops_healthz: {
         parameters: {
             query?: never;
             header?: never;
@@ -7168,7 +9021,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ready"];
+                    "application/json": components["schemas"]["Alive"];
                 };
             };
             /** @description Bad Request */
@@ -7177,7 +9030,108 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"][];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -7186,7 +9140,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ready"];
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

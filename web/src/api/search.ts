@@ -1,38 +1,8 @@
 /** Indexes, searching them, and the map of a dataset. */
-import { type Page, part, query, request, withSignal } from "./http";
+import { part, query, request, withSignal } from "./http";
+import type { IndexList, MapAnswer, SearchAnswer } from "./schema";
 
-export interface IndexInfo {
-  model_id: string;
-  model_name: string;
-  images: number;
-  dim: number;
-  created_at: string;
-  stale: boolean;
-  job_id: string | null;
-}
-
-export interface Hit {
-  image_id: number;
-  score: number;
-  caption: string | null;
-  filename: string;
-  width: number;
-  height: number;
-  thumb_url: string;
-  url: string;
-}
-
-export interface SearchAnswer {
-  hits: Hit[];
-  model: string;
-  index: string | Record<string, unknown>;
-  took_ms: number;
-}
-
-export interface DatasetMap {
-  points: [number, number, number, number][];
-  clusters: { id: number; label: string; size: number }[];
-}
+export type { Hit, IndexList, IndexOut as IndexInfo, MapAnswer as DatasetMap, SearchAnswer } from "./schema";
 
 export interface SearchRequest {
   q?: string | undefined;
@@ -42,7 +12,7 @@ export interface SearchRequest {
 }
 
 export const listIndexes = (id: string, signal?: AbortSignal) =>
-  request<Page<IndexInfo>>("GET", `/datasets/${part(id)}/indexes`, withSignal(signal));
+  request<IndexList>("GET", `/datasets/${part(id)}/indexes`, withSignal(signal));
 export const searchText = (id: string, what: SearchRequest, signal?: AbortSignal) =>
   request<SearchAnswer>("GET", `/datasets/${part(id)}/search${query({ ...what })}`, withSignal(signal));
 
@@ -59,4 +29,4 @@ export function searchPicture(
 }
 
 export const getMap = (id: string, model: string, signal?: AbortSignal) =>
-  request<DatasetMap>("GET", `/datasets/${part(id)}/map${query({ model })}`, withSignal(signal));
+  request<MapAnswer>("GET", `/datasets/${part(id)}/map${query({ model })}`, withSignal(signal));

@@ -13,7 +13,7 @@ export interface Series {
 }
 
 /** Points over steps or epochs, in order; a later value of the same x wins. */
-export function pointsOver(points: readonly MetricPoint[] | undefined, axis: "step" | "epoch"): [number, number][] {
+export function pointsOver(points: readonly Omit<MetricPoint, "time">[] | undefined, axis: "step" | "epoch"): [number, number][] {
   const byX = new Map<number, number>();
   for (const point of points ?? []) {
     const x = axis === "step" ? point.step : (point.epoch ?? point.step);

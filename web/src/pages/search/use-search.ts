@@ -1,7 +1,7 @@
 /** What is looked for, and what a model finds. */
 import { useEffect, useState } from "preact/hooks";
 import { listModels, type Model } from "../../api/models";
-import { type IndexInfo, listIndexes, type SearchAnswer, searchPicture, searchText } from "../../api/search";
+import { type IndexInfo, type IndexList, listIndexes, type SearchAnswer, searchPicture, searchText } from "../../api/search";
 import type { Option } from "../../design/field";
 import { datasetVersion } from "../../state/datasets/live-datasets";
 import { activeJobs } from "../../state/jobs/live-jobs";
@@ -27,7 +27,7 @@ export function useHits(datasetId: string, model: string, wanted: Wanted, index:
 
 export interface Choice {
   options: Option[];
-  indexes: Resource<{ items: IndexInfo[] }>;
+  indexes: Resource<IndexList>;
   models: Model[];
   /** The model in use: the address's, else the one to begin with. */
   model: string;

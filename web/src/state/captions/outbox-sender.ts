@@ -1,6 +1,6 @@
 /** The outbox at work: signals for the pages, sends in the background, survives a reload. */
 import { computed, signal } from "@preact/signals";
-import { type CaptionVersion, putCaption } from "../../api/captions";
+import { putCaption } from "../../api/captions";
 import type { CaptionEvent } from "../../api/events";
 import { asApiError } from "../../api/http";
 import { FULL_WORDS, kept, stored } from "../browser-storage";
@@ -9,7 +9,7 @@ import { newId, type Tabs } from "../tabs";
 import { thisTab } from "../this-tab";
 import { announce } from "../toasts";
 import { rebaseDraft, startDrafts } from "./drafts";
-import { knownHead, learnHead } from "./heads";
+import { type CaptionVersion, knownHead, learnHead } from "./heads";
 import { adopted, afterConflict, afterRefused, afterSaved, type Choice, decide, dropEntry, type Entry, ENTRY, isSame, lastOf, loadEntries, type Outcome, outcomeOf, outcomeOfFailure, readCurrent, retryDelay_ms, sendable, storeEntry } from "./outbox";
 import { type PastSave, withoutSave, withResent, withRevision, withSave } from "./undo-history";
 
@@ -169,7 +169,7 @@ export function undoLast(datasetId: string): Undone {
 export function onCaptionEvent(event: CaptionEvent): void {
   const mine = entries.value.find((entry) => entry.client_id === event.client_id);
   if (!mine && !imageOf(event.image_id)) return; // of a hundred people most caption what is not seen here
-  learnHead(event.image_id, event.slot ?? 0, { revision: event.revision, text: event.text, by: event.by });
+  learnHead(event.image_id, event.slot, { revision: event.revision, text: event.text, by: event.by });
   if (!mine) return;
   stopWaiting(mine.client_id);
   settleSaved(mine, event.revision);

@@ -3,8 +3,8 @@
  * network are passed in. Each entry is kept under its own key, so that two tabs never overwrite each
  * other, and names the tab that sends it, so that no other tab sends it, too.
  */
-import type { CaptionVersion } from "../../api/captions";
 import { keysWith, type KeyValueStorage, parsed } from "../key-value-storage";
+import type { CaptionVersion } from "./heads";
 
 export type EntryState = "saving" | "conflict" | "refused";
 
@@ -164,9 +164,9 @@ export function readCurrent(details: unknown): CaptionVersion {
 }
 
 /** What an answer to a save means. A 202 is not yet saved: the same client id is sent again. */
-export function outcomeOf(answer: { status: number; body: { revision?: number } | null }): Outcome {
-  const revision = answer.body?.revision;
-  return answer.status === 200 && typeof revision === "number" ? { kind: "saved", revision } : { kind: "again" };
+export function outcomeOf({ status, body }: { status: number; body: object | null }): Outcome {
+  const revision = body && "revision" in body ? body.revision : undefined;
+  return status === 200 && typeof revision === "number" ? { kind: "saved", revision } : { kind: "again" };
 }
 
 /**

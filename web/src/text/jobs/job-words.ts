@@ -34,7 +34,7 @@ export const kindWord = (kind: string): string => KINDS[kind] ?? kind.replaceAll
 
 /** What a job is called in lists: its own name, or its kind and model. */
 export function jobTitle(job: Pick<Job, "kind" | "params">): string {
-  const { name, model } = job.params ?? {};
+  const { name, model } = job.params;
   if (typeof name === "string" && name !== "" && job.kind === "train") return name;
   const base = kindWord(job.kind);
   const shown = typeof model === "string" && model !== "" && job.kind !== "augment";
@@ -78,7 +78,7 @@ export function progressText(job: Worded): string {
 /** "3 min left", or nothing when nobody knows. */
 export function timeLeft(job: Pick<Job, "progress" | "eta_s" | "state">): string {
   const eta_s = job.progress.eta_s ?? job.eta_s;
-  return isActive(job.state) && eta_s !== null && eta_s !== undefined && eta_s >= 1 ? `${duration(eta_s)} left` : "";
+  return isActive(job.state) && eta_s !== null && eta_s >= 1 ? `${duration(eta_s)} left` : "";
 }
 
 /** What an edit of many captions, or its undo, did: "312 captions changed, 2 left alone". */

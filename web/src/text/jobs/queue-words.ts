@@ -20,7 +20,7 @@ export function upcoming(iso: string, now_ms: number = Date.now()): string {
   return s < SOON_S ? "any moment" : `in about ${duration(s)}, at ${clock(iso, now_ms)}`;
 }
 
-type Waiting = Pick<Job, "state" | "estimated_start" | "estimated_end">;
+type Waiting = Pick<Job, "state"> & Partial<Pick<Job, "estimated_start" | "estimated_end">>;
 
 /** When a waiting job will begin and end, or a running one end; empty while nobody can tell. */
 export function expectedText(job: Waiting, now_ms: number = Date.now()): string {
@@ -32,7 +32,7 @@ export function expectedText(job: Waiting, now_ms: number = Date.now()): string 
 }
 
 /** Where a waiting job stands, and why it waits. */
-export function placeText(job: Pick<Job, "queue_position" | "queue_reason">): string {
+export function placeText(job: Pick<Job, "queue_position"> & Partial<Pick<Job, "queue_reason">>): string {
   const place = job.queue_position ? `Place ${count(job.queue_position)} in the queue` : "In the queue";
   return job.queue_reason ? `${place}. ${job.queue_reason.replace(/\.$/, "")}.` : `${place}.`;
 }
@@ -80,5 +80,5 @@ export function moved<T extends Ordered>(waiting: readonly T[], id: string, befo
 export function pausedText({ paused }: Pick<Queue, "paused">): string {
   if (!paused) return "";
   const why = paused.reason ? `: ${paused.reason.replace(/\.$/, "")}` : "";
-  return `Paused by ${paused.by ?? "somebody"} at ${clock(paused.at)}${why}. What runs goes on; nothing new begins.`;
+  return `Paused by ${paused.by} at ${clock(paused.at)}${why}. What runs goes on; nothing new begins.`;
 }

@@ -70,7 +70,7 @@ function AugmentForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean
 /** More ways to say the captions to train on. */
 export function AugmentCard({ dataset }: { dataset: Dataset }) {
   const { job } = useLastJob(dataset.id, "augment");
-  const step = dataset.steps?.find((one) => one.key === "augment");
+  const step = dataset.steps.find((one) => one.key === "augment");
   const isBusy = job !== undefined && isActive(job.state);
   const rows = dataset.counts.train_rows;
   return (
@@ -82,7 +82,7 @@ export function AugmentCard({ dataset }: { dataset: Dataset }) {
           {isBusy && <JobWatch id={job.id} />}
           {job?.state === "succeeded" && <AugmentReport datasetId={dataset.id} job={job} rowsNow={step?.state === "stale" ? undefined : rows} />}
           {job?.state === "failed" && <JobError job={job} />}
-          {!job && rows !== undefined && rows > 0 && <p class="muted">{count(rows)} rows to train on now.</p>}
+          {!job && rows > 0 && <p class="muted">{count(rows)} rows to train on now.</p>}
         </div>
       </div>
     </Card>

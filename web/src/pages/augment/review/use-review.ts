@@ -76,7 +76,7 @@ export function useReview(dataset: string, filter: VariantFilter): Review {
     }
   };
   const change = async (variant: Variant, what: VariantChange) => {
-    if ("state" in what) put({ ...variant, state: what.state });
+    if (what.state) put({ ...variant, state: what.state });
     const now = await send(variant, [what]);
     if (now) undoSteps.current.push({ variant });
     return now;

@@ -61,7 +61,7 @@ function SplitForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean }
 /** Captions into a part to train on and a part to measure with. */
 export function SplitCard({ dataset }: { dataset: Dataset }) {
   const { job } = useLastJob(dataset.id, "split");
-  const step = dataset.steps?.find((one) => one.key === "split");
+  const step = dataset.steps.find((one) => one.key === "split");
   const isBusy = job !== undefined && isActive(job.state);
   return (
     <Card title="Split" text="Most captions teach the model; the rest show what it learned.">

@@ -36,9 +36,14 @@ export function scopeWords({ filter, chosen, count: many }: Scope): string {
   return `all ${countOf(many, "image")}${words ? ` shown (${words})` : ""}`;
 }
 
+/** A filter as a request carries it: ids as one text, as in an address. */
+function sentFilter({ ids, ...rest }: ImageFilter): NonNullable<EditRequest["filter"]> {
+  return ids === undefined ? rest : { ...rest, ids: ids.join(",") };
+}
+
 /** What is asked of the API; null while the form is not complete. */
 export function editRequest(form: EditForm, { filter, chosen }: Scope): EditRequest | null {
-  const where = chosen ? { filter: {}, image_ids: chosen } : { filter };
+  const where = chosen ? { filter: {}, image_ids: chosen } : { filter: sentFilter(filter) };
   const { mode, find, text, match_case, whole_words, regex } = form;
   if (mode === "clear") return { mode, ...where };
   if (mode !== "replace") return text.trim() === "" ? null : { mode, text, ...where };

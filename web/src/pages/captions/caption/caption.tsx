@@ -127,7 +127,7 @@ function Below(captioning: Captioning) {
           onDismiss={(text) => dismiss(image, text)}
         />
       )}
-      {panel === "note" && item && <FlagNote start={item.flag_note ?? ""} onSave={(note) => setFlag(item, true, note)} onClose={() => context.open(null)} />}
+      {panel === "note" && item && <FlagNote start={item.flag_note} onSave={(note) => setFlag(item, true, note)} onClose={() => context.open(null)} />}
       <StatusLine datasetId={id} image={image} editor={editor} keymap={context.keymap} hint={navigation.isWaiting ? waitingWords() : hint}>
         <Toolbar item={item} keymap={context.keymap} act={run} />
       </StatusLine>

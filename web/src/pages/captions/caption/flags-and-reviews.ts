@@ -23,7 +23,7 @@ async function change(item: ImageItem, shown: Partial<ImageItem>, send: () => Pr
 
 /** Flags an image, with a note or without; or takes the flag away. */
 export function setFlag(item: ImageItem, flagged: boolean, note = ""): void {
-  const shown = flagged ? { flagged_by: myName(), flag_note: note || null } : { flagged_by: null, flag_note: null };
+  const shown = flagged ? { flagged_by: myName(), flag_note: note } : { flagged_by: null, flag_note: "" };
   void change(item, shown, () => putFlag(item.id, flagged, note), flagged ? "Flagged." : "The flag is away.");
 }
 

@@ -34,7 +34,7 @@ function Cover({ urls }: { urls: string[] }) {
 function nowText(dataset: Dataset): string {
   const job = activeJobs.value.find((one) => one.dataset_id === dataset.id);
   if (job) return `${kindWord(job.kind)} ${job.state === "queued" ? "waits" : "runs"}`;
-  const train = dataset.steps?.find((step) => step.key === "train");
+  const train = dataset.steps.find((step) => step.key === "train");
   return train?.state === "done" && train.figure ? `Trained: ${train.figure}` : "";
 }
 
@@ -43,7 +43,7 @@ function DatasetCard({ dataset }: { dataset: Dataset }) {
   const { images, captioned } = dataset.counts;
   return (
     <a class="dataset-card" href={datasetPath(dataset.id)}>
-      <Cover urls={dataset.cover ?? []} />
+      <Cover urls={dataset.cover} />
       <div class="dataset-card-body">
         <h2 class="clip">{dataset.name}</h2>
         <p class="num">

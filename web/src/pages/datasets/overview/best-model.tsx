@@ -7,7 +7,7 @@ import { bestOf, recallArrow } from "../../models/list/model-words";
 
 /** The models, asked for where the dataset has been trained on; kept while it changes. */
 export function useModels(dataset: Dataset): Resource<{ items: Model[] }> {
-  const isTrained = dataset.steps?.some((step) => step.key === "train" && step.state !== "empty" && step.state !== "ready");
+  const isTrained = dataset.steps.some((step) => step.key === "train" && step.state !== "empty" && step.state !== "ready");
   return useResource((stop) => listModels(stop), [isTrained ? dataset.id : null], datasetVersion(dataset.id));
 }
 

@@ -6,12 +6,10 @@ import { StateBadge } from "../../../design/state-badge";
 import { datasetPath, runPath } from "../../../routing/routes";
 import { activeJobs } from "../../../state/jobs/live-jobs";
 import { STEP_TITLES, stepWord } from "../../../text/datasets/step-words";
-import { count, percent } from "../../../text/format";
+import { percent } from "../../../text/format";
 import { fractionDone, progressText } from "../../../text/jobs/job-words";
 import { bestModelFigure, BestModelLine, useModels } from "./best-model";
 import "./steps.css";
-
-const ORDER: StepKey[] = ["images", "captioned", "split", "augment", "train", "index", "search"];
 
 const KIND_STEPS: Record<string, StepKey> = {
   sample: "images",
@@ -22,18 +20,6 @@ const KIND_STEPS: Record<string, StepKey> = {
   train: "train",
   index: "index",
 };
-
-/** The steps as far as the counts alone tell, for an answer without steps. */
-function stepsOf(dataset: Dataset): Step[] {
-  if (dataset.steps && dataset.steps.length > 0) return dataset.steps;
-  const { images, captioned } = dataset.counts;
-  const blank = (key: StepKey): Step => ({ key, state: "empty", figure: "", reason: "", job_id: null });
-  return ORDER.map((key) => {
-    if (key === "images") return { ...blank(key), state: images > 0 ? "done" : "ready", figure: count(images) };
-    if (key !== "captioned") return blank(key);
-    return { ...blank(key), state: images === 0 ? "empty" : captioned === images ? "done" : "ready", figure: `${count(captioned)} of ${count(images)}` };
-  });
-}
 
 interface StepAction {
   verb: string;
@@ -110,7 +96,7 @@ export function Steps({ dataset }: { dataset: Dataset }) {
     activeJobs.value.filter((job) => job.dataset_id === dataset.id).map((job) => [KIND_STEPS[job.kind], job] as const),
   );
   const models = useModels(dataset).data?.items ?? [];
-  const steps = stepsOf(dataset).map((step) => live(step, running.get(step.key)));
+  const steps = dataset.steps.map((step) => live(step, running.get(step.key)));
   const isDue = ({ state }: Step) => state === "ready" || state === "stale" || state === "failed";
   const next = steps.find(isDue) ?? steps.find((step) => step.state === "empty");
   return (

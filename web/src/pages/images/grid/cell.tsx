@@ -26,7 +26,7 @@ function Badges({ of }: { of: Badge[] }) {
 
 /** How many captions, and whether CLIP reads all of the longest. */
 function Facts({ item }: { item: ImageItem }) {
-  const others = item.captions?.length ?? 0;
+  const others = item.captions.length;
   const tokens = item.tokens ?? 0;
   return (
     <span class="cell-facts" aria-hidden="true">

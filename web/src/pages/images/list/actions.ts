@@ -1,5 +1,5 @@
 /** What can be done with chosen images. */
-import { markImages, type Marks } from "../../../api/captions";
+import { markImages, type MarkChange } from "../../../api/captions";
 import { asApiError } from "../../../api/http";
 import { deleteImages } from "../../../api/images";
 import { imageOf } from "../../../state/images/live-images";
@@ -21,13 +21,13 @@ function skippedWords(skipped: readonly { image_id: number; reason: string }[]):
 }
 
 /** The revisions that are shown, so that nobody reviews a text unseen; left out while one is not known. */
-function shownRevisions(ids: readonly number[]): Pick<Marks, "revisions"> {
+function shownRevisions(ids: readonly number[]): Pick<MarkChange, "revisions"> {
   const revisions = ids.map((id) => imageOf(id)?.revision);
   return revisions.every((revision) => revision !== undefined) ? { revisions: revisions as number[] } : {};
 }
 
 /** Flags, reviews or tags, and says what was done. */
-export async function mark(datasetId: string, ids: readonly number[], marks: Marks, done: string): Promise<void> {
+export async function mark(datasetId: string, ids: readonly number[], marks: MarkChange, done: string): Promise<void> {
   try {
     const answers = [];
     for (const part of portions(ids, MARKED_AT_ONCE)) {

@@ -1,7 +1,6 @@
 import { ListChecks } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Page } from "../../../api/http";
-import { type Job, listJobs } from "../../../api/jobs";
+import { type Job, type JobList, listJobs } from "../../../api/jobs";
 import { enterRoom } from "../../../api/socket";
 import { Button } from "../../../design/button";
 import { PageHead } from "../../../design/page-head";
@@ -49,7 +48,7 @@ function JobRow({ id, fetched }: { id: string; fetched: Job | undefined }) {
       </th>
       <td><StateBadge state={jobWord(job.state)} /></td>
       <td><div class="jobs-progress">{job.error ? <span class="muted">{job.error.message}</span> : <JobProgress job={job} />}</div></td>
-      <td>{job.created_by ?? "-"}</td>
+      <td>{job.created_by}</td>
       <td><When at={job.created_at} /></td>
       <td><div class="jobs-actions"><JobButtons job={job} small /></div></td>
     </tr>
@@ -66,7 +65,7 @@ function idsOf(shown: Shown, fetched: Job[]): string[] {
 }
 
 /** What is listed below the queues. */
-function AllJobs({ jobs, shown }: { jobs: Resource<Page<Job>>; shown: Shown }) {
+function AllJobs({ jobs, shown }: { jobs: Resource<JobList>; shown: Shown }) {
   return (
     <Loaded of={jobs} heights={[48, 48, 48, 48]}>
       {({ items }) => {

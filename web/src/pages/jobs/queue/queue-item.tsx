@@ -16,7 +16,7 @@ function What({ job }: { job: Job }) {
     <div class="queue-what">
       <a class="clip" href={runPath(job.id)}>{jobTitle(job)}</a>
       <small class="clip">
-        {job.created_by ?? "-"}
+        {job.created_by}
         {job.dataset_id && <>, on <a href={datasetPath(job.dataset_id)}>{datasetName(job.dataset_id)}</a></>}
         {gpus > 1 && `, on ${gpus} GPUs`}
       </small>

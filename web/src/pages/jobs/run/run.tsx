@@ -69,7 +69,7 @@ function About({ job }: { job: Job }) {
           ["queue", job.queue],
           ["priority", valueText("priority", job.priority)],
           ["attempt", valueText("attempt", job.attempt)],
-          ["started by", job.created_by ?? "-"],
+          ["started by", job.created_by],
           ["created", <When at={job.created_at} />],
         ]}
       />

@@ -13,15 +13,15 @@ export interface ModelFilter {
 
 /** All tags that models have, in the order of the alphabet. */
 export const tagsIn = (models: readonly Model[]): string[] =>
-  [...new Set(models.flatMap((model) => model.tags ?? []))].sort((a, b) => a.localeCompare(b));
+  [...new Set(models.flatMap((model) => model.tags))].sort((a, b) => a.localeCompare(b));
 
 /** The models with the tag, whose name, note, tags, base or dataset have all the words. */
 export function fitting(models: readonly Model[], { q, tag }: ModelFilter): Model[] {
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   return models.filter((model) => {
-    if (tag !== "" && !(model.tags ?? []).includes(tag)) return false;
+    if (tag !== "" && !model.tags.includes(tag)) return false;
     const { name, note, tags, base, architecture, dataset_id, created_by } = model;
-    const text = [name, note, ...(tags ?? []), base, architecture, dataset_id, created_by].join(" ").toLowerCase();
+    const text = [name, note, ...tags, base, architecture, dataset_id, created_by].join(" ").toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }
@@ -40,15 +40,15 @@ export function withTag(text: string, tag: string): string {
 
 /** "31 % -> 58 %" of text to image, recall@1. */
 export function recallArrow(model: Pick<Model, "metrics">): string {
-  const { recall_before, recall_after } = model.metrics ?? {};
+  const { recall_before, recall_after } = model.metrics;
   return arrowText({ before: recall_before ?? undefined, after: recall_after ?? undefined });
 }
 
 /** The points of recall@1 lost on images that it did not train on; negative: gained. Null: not known. */
 export function pointsLost({ metrics, base, source }: Pick<Model, "metrics" | "base" | "source">): number | null {
   if (!base && source !== "imported") return null; // random weights know nothing that could be lost
-  const before = metrics?.forgetting?.before?.t2i_r1;
-  const after = metrics?.forgetting?.after?.t2i_r1;
+  const before = metrics.forgetting?.before.t2i_r1;
+  const after = metrics.forgetting?.after.t2i_r1;
   return before === undefined || after === undefined ? null : 100 * (before - after);
 }
 
@@ -85,7 +85,7 @@ export function usesOf(model: Model, jobs: readonly Job[], nameOf: (dataset: str
   const waiting = jobs.filter((job) => isActive(job.state) && [job.params.pretrained, job.params.model].includes(model.id));
   return [
     ...(model.indexes.length > 0 ? [`Its index of ${datasets(model.indexes)} is deleted with it.`] : []),
-    ...((model.is_default_for ?? []).length > 0 ? [`It is the default model of ${datasets(model.is_default_for)}: search there falls back to another one.`] : []),
+    ...(model.is_default_for.length > 0 ? [`It is the default model of ${datasets(model.is_default_for)}: search there falls back to another one.`] : []),
     ...waiting.map((job) => `${jobTitle(job)} needs it and has not ended.`),
   ];
 }
@@ -105,9 +105,9 @@ export function loadSnippet(model: Pick<Model, "id" | "folder">): string {
 
 /** The model of a dataset with the highest recall@1, text to image; undefined when none was measured. */
 export function bestOf(models: readonly Model[], dataset: string): Model | undefined {
-  const measured = models.filter((model) => model.dataset_id === dataset && model.metrics?.recall_after?.t2i_r1 !== undefined);
+  const measured = models.filter((model) => model.dataset_id === dataset && model.metrics.recall_after?.t2i_r1 !== undefined);
   return measured.reduce<Model | undefined>((best, model) => {
-    const isBetter = (model.metrics?.recall_after?.t2i_r1 ?? 0) > (best?.metrics?.recall_after?.t2i_r1 ?? -1);
+    const isBetter = (model.metrics.recall_after?.t2i_r1 ?? 0) > (best?.metrics.recall_after?.t2i_r1 ?? -1);
     return isBetter ? model : best;
   }, undefined);
 }

@@ -72,7 +72,7 @@ export function Blends({ model, blends, canMake }: { model: Model; blends: Blend
   const make = useAction(async (alpha: number) => setStarted(acceptJob((await blendModel(model.id, alpha)).job).id));
   const running = activeJobs.value.find((job) => job.kind === "blend" && job.params.model === model.id);
   const watched = running?.id ?? started;
-  const best = model.metrics?.best_alpha;
+  const best = model.metrics.best_alpha;
   return (
     <Card title="Between untuned and tuned" text="The mean of both models' weights often finds as much and forgets less. The best one finds the most.">
       <div class="stack">

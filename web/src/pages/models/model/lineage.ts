@@ -77,7 +77,7 @@ export function lineageFacts(model: Pick<Model, "lineage">): Fact[] {
 }
 
 /** The settings of its training; those of the model itself stand elsewhere. */
-export function settingFacts(model: Pick<Model, "params">): Fact[] {
+export function settingFacts(model: { params: Model["params"] | null }): Fact[] {
   const others = new Set(["name", "image_size", "embed_dim", "parameters"]);
   return Object.entries(model.params ?? {})
     .filter(([key, value]) => !others.has(key) && !isEmpty(value))

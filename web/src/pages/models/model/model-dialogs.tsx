@@ -33,8 +33,8 @@ function KnownTags({ known, text, onText }: { known: string[]; text: string; onT
 /** A model's name, note and tags. known: tags that other models have. */
 export function EditModel({ model, known, onClose, onChanged }: DialogProps & { known: string[] }) {
   const [name, setName] = useState(model.name);
-  const [note, setNote] = useState(model.note ?? "");
-  const [tags, setTags] = useState((model.tags ?? []).join(", "));
+  const [note, setNote] = useState(model.note);
+  const [tags, setTags] = useState(model.tags.join(", "));
   const action = useAction(async () => {
     await patchModel(model.id, { name: name.trim(), note: note.trim(), tags: tagsFrom(tags) });
     onChanged();

@@ -26,7 +26,7 @@ function RecallTable({ before, after }: { before: Recall | null | undefined; aft
 }
 
 function ForgettingLine({ model }: { model: Model }) {
-  const forgetting = model.metrics?.forgetting;
+  const forgetting = model.metrics.forgetting;
   if (!model.base && model.source !== "imported") return <p class="muted">It began with random weights: there was nothing to forget.</p>;
   if (!forgetting) return <p class="muted">Forgetting was not measured.</p>;
   const lost = lostText(pointsLost(model));
@@ -40,7 +40,7 @@ function ForgettingLine({ model }: { model: Model }) {
 
 /** How good a model is: recall both ways before and after, and what it forgot. */
 export function ModelFigures({ model }: { model: Model }) {
-  const { recall_before, recall_after, best_epoch } = model.metrics ?? {};
+  const { recall_before, recall_after, best_epoch } = model.metrics;
   const hasRecall = recall_after !== undefined && recall_after !== null && Object.keys(recall_after).length > 0;
   const kept = best_epoch === 0 ? "The untuned model stayed the best: these are its weights." : `The weights of epoch ${best_epoch} are kept: the best one.`;
   return (

@@ -77,7 +77,7 @@ interface ModelPageProps {
 /** One tuned model: how good it is, what it was made from, and all that can be done with it. */
 export function ModelPage({ model, all, onChanged }: ModelPageProps) {
   useTitle(model.name, "Models");
-  const blends = model.metrics?.blends ?? [];
+  const blends = model.metrics.blends ?? [];
   const deleted = () => {
     go("/models");
     onChanged();

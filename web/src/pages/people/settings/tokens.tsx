@@ -1,6 +1,6 @@
 import { Trash2 } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { type ApiToken, createToken, deleteToken, listTokens } from "../../../api/people";
+import { type ApiToken, createToken, deleteToken, listTokens, type NewToken } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { Confirm } from "../../../design/dialog";
@@ -30,7 +30,7 @@ function TokenTable({ tokens, onDelete }: { tokens: ApiToken[]; onDelete: (token
 export function Tokens() {
   const tokens = useResource((stop) => listTokens(stop), []);
   const [name, setName] = useState("");
-  const [made, setMade] = useState<ApiToken | null>(null);
+  const [made, setMade] = useState<NewToken | null>(null);
   const [leaving, setLeaving] = useState<ApiToken | null>(null);
   const create = useAction(async () => {
     setMade(await createToken(name.trim()));
@@ -51,7 +51,7 @@ export function Tokens() {
           <Button type="submit" busy={create.busy}>Create token</Button>
         </form>
         {create.error && <ErrorState problem={create.error} />}
-        {made?.token && <ShownOnce text={`Token ${made.name}. It is shown this once: copy it now.`} secret={made.token} />}
+        {made && <ShownOnce text={`Token ${made.name}. It is shown this once: copy it now.`} secret={made.token} />}
         <Loaded of={tokens}>{({ items }) => <TokenTable tokens={items} onDelete={setLeaving} />}</Loaded>
       </div>
       {leaving && (

@@ -33,7 +33,7 @@ function RunRow({ job, isChosen, isFull, onChoose }: RowProps) {
       <td><StateBadge state={jobWord(job.state)} /></td>
       <td class="num">{recallText(job) || "-"}</td>
       <td>{job.dataset_id ? <a href={datasetPath(job.dataset_id)}>{datasetName(job.dataset_id)}</a> : "-"}</td>
-      <td>{job.created_by ?? "-"}</td>
+      <td>{job.created_by}</td>
       <td><When at={job.created_at} /></td>
       <td>{job.group_id && <a href={groupPath(job.group_id)}>Whole sweep</a>}</td>
     </tr>

@@ -49,8 +49,8 @@ const plainFigure = (key: string, name: string, why: string, better: Better, tex
 function lostPoints(job: Result): number | null {
   if (!job.params.pretrained) return null;
   const forgetting = job.result?.forgetting as Forgetting | null | undefined;
-  const before = forgetting?.before?.t2i_r1;
-  const after = forgetting?.after?.t2i_r1;
+  const before = forgetting?.before.t2i_r1;
+  const after = forgetting?.after.t2i_r1;
   return before === undefined || after === undefined ? null : 100 * (before - after);
 }
 

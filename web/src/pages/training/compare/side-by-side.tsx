@@ -60,7 +60,7 @@ export function SideBySide({ runs }: { runs: Run[] }) {
         <Table name="Runs side by side" columns={columns}>
           <Row name="State" runs={runs} cell={({ job }) => <span class="row tight"><StateBadge state={jobWord(job.state)} /><small class="muted">{progressText(job)}</small></span>} />
           <Row name="Dataset" runs={runs} cell={({ job }) => job.dataset_id ? <a href={datasetPath(job.dataset_id)}>{datasetName(job.dataset_id)}</a> : "-"} />
-          <Row name="Started by" runs={runs} cell={({ job }) => <>{job.created_by ?? "-"}, <When at={job.created_at} /></>} />
+          <Row name="Started by" runs={runs} cell={({ job }) => <>{job.created_by}, <When at={job.created_at} /></>} />
           <Row name="Model made" runs={runs} cell={({ modelId }) => modelId ? <a href={modelPath(modelId)}>Show model</a> : "-"} />
           {figures.length > 0 && <Group title="What came of it" columns={columns.length} />}
           {figures.map((row) => <Figure key={row.name} row={row} runs={runs} />)}

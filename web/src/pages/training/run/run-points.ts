@@ -10,7 +10,8 @@ export function livePoints(progress: Job["progress"], now: Date): Metrics {
   const { done, metrics } = progress;
   if (done === null || done < 1) return {};
   const point = (value: number): MetricPoint => ({ step: done - 1, epoch: null, value, time: now.toISOString() });
-  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name.includes("/") ? name : `train/${name}`, [point(value)]]));
+  const measured = Object.entries(metrics).filter((pair): pair is [string, number] => pair[1] !== null);
+  return Object.fromEntries(measured.map(([name, value]) => [name.includes("/") ? name : `train/${name}`, [point(value)]]));
 }
 
 /** Series of the machine go by time: several of their points stand at one step. */
@@ -44,7 +45,7 @@ export function overMinutes(points: readonly MetricPoint[] | undefined): [number
   let before_ms: number | null = null;
   const placed: [number, number][] = [];
   for (const { time, value } of points ?? []) {
-    const at_ms = Date.parse(time ?? "");
+    const at_ms = Date.parse(time);
     if (!Number.isFinite(at_ms) || !Number.isFinite(value)) continue;
     const since_ms = before_ms === null ? 0 : at_ms - before_ms;
     worked_ms += since_ms > REST_MS || since_ms < 0 ? 1000 : since_ms;

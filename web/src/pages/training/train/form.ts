@@ -1,7 +1,10 @@
 /** The training form: what is typed, its checks, and what is sent. Pure. */
-import type { Planned, TrainPlan } from "../../../api/training";
+import type { PlannedSetting, TrainPlan } from "../../../api/training";
 import { optionalWholeProblem, positiveProblem, seedProblem } from "../../../text/form-checks";
 import { rate, short } from "../../../text/format";
+
+/** A setting of the plan and why it is so. */
+type Planned = Omit<PlannedSetting, "value"> & { value: number | string };
 
 /** Texts as typed; an empty one means auto. model and pretrained: null until somebody chooses. */
 export interface TrainForm {
@@ -56,9 +59,9 @@ export function planQuery(form: TrainForm): Record<string, string | undefined> {
 const manyGpus = (form: TrainForm): boolean => form.gpus.trim() !== "" && Number(form.gpus) !== 1;
 
 /** A setting of the plan, whether it comes bare or with its reason. */
-export function plannedOf(plan: TrainPlan | undefined, key: string): Planned | undefined {
+export function plannedOf(plan: TrainPlan | undefined, key: keyof TrainPlan["settings"]): Planned | undefined {
   const setting = plan?.settings[key];
-  if (setting === undefined || setting === null) return undefined;
+  if (setting === undefined) return undefined;
   if (typeof setting === "object") return setting;
   return { value: setting, auto: true, why: plan?.defaults_why ? `The default for ${plan.defaults_why}.` : "The default." };
 }

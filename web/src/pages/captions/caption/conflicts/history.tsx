@@ -23,7 +23,7 @@ function Revision({ row, before, isNewest, onRestore }: { row: CaptionRevision; 
     <li>
       <button type="button" class="revision" disabled={isNewest || text === null} onClick={onRestore} aria-describedby="history-hint">
         <span class="revision-head">
-          <b>{row.author ?? "Somebody"}</b>
+          <b>{row.author}</b>
           <span class="muted"><When at={row.created_at} />{isNewest && ", newest"}</span>
         </span>
         {what}
@@ -68,7 +68,7 @@ export function History({ image, slot, revision, onRestore, onClose }: HistoryPr
   return (
     <Dialog title={slot === 0 ? "Former captions" : `Former texts of caption ${slot + 1}`} onClose={onClose} wide>
       <Loaded of={revisions}>
-        {({ items }) => <Revisions rows={items.filter((row) => (row.slot ?? 0) === slot)} onRestore={onRestore} />}
+        {({ items }) => <Revisions rows={items.filter((row) => row.slot === slot)} onRestore={onRestore} />}
       </Loaded>
     </Dialog>
   );

@@ -21,7 +21,7 @@ interface SuggestionsProps {
 }
 
 const sourceWords = ({ source, score }: Suggestion): string =>
-  `From ${source || "a script"}${score === null || score === undefined ? "" : `, score ${score.toFixed(2)}`}`;
+  `From ${source || "a script"}${score === null ? "" : `, score ${score.toFixed(2)}`}`;
 
 /** Suggested captions below the box: accept, edit or dismiss. Nothing is filled in by itself. */
 export function Suggestions({ items, onAccept, onEdit, onDismiss }: SuggestionsProps) {

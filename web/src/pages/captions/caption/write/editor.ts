@@ -1,9 +1,8 @@
 /** What is in the box: a draft, what is on its way, or what was saved. */
-import type { CaptionVersion } from "../../../../api/captions";
 import type { ImageItem } from "../../../../api/images";
 import { isFull } from "../../../../state/browser-storage";
 import { type Draft, draftOf, dropDraft, keepDraft } from "../../../../state/captions/drafts";
-import { headOf, knownHead } from "../../../../state/captions/heads";
+import { type CaptionVersion, headOf, knownHead } from "../../../../state/captions/heads";
 import { lastOf } from "../../../../state/captions/outbox";
 import { outbox, saveCaption } from "../../../../state/captions/outbox-sender";
 import { isVisible, oneLine, problemOf } from "../../../../text/captions/caption-rules";
