@@ -53,6 +53,8 @@ class Body(Request):
 class OptionalBody(Body):
     """Base of bodies that may be left out."""
 
+    model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]
+
     @model_validator(mode="before")
     @classmethod
     def _absent_is_empty(cls, value: Any) -> Any:

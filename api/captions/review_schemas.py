@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, WithJsonSchema, model_validator
 
 from api.answer import Answer, Moment
 from api.request import Body, Id, Request
@@ -29,7 +29,11 @@ def one_line_or_none(text: str) -> str:
 Note = Annotated[str, Field(max_length=MAX_NOTE_CHARS), AfterValidator(one_line_or_none)]
 TagName = Annotated[str, Field(max_length=80), AfterValidator(one_line_or_none)]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1)]
-SlotRevision = Annotated[list[Revision], Field(min_length=2, max_length=2)]
+SlotRevision = Annotated[
+    list[Revision],  # JSON has no tuples, and bodies are taken strictly
+    Field(min_length=2, max_length=2),
+    WithJsonSchema(TypeAdapter(tuple[int, int]).json_schema()),
+]
 
 
 class FlagChange(Body):

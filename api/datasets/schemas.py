@@ -70,7 +70,7 @@ class Step(Answer):
 
 
 class DatasetOut(Answer):
-    """A dataset with its counts, cover pictures and steps."""
+    """A dataset with its counts, cover pictures and steps. defaults: params by kind of job."""
 
     id: str
     name: str
@@ -80,7 +80,7 @@ class DatasetOut(Answer):
     cover: list[str]
     steps: list[Step]
     model_id: str | None
-    defaults: dict[str, Any]
+    defaults: dict[str, dict[str, Any]]
 
 
 class DatasetList(Page):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,  # pydantic takes no other before 3.12
+)
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
+from typing_extensions import TypedDict
 
-from api.answer import Answer, Moment, Page
+from api.answer import Answer, Moment, Number, Page
 from api.request import Body, Key, Name, Request, Text
 
 MAX_TAGS, MAX_TAG_LENGTH = 10, 40
@@ -77,6 +83,38 @@ class NewBlend(Body):
     name: Name | None = None
 
 
+Recall = dict[str, Number | None]  # recall at 1, 5 and 10 as fractions: `t2i_r1`, `i2t_r10` ...
+
+
+class Forgetting(TypedDict):
+    """What a run kept of what the model could do before, on images it did not train on."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    images: int
+    before: Recall
+    after: Recall
+
+
+class Blend(TypedDict):
+    """Weights between base (alpha 0) and tuned (alpha 1), with their recalls on the validation images."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    alpha: Number
+    forgetting: NotRequired[Number | None]
+
+
+class ModelMetrics(TypedDict, total=False):
+    """What was measured; each model has of it what its run wrote, and more of its own."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    recall_before: Recall | None
+    recall_after: Recall | None
+    best_epoch: int | None
+    forgetting: Forgetting | None
+    blends: list[Blend] | None
+    best_alpha: Number | None
+
+
 class ModelOut(Answer):
     """A model of the catalogue or of the registry.
 
@@ -97,7 +135,7 @@ class ModelOut(Answer):
     description: str
     dataset_id: str | None = None
     job_id: str | None = None
-    metrics: dict[str, Any] = Field(default_factory=dict)
+    metrics: ModelMetrics = Field(default_factory=ModelMetrics)
     params: dict[str, Any] = Field(default_factory=dict)
     created_at: Moment | None = None
     created_by: str | None = None

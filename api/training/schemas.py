@@ -84,7 +84,7 @@ class PlannedSettings(Answer):
 class EstimatedFrom(Answer):
     """The run or probe by which the time is told."""
 
-    source: str
+    source: Literal["run", "probe"]
     job_id: str
     device: str
     at: str
@@ -129,7 +129,7 @@ class TrainPlanOut(Answer):
     gpus: int
     lr_curve: list[tuple[int, Number]]
     warnings: list[str]
-    defaults: dict[str, Any]
+    defaults: dict[str, Number | str]
     defaults_why: str
 
 

@@ -26,6 +26,7 @@ from common.messaging.replies import Replies
 from common.people.credentials import ensure_admin, issue_token, make_user
 from common.settings import Settings, as_environment, load_settings
 from common.store import open_store
+from tests.api.described import require_described
 from tests.captions import put_caption, save_one
 from workers.cpu.captions.saving import Save
 
@@ -49,7 +50,6 @@ class Service:
             Replies(settings),
             web_folder,
         )
-        self.app.validate_response = True
         self.parts: Parts = self.app.extensions[EXTENSION]
         with self.parts.sessions() as session:
             self.admin_token = issue_token(session, ensure_admin(session, settings), "api")[1]
@@ -128,10 +128,12 @@ class Caller:
         return response.get_json() if response.is_json else response.get_data()
 
     def raw(self, method: str, path: str, **options: Any) -> TestResponse:
-        """The whole answer."""
+        """The whole answer, which is as /openapi.json describes it."""
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         full = path if path.startswith("/api/") or path in _ROOT else f"/api/v1{path}"
-        return self.client.open(full, method=method, headers=headers, **options)
+        response = self.client.open(full, method=method, headers=headers, **options)
+        require_described(self.client.application, method, full, response)
+        return response
 
     def dataset(self, name: str = "Cats") -> str:
         """A new dataset's id."""

@@ -21,7 +21,7 @@ def job(kind: str, at_min: int, state: str = "succeeded", **result: Any) -> Job:
 
 
 def states(facts: Facts) -> dict[str, str]:
-    return {step["key"]: step["state"] for step in steps_of(facts)}
+    return {step.key: step.state for step in steps_of(facts)}
 
 
 SPLIT = job("split", 1, train_images=8, val_images=2, train_rows=8, caption_seq=10)
@@ -31,7 +31,7 @@ BASE: dict[str, Any] = {"images": 10, "captioned": 10, "caption_seq": 10}
 def test_an_empty_dataset_asks_for_images() -> None:
     facts = Facts(images=0, captioned=0, caption_seq=0)
     assert set(states(facts).values()) == {"empty"}
-    assert steps_of(facts)[0]["reason"] == "Upload images to begin."
+    assert steps_of(facts)[0].reason == "Upload images to begin."
 
 
 def test_images_without_captions_wait_for_captions() -> None:
@@ -51,15 +51,15 @@ def test_a_new_split_makes_augmentation_and_training_stale() -> None:
     train = job("train", 3, recall_before={"t2i_r1": 0.31}, recall_after={"t2i_r1": 0.584})
     done = {"split": SPLIT, "augment": augment, "train": train}
     found = steps_of(Facts(**BASE, succeeded=done))
-    assert [step["state"] for step in found[2:5]] == ["done", "done", "done"]
-    assert found[4]["figure"] == "recall@1 31 % → 58 %"
-    assert counts_of(Facts(**BASE, succeeded=done))["train_rows"] == 32
+    assert [step.state for step in found[2:5]] == ["done", "done", "done"]
+    assert found[4].figure == "recall@1 31 % → 58 %"
+    assert counts_of(Facts(**BASE, succeeded=done)).train_rows == 32
     again = done | {
         "split": job("split", 4, train_images=8, val_images=2, train_rows=8, caption_seq=10)
     }
     found = steps_of(Facts(**BASE, succeeded=again))
-    assert [step["state"] for step in found[2:5]] == ["done", "stale", "stale"]
-    assert counts_of(Facts(**BASE, succeeded=again))["train_rows"] == 8
+    assert [step.state for step in found[2:5]] == ["done", "stale", "stale"]
+    assert counts_of(Facts(**BASE, succeeded=again)).train_rows == 8
 
 
 def test_what_runs_and_what_failed_is_said_with_its_job() -> None:
@@ -70,8 +70,8 @@ def test_what_runs_and_what_failed_is_said_with_its_job() -> None:
             **BASE, succeeded={"split": SPLIT}, active={"train": running}, failed={"index": failed}
         )
     )
-    assert (found[4]["state"], found[4]["job_id"]) == ("running", "train5")
-    assert (found[5]["state"], found[5]["reason"]) == ("failed", "it broke")
+    assert (found[4].state, found[4].job_id) == ("running", "train5")
+    assert (found[5].state, found[5].reason) == ("failed", "it broke")
 
 
 def test_an_index_is_stale_when_images_came_later() -> None:

@@ -14,6 +14,11 @@ import pytest
 from common.db.tables import SearchIndex
 from tests.api.conftest import Caller, Service
 
+INDEX = {
+    "model_id": "ViT-B-32/openai", "images": 3, "dim": 512, "job_id": None,
+    "created_at": "2026-11-23T08:00:00+00:00",
+}  # fmt: skip
+
 
 @pytest.fixture
 def dataset(service: Service, call: Caller) -> str:
@@ -61,7 +66,7 @@ def test_hits_come_with_their_images(service: Service, call: Caller, dataset: st
         {"image_id": 4711, "score": 0.8},
         {"image_id": ids[0], "score": 0.7},
     ]
-    given = {"hits": hits, "model": "ViT-B-32/openai", "index": {"images": 3}, "took_ms": 4.2}
+    given = {"hits": hits, "model": "ViT-B-32/openai", "index": INDEX, "took_ms": 4.2}
     got = answer_once(service, given)
     found = call("GET", f"/datasets/{dataset}/search?q=a+red+circle&k=5")
     assert [hit["image_id"] for hit in found["hits"]] == [ids[2], ids[0]]
@@ -70,7 +75,7 @@ def test_hits_come_with_their_images(service: Service, call: Caller, dataset: st
 
 
 def test_an_image_can_be_searched_with(service: Service, call: Caller, dataset: str) -> None:
-    got = answer_once(service, {"hits": [], "model": "m", "index": {}, "took_ms": 1})
+    got = answer_once(service, {"hits": [], "model": "m", "index": INDEX, "took_ms": 1})
     form = {"image": (io.BytesIO(b"pixels"), "a.png")}
     call("POST", f"/datasets/{dataset}/search?k=3", data=form, content_type="multipart/form-data")
     assert base64.b64decode(got[0]["image_b64"]) == b"pixels"
