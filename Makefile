@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format screenshots tensorboard minio clean lock bench-way bench-captions bench-augment bench-train chaos llm test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-augment bench-train chaos llm test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -46,6 +46,10 @@ types: $(VENV)/.test web/node_modules/.installed
 
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+# A draft of the next migration, from what the tables have and the newest schema has not
+migration: $(VENV)/.test
+	@$(BIN)/python .ci/new_migration.py "$(SAYS)"
 
 screenshots: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m pytest tests/system/test_way_in_the_browser.py --screenshots test-results/screenshots

@@ -262,6 +262,11 @@ class Maker:
             process.suspend()
         for process in (*workers, *members):
             process.kill()
+        for process in (
+            *workers,
+            *members,
+        ):  # whose connections take messages until they have ended
+            self.wait(lambda process=process: not _lives(process))
 
     def leave_messages(self) -> None:
         """What only a message in Redis knows: a caption on its way, and work to look for."""
@@ -269,6 +274,8 @@ class Maker:
         body = {"text": "a caption that was on its way", "base_revision": image["revision"]}
         body["client_id"] = "made and not yet saved"
         assert self.call("PUT", f"/images/{image['id']}/caption", **body)["state"] == "queued"
+        queues = {each["name"]: each["depth"] for each in self.call("GET", "/system")["queues"]}
+        assert queues["captions"] == 1, queues
         self.facts["on_its_way"] = {"image_id": image["id"], **body}
 
     def images(self, dataset: str) -> list[Facts]:
@@ -314,6 +321,10 @@ class Maker:
 
 
 SYNONYMS = {"circle": ["disc", "ring"], "square": ["box"], "green": []}
+
+
+def _lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def kill(stack: Stack) -> None:
