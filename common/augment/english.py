@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from enum import Enum
 
 _IRREGULAR = {
@@ -71,173 +70,6 @@ FUNCTION_WORDS = frozenset({
     "twelve", "first", "second", "third",
 })  # fmt: skip
 
-# Small words of other European languages that English captions hardly hold, and of English that
-# those languages do not have: enough to tell a caption that is not English.
-_FOREIGN_WORDS = frozenset(
-    [
-        "der",
-        "die",
-        "das",
-        "den",
-        "dem",
-        "des",
-        "ein",
-        "eine",
-        "einen",
-        "einem",
-        "einer",
-        "eines",
-        "und",
-        "mit",
-        "auf",
-        "im",
-        "ist",
-        "sind",
-        "zwei",
-        "drei",
-        "vor",
-        "neben",
-        "über",
-        "zwischen",
-        "hinter",
-        "auch",
-        "nicht",
-        "ihr",
-        "sein",
-        "seine",
-        "sitzt",
-        "steht",
-        "liegt",
-        "le",
-        "la",
-        "les",
-        "un",
-        "une",
-        "du",
-        "et",
-        "sur",
-        "avec",
-        "dans",
-        "est",
-        "sont",
-        "deux",
-        "trois",
-        "près",
-        "devant",
-        "derrière",
-        "el",
-        "los",
-        "las",
-        "una",
-        "unos",
-        "unas",
-        "con",
-        "en",
-        "y",
-        "es",
-        "está",
-        "dos",
-        "del",
-        "al",
-        "sobre",
-        "junto",
-        "il",
-        "lo",
-        "gli",
-        "di",
-        "che",
-        "sul",
-        "sulla",
-        "della",
-        "nel",
-        "nella",
-        "due",
-        "tre",
-        "uno",
-        "delle",
-        "degli",
-        "um",
-        "uma",
-        "os",
-        "as",
-        "com",
-        "em",
-        "na",
-        "da",
-        "dos",
-        "das",
-        "dois",
-        "duas",
-        "ao",
-        "de",
-        "het",
-        "een",
-        "van",
-        "op",
-        "met",
-        "zijn",
-        "twee",
-        "bij",
-        "naast",
-        "och",
-        "på",
-        "ett",
-        "är",
-        "med",
-        "som",
-        "två",
-        "og",
-        "jest",
-        "w",
-        "z",
-        "się",
-        "bir",
-        "ve",
-        "ile",
-        "bu",
-        "dan",
-        "di",
-        "yang",
-        "dengan",
-        "orang",
-    ]
-) - {"as"}
-_ENGLISH_WORDS = frozenset(
-    [
-        "the",
-        "of",
-        "with",
-        "and",
-        "at",
-        "to",
-        "from",
-        "by",
-        "are",
-        "while",
-        "this",
-        "that",
-        "some",
-        "two",
-        "three",
-        "there",
-        "next",
-        "his",
-        "her",
-        "its",
-        "their",
-        "near",
-        "under",
-        "over",
-        "above",
-        "below",
-        "behind",
-        "who",
-        "which",
-        "for",
-        "is",
-    ]
-)
-
 
 class Case(Enum):
     """How a word is written: as the map has it, First letter, Each Word, or ALL LETTERS."""
@@ -267,14 +99,6 @@ def indefinite_article(word: str) -> str:
     if _AN_BEFORE.match(word) or _LETTER_NAMES.match(word):
         return "an"
     return "an" if word[:1].lower() in "aeiou" and not _A_BEFORE.match(word) else "a"
-
-
-def is_foreign(words: Sequence[str]) -> bool:
-    """Whether a caption seems to be in another language than English. words: in small letters."""
-    if _FOREIGN_WORDS.isdisjoint(words):
-        return False
-    foreign = sum(word in _FOREIGN_WORDS for word in words)
-    return foreign > sum(word in _ENGLISH_WORDS for word in words)
 
 
 def in_case(phrase: str, case: Case) -> str:

@@ -12,11 +12,11 @@ from common.augment.english import (
     Case,
     in_case,
     indefinite_article,
-    is_foreign,
     pluralise,
     possessive,
 )
 from common.augment.synonym_map import TOKEN, Entries, fold, version_of, write_map
+from common.captions.languages import is_foreign
 
 _ASCII_TOKEN = re.compile(r"\w+(?:['\-]\w+)*", re.ASCII)
 _SENTENCE_END = re.compile(r"[.!?:\n]")

@@ -12,7 +12,6 @@ from workers.paraphrase.facts import Facts, Relation
 from workers.paraphrase.vocabulary import word_set
 from workers.paraphrase.words import Word, groups_of_stems, plain_form, read_words
 
-_SHARED_PREFIX = 4  # letters, and 3 of 5: "inscribed" and "inscription", "snow" and "snowy"
 _NO_SYNONYMS = frozenset({"gendered"})  # families whose groups say only who excludes whom
 _LIVING = word_set("person animal gendered job kin agegroup")
 
@@ -54,46 +53,21 @@ def _texts(words: Iterable[Word], *, support: bool) -> tuple[str, ...]:
 
 def _unmatched(facts: Facts, other: Facts) -> list[Word]:
     """The things that the other text has under no name that is known here."""
-    joined = {one.joined(two) for one, two in _neighbours(other)}
-    parts = {
-        word.stem
-        for pair in _neighbours(facts)
-        if pair[0].joined(pair[1]) in other.thing_stems
-        for word in pair
-    }
-    found = other.stems | joined | parts
-    return [word for word in facts.things if word.stem not in found and not _has(other, word)]
-
-
-def _neighbours(facts: Facts) -> Iterable[tuple[Word, Word]]:
-    return zip(facts.words, facts.words[1:], strict=False)
+    return [word for word in facts.things if word.stem not in other.stems and not _has(other, word)]
 
 
 def _has(facts: Facts, word: Word) -> bool:
-    """Whether a text has a synonym, a derived form or the negated form of a word."""
+    """Whether a text has a synonym or the negated form of a word."""
     if synonyms_of(word.stem) & facts.groups or plain_form(word.text, facts.stems):
         return True
     alone = frozenset({word.stem})
-    return any(
-        _are_related(word.stem, there.stem) or plain_form(there.text, alone)
-        for there in facts.things
-    )
+    return any(plain_form(there.text, alone) for there in facts.things)
 
 
 def synonyms_of(stem: str) -> frozenset[tuple[str, int]]:
     """The groups in which the synonyms of a word stand."""
     groups = groups_of_stems().get(stem, ())
     return frozenset(group for group in groups if group[0] not in _NO_SYNONYMS)
-
-
-def _are_related(one: str, two: str) -> bool:
-    """Whether one is made from the other: "carve" and "carving", "photo" and "photograph"."""
-    shared = 0
-    for a, b in zip(one, two, strict=False):
-        if a != b:
-            break
-        shared += 1
-    return shared >= _SHARED_PREFIX and shared * 5 >= max(len(one), len(two)) * 3
 
 
 def _excluding(
@@ -141,43 +115,14 @@ def _stems_of(phrase: str) -> _Stems:
 
 def moved_marks(caption: Facts, other: Facts) -> list[str]:
     """What is said of another thing than before: "red circle, blue square" and "blue circle"."""
-    moved = [
+    return [
         mark
         for (kind, mark), heads in caption.said.items()
         if (there := other.said.get((kind, mark)))
-        and heads
-        and not _share_things(heads, there)
+        and not heads & there
         and there & caption.thing_stems
         and heads & other.thing_stems
     ]
-    return moved or _remarked(caption, other)
-
-
-def _remarked(caption: Facts, other: Facts) -> list[str]:
-    """What is said of a thing of which the other text says another of its kind."""
-    ours, theirs = _by_thing(caption), _by_thing(other)
-    return [
-        mark
-        for key, marks in ours.items()
-        if key in theirs and not marks & theirs[key]
-        for mark in sorted(marks)
-        if key[0] in ("colour", "number") and (key[0], mark) in other.said
-    ]
-
-
-def _by_thing(facts: Facts) -> dict[tuple[str, str], set[str]]:
-    found: dict[tuple[str, str], set[str]] = {}
-    for (kind, mark), heads in facts.said.items():
-        for head in heads:
-            found.setdefault((kind, head), set()).add(mark)
-    return found
-
-
-def _share_things(one: _Stems, two: _Stems) -> bool:
-    if one & two or any(_are_related(a, b) for a in one for b in two):
-        return True
-    groups = [frozenset().union(*map(synonyms_of, stems)) for stems in (one, two)]
-    return bool(groups[0] & groups[1])
 
 
 def swapped_sides(caption: Facts, other: Facts) -> list[str]:
@@ -219,49 +164,29 @@ def swapped_roles(caption: Facts, other: Facts) -> list[str]:
     return swapped
 
 
-_OPPOSITE_STATES = (
-    ("left", "right"), ("top", "bottom"), ("front", "back"), ("upper", "lower"),
-    ("open", "closed"), ("full", "empty"), ("wet", "dry"), ("old", "young"), ("old", "new"),
-    ("large", "small"), ("long", "short"), ("broken", "intact"), ("hot", "cold"),
-)  # fmt: skip
+_OPPOSITE_PLACES = (("left", "right"), ("top", "bottom"), ("upper", "lower"), ("front", "back"))
 
 
 def parted_pairs(caption: Facts, other: Facts) -> list[str]:
-    """Opposites that both texts have, said of each other's things: left open, right closed."""
+    """Opposite places that both texts name, each with the other's things: left open, right closed."""
     parted = []
-    for pair in _OPPOSITE_STATES:
-        wanted = [_read_word(word) for word in pair]
-        if not all(_names(facts, word) for word in wanted for facts in (caption, other)):
+    for one, two in _OPPOSITE_PLACES:
+        ours = _company(caption, one), _company(caption, two)
+        theirs = _company(other, one), _company(other, two)
+        if not (all(ours) and all(theirs)):
             continue
-        ours = [_company(caption, word) for word in wanted]
-        theirs = [_company(other, word) for word in wanted]
-        shared = ours[0] & ours[1]
-        same = len((ours[0] & theirs[0]) - shared) + len((ours[1] & theirs[1]) - shared)
-        crossed = len((ours[0] & theirs[1]) - shared) + len((ours[1] & theirs[0]) - shared)
+        same, crossed = _overlaps(ours, theirs)
         if crossed > same:
-            parted.append(" and ".join(pair))
+            parted.append(f"{one} and {two}")
     return parted
 
 
-@lru_cache(maxsize=64)
-def _read_word(word: str) -> Word:
-    return read_words(word)[0]
-
-
-def _names(facts: Facts, wanted: Word) -> bool:
-    return wanted.stem in facts.stems or bool(wanted.groups & facts.groups)
-
-
-def _company(facts: Facts, wanted: Word) -> set[str]:
-    """The stems in the clauses in which a word, or a synonym of it, stands."""
-    return {
-        other.stem
+def _company(facts: Facts, place: str) -> _Stems:
+    """The stems of the things in the clauses in which a place is named."""
+    return frozenset(
+        word.stem
         for clause in facts.clauses
-        if any(_means(found, wanted) for found in clause)
-        for other in clause
-        if not _means(other, wanted) and (other.is_thing or other.text in ("left", "right"))
-    }
-
-
-def _means(found: Word, wanted: Word) -> bool:
-    return found.text == wanted.text or bool(found.groups & wanted.groups)
+        if any(word.text == place for word in clause)
+        for word in clause
+        if word.is_thing
+    )

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 
 from workers.paraphrase.vocabulary import NEGATIONS, RELATING, SIDES, word_set
 from workers.paraphrase.words import BREAK, Word, plain_form, read_words, stem
@@ -24,13 +23,11 @@ _BE = frozenset({"is", "are", "was", "were", "be", "been", "being", "get", "gets
 _PIVOTS = frozenset(
     ["on", "in", "into", "to", "from", "at", "across", "through", "than", "against"]
 )
-# Families whose words are said of the thing that follows, and words of them that are things too.
+# Families whose words are said of the thing that follows.
 _DESCRIBING = word_set(
     "material form size wealth tallness length thickness age heat wetness dirt filling opening "
     "brightness damage texture curl tip depth cooking ripeness fire"
 )
-_WITHOUT_DOER = word_set("read say show depict")  # "open, reads a sign"
-_NO_DESCRIPTION = word_set("crack fracture break damage")
 
 
 @dataclass(frozen=True)
@@ -143,12 +140,10 @@ class Facts:
     def _heads(self, at: int) -> set[str]:
         """The stems that the word at `at` says something of: after it, or before an "is"."""
         ahead: set[str] = set()
-        for word, after in pairwise([*self.words[at + 1 :], None]):
-            if word is None:
-                break
+        for word in self.words[at + 1 :]:
             if word.is_thing:
                 ahead.add(word.stem)
-            elif ahead or not (_may_precede(word, self.words[at]) or _lists(word, after)):
+            elif ahead or not _may_precede(word, self.words[at]):
                 break
         if not ahead and at > 1 and self.words[at - 1].text in _BE and self.words[at - 2].is_thing:
             return {self.words[at - 2].stem}
@@ -167,8 +162,7 @@ class Facts:
             axis, sign = SIDES[word.text]
         else:
             return None
-        right = self._phrase(at + 1)
-        left = self._before(at) or self._rest(at + 1)
+        left, right = self._before(at), self._phrase(at + 1)
         return Relation(axis, sign, left, right) if left and right else None
 
     def _phrase(self, start: int) -> frozenset[str]:
@@ -191,13 +185,6 @@ class Facts:
                 stems.add(word.stem)
         return frozenset(stems)
 
-    def _rest(self, start: int) -> frozenset[str]:
-        """The telling stems after the first phrase from `start` on."""
-        first = self._phrase(start)
-        return frozenset(
-            word.stem for word in self.words[start:] if word.is_telling and word.stem not in first
-        )
-
     @cached_property
     def verbs(self) -> frozenset[str]:
         """Stems of the words that look like verbs with a direct object."""
@@ -206,11 +193,9 @@ class Facts:
         )
 
     def _is_verb(self, at: int, word: Word) -> bool:
-        if not (word.is_thing and word.looks_like_verb) or word.stem in _WITHOUT_DOER:
+        if not (word.is_thing and word.looks_like_verb):
             return False
-        if word.text.endswith(
-            "ed"
-        ):  # "huts painted red" has no doer, "a dog chased the cat" has one
+        if word.text.endswith("ed"):  # "huts painted red" has no doer, "a dog chased the cat" has
             return self.words[at + 1].text in _DETERMINERS
         return self._has_object(at)
 
@@ -265,7 +250,7 @@ def _marks(word: Word) -> Iterable[tuple[str, str]]:
         yield "colour", word.colour
     elif word.text in ("no", "not", "without"):
         yield "denial", word.text
-    elif word.is_thing and not word.is_support and word.text not in _NO_DESCRIPTION:
+    elif word.is_thing and not word.is_support:
         for family, place in word.groups:
             if family in _DESCRIBING:
                 yield family, f"{family} {place}"
@@ -276,8 +261,3 @@ def _may_precede(word: Word, mark: Word) -> bool:
     if word.colour or word.number or word.text in ("a", "an", "the", "any"):
         return True
     return word.text == "of" and bool(mark.number)  # a pair of shoes, two of the men
-
-
-def _lists(word: Word, after: Word | None) -> bool:
-    """Whether "and" or a comma goes on with another colour: red, green and blue balls."""
-    return word.text in ("and", "or", BREAK) and after is not None and bool(after.colour)

@@ -6,7 +6,7 @@
 A paraphrase must be a caption (not empty, no chatter, within CLIP's 77 tokens, not cut off, of about
 the caption's length and in its language), say something new in words, state the same numbers,
 colours, negations, places and roles, and be near in meaning. Words exchanged within English synonyms
-that are known here pass; of others the encoder judges the words that differ, and the whole.
+that are known here pass; of others the encoder judges the words that differ.
 
 Other languages: the word lists are English, so there only form, language, digits and the meaning of
 the whole are checked, the last more strictly. Thresholds and lists were set on the tuning part of
@@ -24,12 +24,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.captions.languages import may_be_english
 from common.captions.text import normalise_caption
 from common.errors import InvalidInput
 from workers.paraphrase.answers_file import Written
 from workers.paraphrase.difference import Difference, compare
 from workers.paraphrase.facts import Facts
-from workers.paraphrase.language import may_be_english
 from workers.paraphrase.rules import (
     EMPTY,
     digit_reasons,
@@ -40,9 +40,7 @@ from workers.paraphrase.rules import (
 )
 from workers.paraphrase.sentence_encoder import Encoder
 
-LEAST_ALIKE = 0.60  # cosine of caption and paraphrase
-LEAST_ALIKE_WORDS = 0.57  # of the words that only one of the two has
-LEAST_ALIKE_ALL = 0.75  # of those, where no word of the caption is left
+LEAST_ALIKE_WORDS = 0.57  # cosine of the words that only one of the two has
 LEAST_ALIKE_OTHER = 0.82  # of caption and paraphrase in languages other than English
 DUPLICATE = "a duplicate"
 FAR = "far in meaning"
@@ -83,7 +81,7 @@ def check_all(caption: str, candidates: Sequence[str], encoder: Encoder | None) 
     scores = vectors[1 : len(candidates) + 1] @ vectors[0]
     words = np.sum(vectors[len(candidates) + 1 :: 2] * vectors[len(candidates) + 2 :: 2], axis=1)
     return [
-        _verdict(facts, reasons, difference, float(score), float(alike))
+        _verdict(facts is not None, reasons, difference, float(score), float(alike))
         for (reasons, difference), score, alike in zip(read, scores, words, strict=True)
     ]
 
@@ -108,23 +106,17 @@ def _differing(difference: Difference) -> tuple[str, str]:
 
 
 def _verdict(
-    facts: Facts | None, reasons: list[str], difference: Difference, score: float, alike: float
+    is_english: bool, reasons: list[str], difference: Difference, score: float, alike: float
 ) -> Verdict:
+    """alike: cosine of the words that differ."""
     if EMPTY in reasons:
         return Verdict(False, (EMPTY,), 0.0)
-    if facts is None:
-        far = score < LEAST_ALIKE_OTHER
-    elif difference.lost or difference.added:
-        far = score < LEAST_ALIKE
-        all_lost = len(set(difference.lost)) >= len(facts.thing_stems)
-        least = LEAST_ALIKE_ALL if all_lost else LEAST_ALIKE_WORDS
-        if alike < least and all(_differing(difference)):
-            ours, theirs = _differing(difference)
-            reasons = [*reasons, f"{FAR}: {theirs}, not {ours} ({alike:.2f})"]
-    else:
-        far = False  # every word is accounted for
-    if far:
-        reasons = [*reasons, f"{FAR}: {score:.2f}"]
+    ours, theirs = _differing(difference)
+    if not is_english:
+        if score < LEAST_ALIKE_OTHER:
+            reasons = [*reasons, f"{FAR}: {score:.2f}"]
+    elif (difference.lost or difference.added) and ours and theirs and alike < LEAST_ALIKE_WORDS:
+        reasons = [*reasons, f"{FAR}: {theirs}, not {ours} ({alike:.2f})"]
     return Verdict(not reasons, tuple(reasons), score)
 
 

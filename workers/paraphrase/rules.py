@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from common.captions.clip_tokens import CONTEXT_TOKENS, count_tokens
+from common.captions.languages import same_language
 from workers.paraphrase.difference import (
     Difference,
     contradict,
@@ -20,7 +21,6 @@ from workers.paraphrase.difference import (
     swapped_sides,
 )
 from workers.paraphrase.facts import Facts
-from workers.paraphrase.language import same_language
 from workers.paraphrase.vocabulary import SIDES, word_set
 
 EMPTY = "empty"

@@ -8,10 +8,10 @@ from common.augment.english import (
     Case,
     in_case,
     indefinite_article,
-    is_foreign,
     pluralise,
     possessive,
 )
+from common.captions.languages import is_foreign
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from bench.paraphrase_filter import measure, read_pairs
 from common.captions.clip_tokens import count_tokens
+from common.captions.languages import language_of, may_be_english, same_language, script_of
 from workers.paraphrase.facts import Facts
 from workers.paraphrase.filter import DUPLICATE, FAR, check, check_all, rule_of, sift, tidy
-from workers.paraphrase.language import language_of, may_be_english, same_language, script_of
 from workers.paraphrase.sentence_encoder import DIMENSIONS, SentenceEncoder
 
 CAPTION = "Two red circles on a blue table"
@@ -183,7 +183,7 @@ def test_no_text_makes_the_filter_fail(caption: str, candidate: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["dog", "1", "½ of 10 000 000 000 000 000 000 000", "no. 7", "'s", "n't", "-", "🐕",
+    "text", ["dog", "1", "¹ and ²nd", "½ of 10 000 000 000 000 000 000 000", "no. 7", "'s", "n't", "-", "🐕",
              "twenty dozen hundred pairs of both", "ein", "日本語 and English", "a " * 900]
 )  # fmt: skip
 def test_odd_texts_are_judged(text: str, encoder: SentenceEncoder) -> None:

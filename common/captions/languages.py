@@ -5,28 +5,32 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 
 ENGLISH = "en"
 
-# Small words that tell one language from the others; those that two of them share are left out.
+# Small words that tell languages apart. One may be of several; those that English has as a word for a
+# thing are left out of the others: "a white van", "a red die".
 _SMALL_WORDS = {
-    ENGLISH: "the of with and is are on at by from his her its their without to an this that while "
-    "which has have it between under above behind next near over into for no not "
+    ENGLISH: "the of with and is are on at by to from this that his her its their without an which "
+    "while who has have it there some for no not under over above below between behind next near into "
     "two three four five six seven eight nine ten",
     "de": "der das ein eine einen einem einer eines und auf mit ist sind im vom zum zur dem den des "
-    "unter neben vor hinter über zwischen für nicht ohne kein keine wird werden liegt steht sitzt "
-    "zwei drei vier fünf",
-    "fr": "les une dans avec sur est sont au aux du et sous devant derrière sans pas qui à près "
-    "deux trois quatre cinq",
-    "es": "el los las una del con y en es son sobre bajo sin al por junto delante detrás "
-    "tres cuatro cinco está están",
-    "it": "il lo gli della del dello nel nella con su è sono sotto sopra senza di che accanto davanti "
-    "due tre quattro cinque",
-    "pt": "um uma os dos das no na com em é são sobre sem ao do da ao lado não "
-    "dois duas três quatro",
-    "nl": "het een van met op is zijn en naast achter voor zonder niet geen de twee drie vier vijf",
-    "pl": "na w z i jest są pod nad obok przed bez nie dwa dwie trzy cztery",
-    "tr": "bir ve ile üzerinde altında yanında iki üç dört olan",
+    "unter neben vor hinter über zwischen für nicht ohne auch kein keine ihr sein seine wird werden "
+    "liegt steht sitzt zwei drei vier fünf",
+    "fr": "le la les un une dans avec sur est sont au aux du de et en sous devant derrière sans pas "
+    "qui à près deux trois quatre cinq",
+    "es": "el la los las un una unos unas del de con y en es sobre bajo sin al por junto delante "
+    "detrás tres cuatro cinco está están",
+    "it": "il lo la gli un una uno della del dello delle degli di nel nella sul sulla con su è sono "
+    "sotto sopra senza che accanto davanti due tre quattro cinque",
+    "pt": "um uma os dos das no na com em é são sobre sem ao da de lado não dois duas três quatro",
+    "nl": "het een de met op is zijn en naast bij achter voor zonder niet geen twee drie vier vijf",
+    "sv": "och på en ett är med som två tre",
+    "da": "og på en et er med som tre",
+    "pl": "na w z i jest są się nad obok przed bez nie dwa dwie trzy cztery",
+    "tr": "bir ve ile bu üzerinde altında yanında iki üç dört olan",
+    "id": "yang dengan dan di sebuah dua tiga",
 }
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -69,18 +73,16 @@ def language_of(text: str) -> str:
     return best if not others or others[0][1] < most else ""
 
 
+def is_foreign(words: Iterable[str]) -> bool:
+    """Whether most small words are of other languages than English. words: in small letters."""
+    known = [_TELLING[word] for word in words if word in _TELLING]
+    english = sum(ENGLISH in languages for languages in known)
+    return len(known) - english > english
+
+
 def may_be_english(text: str) -> bool:
     """Whether rules for English apply: Latin letters, and no small words of another language."""
-    if script_of(text) not in ("LATIN", ""):
-        return False
-    return language_of(text) in (ENGLISH, "") and not _has_foreign_letters(text)
-
-
-def _has_foreign_letters(text: str) -> bool:
-    """Letters that English writes in no word of its own, in more than one word in three."""
-    words = _WORD.findall(text.lower())
-    foreign = sum(not word.isascii() for word in words)
-    return foreign * 3 > len(words)
+    return script_of(text) in ("LATIN", "") and not is_foreign(_WORD.findall(text.lower()))
 
 
 def same_language(one: str, other: str) -> bool:
