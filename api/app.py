@@ -38,9 +38,9 @@ from api.people.identity import COOKIE, require_identity
 from api.people.routes import people
 from api.people.sign_in_limit import SignInLimit
 from api.people.sign_in_routes import auth
-from api.people.token_cache import KnownTokens
+from api.people.token_cache import TokenCache
 from api.search.routes import search
-from api.services import EXTENSION, Parts
+from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
 from common.db.engine import SessionFactory
@@ -99,10 +99,10 @@ def create_app(
     web_folder: Path = BUILT,
 ) -> OpenAPI:
     """The whole API with its sockets and the dashboard built in `web_folder`."""
-    made = Parts(
+    services = Services(
         settings, store, queue, sessions, readers, events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis), SignInLimit(queue.redis),
-        CaptionSaves(queue, replies), KnownTokens(readers),
+        CaptionSaves(queue, replies), TokenCache(readers),
     )  # fmt: skip
     app = App(
         __name__,
@@ -116,8 +116,8 @@ def create_app(
     )
     app.config.update(SECRET_KEY=settings.secret_key)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions[EXTENSION] = made
-    watch_requests(app, made)
+    app.extensions[EXTENSION] = services
+    watch_requests(app, services)
     require_identity(app)
     register_errors(app)
     serve_dashboard(app, web_folder)
@@ -125,7 +125,7 @@ def create_app(
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
     app.after_request(_protect)
-    Sockets(app, made)
+    Sockets(app, services)
     return app
 
 

@@ -20,7 +20,7 @@ from common.store import open_store
 
 
 def document_text() -> str:
-    """The document of this code with sorted keys. Its clients are made, but never connect."""
+    """The document of this code with sorted keys. Its clients are services, but never connect."""
     with TemporaryDirectory() as folder:
         settings = load_settings(data_dir=Path(folder), database_url="", store_url="")
         engine = open_engine(settings.database)

@@ -30,7 +30,7 @@ class _Entry:
     making: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Remembered:
+class ResponseCache:
     """Keeps what was made. One per process, thread-safe: what one thread makes serves all.
 
     When an answer is old is ours, not cachetools': it depends on what the answer cost, and the old

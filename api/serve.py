@@ -20,11 +20,11 @@ def serve(settings: Settings) -> None:
     """Listen on `settings.host:settings.port` until SIGTERM. Raises InvalidInput without a secret."""
     require_secret_key(settings)
     if settings.stack == "external":  # `clip-browser up` has done it before it starts the parts
-        prepare(settings)
+        prepare_database(settings)
     Server(settings).run()
 
 
-def prepare(settings: Settings) -> None:
+def prepare_database(settings: Settings) -> None:
     """Bring the database to the newest schema and make the admin; print a link without a password."""
     from common.db.engine import migrate, open_engine, session_factory
     from common.people.credentials import ensure_admin, make_sign_in_link

@@ -1,4 +1,4 @@
-"""What the views work with: made once by `create_app`, asked for by `parts()`."""
+"""What the views work with: made once by `create_app`, asked for by `app_services()`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from api.captions.group_commit import CaptionSaves
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.sign_in_limit import SignInLimit
-from api.people.token_cache import KnownTokens
-from api.response_cache import Remembered
+from api.people.token_cache import TokenCache
+from api.response_cache import ResponseCache
 from common.db.engine import SessionFactory
 from common.messaging.broker import Queue
 from common.messaging.events import Events
@@ -25,7 +25,7 @@ MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others sav
 
 
 @dataclass(frozen=True)
-class Parts:
+class Services:
     """The clients of one API process. `readers` are sessions that only read.
 
     suggesting: held by each request that waits for captions of similar images.
@@ -42,12 +42,12 @@ class Parts:
     live_workers: LiveWorkers
     sign_in_limit: SignInLimit
     saves: CaptionSaves
-    tokens: KnownTokens
-    remembered: Remembered = field(default_factory=Remembered)
+    token_cache: TokenCache
+    response_cache: ResponseCache = field(default_factory=ResponseCache)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
 
 
-def parts() -> Parts:
-    """The parts of the app that handles this request."""
-    found: Parts = current_app.extensions[EXTENSION]
+def app_services() -> Services:
+    """The services of the app that handles this request."""
+    found: Services = current_app.extensions[EXTENSION]
     return found

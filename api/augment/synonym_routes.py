@@ -27,7 +27,7 @@ from api.captions.word_routes import newest_captions, words_of
 from api.datasets.facts import find_dataset, require_dataset
 from api.datasets.schemas import DatasetPath
 from api.people.identity import require_admin
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.augment.english import FUNCTION_WORDS
 from common.augment.synonym_exchange import augment_caption
 from common.augment.synonym_files import (
@@ -65,7 +65,7 @@ def _limit_size() -> None:
 @synonyms.get("/synonyms", responses={200: SynonymsOut})
 def get_shared() -> SynonymsOut:
     """The map that all datasets share; until somebody saves one, the project's own."""
-    return _answer(read_map(parts().store, SHARED_KEY))
+    return _answer(read_map(app_services().store, SHARED_KEY))
 
 
 @synonyms.put("/synonyms", responses={200: SynonymsOut, 400: Problem, 403: Problem, 409: Problem})
@@ -78,8 +78,8 @@ def put_shared(body: NewSynonyms) -> SynonymsOut:
 @synonyms.get("/datasets/<dataset_id>/synonyms", responses={200: SynonymsOut, 404: Problem})
 def get_own(path: DatasetPath) -> SynonymsOut:
     """A dataset's own map; its entries go before the shared ones, an empty list switches one off."""
-    require_dataset(parts(), path.dataset_id)
-    return _answer(read_map(parts().store, own_key(path.dataset_id)))
+    require_dataset(app_services(), path.dataset_id)
+    return _answer(read_map(app_services().store, own_key(path.dataset_id)))
 
 
 @synonyms.put(
@@ -94,34 +94,34 @@ def put_own(path: DatasetPath, body: NewSynonyms) -> SynonymsOut:
 @synonyms.post("/synonyms/check", responses={200: SynonymCheckOut, 400: Problem, 404: Problem})
 def check(body: SynonymCheck) -> SynonymCheckOut:
     """What is wrong with a map, what it makes of captions, and which words it lacks; saves nothing."""
-    made = parts()
+    services = app_services()
     entries, problems = check_map(body.map)
-    merged = index_with_default(_merged(made, entries, body))
+    merged = index_with_default(_merged(services, entries, body))
     return SynonymCheckOut(
         problems=_shown(problems),
         problem_count=len(problems),
-        previews=[_preview(caption, merged, body) for caption in _captions(made, body)],
-        candidates=_candidates(made, merged, body.dataset_id),
+        previews=[_preview(caption, merged, body) for caption in _captions(services, body)],
+        candidates=_candidates(services, merged, body.dataset_id),
     )
 
 
 def _replace(key: str, body: NewSynonyms, dataset_id: str | None = None) -> SynonymsOut:
     """Save a map if nobody else has since `base`. Raises InvalidInput, Conflict, NotFound."""
-    made = parts()
+    services = app_services()
     entries = parse_map(body.map)
-    with made.sessions() as session:
+    with services.sessions() as session:
         hold(session, f"synonyms:{key}")
         if dataset_id is not None:
             find_dataset(session, dataset_id)
-        current = read_map(made.store, key)
+        current = read_map(services.store, key)
         if current.version != body.base:
             raise Conflict(
                 "Somebody else has saved this synonym map since you opened it.",
                 remedy="Look at what they changed, and save yours on top of it.",
                 details={"current": _answer(current).model_dump()},
             )
-        save_map(made.store, key, entries)
-        return _answer(read_map(made.store, key))
+        save_map(services.store, key, entries)
+        return _answer(read_map(services.store, key))
 
 
 def _answer(found: StoredMap) -> SynonymsOut:
@@ -133,14 +133,14 @@ def _shown(problems: Sequence[MapProblem]) -> list[MapProblemOut]:
     return [MapProblemOut.of(problem) for problem in problems[:MAX_PROBLEMS]]
 
 
-def _merged(made: Parts, entries: Entries, body: SynonymCheck) -> Entries:
+def _merged(services: Services, entries: Entries, body: SynonymCheck) -> Entries:
     """The map to check in its place, the dataset's other one or the shared one in theirs."""
     if body.which == "dataset":
-        return merge_maps(read_map(made.store, SHARED_KEY).entries, entries)
+        return merge_maps(read_map(services.store, SHARED_KEY).entries, entries)
     if body.dataset_id is None:
         return entries
-    require_dataset(made, body.dataset_id)
-    return merge_maps(entries, read_map(made.store, own_key(body.dataset_id)).entries)
+    require_dataset(services, body.dataset_id)
+    return merge_maps(entries, read_map(services.store, own_key(body.dataset_id)).entries)
 
 
 def _preview(caption: str, synonyms: SynonymMap, body: SynonymCheck) -> PreviewOut:
@@ -149,25 +149,27 @@ def _preview(caption: str, synonyms: SynonymMap, body: SynonymCheck) -> PreviewO
     return PreviewOut(caption=caption, variants=found)
 
 
-def _captions(made: Parts, body: SynonymCheck) -> list[str]:
+def _captions(services: Services, body: SynonymCheck) -> list[str]:
     """The captions asked for, or some of the dataset's own. Raises NotFound."""
     if body.captions is not None or body.dataset_id is None:
         return list(body.captions or [])
     word = fold(body.word)
-    with made.readers() as session:
+    with services.readers() as session:
         find_dataset(session, body.dataset_id)
         newest = islice(newest_captions(session, body.dataset_id), MAX_CAPTIONS_READ)
         found = sorted({text for text in newest if word in fold(text)})
     return random.Random(body.seed).sample(found, min(body.limit, len(found)))
 
 
-def _candidates(made: Parts, synonyms: SynonymMap, dataset_id: str | None) -> list[tuple[str, int]]:
+def _candidates(
+    services: Services, synonyms: SynonymMap, dataset_id: str | None
+) -> list[tuple[str, int]]:
     """Frequent words of the dataset that have no entry, but for such as carry the sentence only."""
     if dataset_id is None:
         return []
-    with made.readers() as session:
+    with services.readers() as session:
         dataset = find_dataset(session, dataset_id)
-    counted = json.loads(words_of(made, dataset))["words"]
+    counted = json.loads(words_of(services, dataset))["words"]
     wanted = (
         (word, count)
         for word, count in counted

@@ -25,7 +25,7 @@ from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.answers import thumb_url
 from api.people.identity import user
-from api.services import parts
+from api.services import app_services
 from common.augment.variants import ALL, STATES, VariantFilter, chosen
 from common.captions.heads import read_heads
 from common.captions.text import normalise_caption
@@ -41,7 +41,7 @@ PORTION = 500  # rows in one transaction: nobody who saves a caption waits long
 @variants.get("/datasets/<dataset_id>/variants", responses={200: VariantList, 404: Problem})
 def list_variants(path: DatasetPath, query: VariantQuery) -> VariantList:
     """The variants of the newest augmentation that fit, a page at a time."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
         after = int(query.cursor or 0)
         page = session.scalars(
@@ -64,7 +64,7 @@ def list_variants(path: DatasetPath, query: VariantQuery) -> VariantList:
 )
 def change_variant(path: VariantPath, body: VariantChange) -> VariantOut:
     """Accept, reject or edit one variant, or take a decision back; train.csv follows."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         variant = session.scalar(
             select(Variant).where(Variant.id == path.variant_id).with_for_update()
         )
@@ -77,7 +77,7 @@ def change_variant(path: VariantPath, body: VariantChange) -> VariantOut:
         session.flush()
         touch_variants(session, variant.dataset_id)
         answer = _answers(session, [variant])[0]
-    parts().events.dataset(variant.dataset_id)
+    app_services().events.dataset(variant.dataset_id)
     return answer
 
 
@@ -90,7 +90,7 @@ def decide_many(path: DatasetPath, body: Decide) -> Decided:
     ids: of those that were changed, to take it back by; null when they are more than can be named.
     An edited text stays with its variant, whatever is decided; accepted, it counts as edited.
     """
-    with parts().readers() as session:
+    with app_services().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
         fitting = chosen(dataset, body.filter or ALL)
         decided = ("accepted", "edited") if body.state == "accepted" else (body.state,)
@@ -102,7 +102,7 @@ def decide_many(path: DatasetPath, body: Decide) -> Decided:
     for portion in in_turns(found, PORTION):
         changed += _decide(path.dataset_id, body, portion)
     if changed:
-        parts().events.dataset(path.dataset_id)
+        app_services().events.dataset(path.dataset_id)
     return Decided(changed=len(changed), ids=changed if len(changed) <= MAX_DECIDED else None)
 
 
@@ -136,7 +136,7 @@ def _decide(dataset_id: str, body: Decide, ids: Sequence[int]) -> list[int]:
     conditions: list[ColumnElement[bool]] = [Variant.id.in_(ids)]
     if body.filter is not None and body.filter.state is not None:
         conditions.append(Variant.state == body.filter.state)
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         mine = session.scalars(select(Variant.id).where(*conditions).with_for_update()).all()
         session.execute(
             update(Variant).where(Variant.id.in_(mine)).values(**values),

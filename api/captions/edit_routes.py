@@ -19,7 +19,7 @@ from api.images.filter import filtered, resolved
 from api.jobs.schemas import JobAnswer, JobPath
 from api.jobs.submission import submit
 from api.people.identity import user
-from api.services import parts
+from api.services import app_services
 from common.captions.edits import CaptionEdit, Edited, Editor
 from common.captions.heads import (
     Head,
@@ -48,14 +48,14 @@ PRIORITY = 3  # before uploads: somebody waits for it
 def preview_edit(path: DatasetPath, body: NewEdit) -> EditPreview:
     """What an edit would change, without changing it."""
     editor = Editor(_edit_of(body), PREVIEW_BUDGET_S)
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
         mark = newest_revision(session)  # first: what is saved while we read counts as later
         heads = list(_meant(session, path.dataset_id, body))
     outcomes = [(head, editor.apply(head.text)) for head in heads]
     changed = [pair for pair in outcomes if pair[1].text != pair[0].text]
     refused = [pair for pair in outcomes if pair[1].problem]
-    with parts().readers() as session:
+    with app_services().readers() as session:
         return EditPreview(
             count=len(changed),
             unchanged=len(heads) - len(changed) - len(refused),
@@ -73,7 +73,7 @@ def start_edit(path: DatasetPath, body: NewEdit) -> tuple[JobAnswer, int]:
     """Edit the captions as a job. Which ones is decided now; one saved from now on stays as it is."""
     edit = _edit_of(body)
     Editor(edit, PREVIEW_BUDGET_S)  # raises InvalidInput now rather than in the job
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
         seen = revisions_before(session, path.dataset_id, int(body.token)) if body.token else {}
         targets = [
@@ -81,7 +81,7 @@ def start_edit(path: DatasetPath, body: NewEdit) -> tuple[JobAnswer, int]:
             for head in _meant(session, path.dataset_id, body)
         ]
     key = f"datasets/{path.dataset_id}/edits/{secrets.token_hex(12)}.json"
-    store_targets(parts().store, key, targets)
+    store_targets(app_services().store, key, targets)
     params = {
         "edit": vars(edit),
         "filter": resolved(body.filter).model_dump(exclude_none=True),
@@ -89,7 +89,7 @@ def start_edit(path: DatasetPath, body: NewEdit) -> tuple[JobAnswer, int]:
         "targets": key,
     }
     job = submit(
-        parts(), "edit_captions", params,
+        app_services(), "edit_captions", params,
         dataset_id=path.dataset_id, created_by=user().name, priority=PRIORITY,
     )  # fmt: skip
     return JobAnswer(job=job), 202
@@ -98,7 +98,7 @@ def start_edit(path: DatasetPath, body: NewEdit) -> tuple[JobAnswer, int]:
 @edits.post("/jobs/<job_id>/undo", responses={202: JobAnswer, 404: Problem, 409: Problem})
 def undo_job(path: JobPath) -> tuple[JobAnswer, int]:
     """Bring back the captions that a job has changed, but for those that somebody changed since."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         before = machine.get_job(session, path.job_id)
     kind = KINDS.get(before.kind)
     if kind is None or not kind.undo or before.dataset_id is None:
@@ -109,7 +109,7 @@ def undo_job(path: JobPath) -> tuple[JobAnswer, int]:
     if before.state in machine.ACTIVE:
         raise Conflict(f"Job {before.id} is {before.state}.", remedy="Stop it first, then undo it.")
     job = submit(
-        parts(), "undo_edit", {"job_id": before.id},
+        app_services(), "undo_edit", {"job_id": before.id},
         dataset_id=before.dataset_id, created_by=user().name, priority=PRIORITY,
     )  # fmt: skip
     return JobAnswer(job=job), 202

@@ -16,7 +16,7 @@ from api.images.answers import answer_image
 from api.images.routes import no_image
 from api.images.schemas import ImageOut, ImagePath
 from api.people.identity import user
-from api.services import parts
+from api.services import app_services
 from common.captions.heads import Head, heads_by_image
 from common.db.tables import Image, Review, now
 from common.errors import CaptionConflict, ClipBrowserError, Conflict, Forbidden
@@ -28,7 +28,7 @@ Heads = Sequence[Head]  # of one image, by slot, the first always among them
 @marks.put("/images/<int:image_id>/flag", responses={200: ImageOut, 400: Problem, 404: Problem})
 def put_flag(path: ImagePath, body: FlagChange) -> ImageOut:
     """Flag an image for the team, with a note; or take the flag away."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         image = _locked(session, path.image_id)
         changed = _flag(image, body.flagged, body.note)
         session.flush()
@@ -42,7 +42,7 @@ def put_flag(path: ImagePath, body: FlagChange) -> ImageOut:
 )
 def put_review(path: ImagePath, body: ReviewChange) -> ImageOut:
     """Mark the captions of an image reviewed, as they were shown; or take that back."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         image = _locked(session, path.image_id)
         heads = heads_by_image(session, [image.id])[image.id]
         if body.reviewed:
@@ -58,7 +58,7 @@ def mark_many(path: DatasetPath, body: Marks) -> Marked:
     """Flag, review or tag many images of a dataset; of each one that is left out, the reason."""
     skipped: list[Skipped] = []
     changed: list[Image] = []
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         find_dataset(session, path.dataset_id)
         images = _all_locked(session, path.dataset_id, body.image_ids)
         heads = heads_by_image(session, list(images))
@@ -178,4 +178,4 @@ def _tell(image: Image) -> None:
         "reviewed_by": image.reviewed_by,
         "tag": image.tag,
     }
-    parts().events.image(image.dataset_id, data)
+    app_services().events.image(image.dataset_id, data)

@@ -32,7 +32,7 @@ from api.jobs.schemas import JobAnswer
 from api.jobs.submission import submit
 from api.people.identity import token, user
 from api.request import Upload
-from api.services import parts
+from api.services import app_services
 from common.captions.text import normalise_caption
 from common.db.tables import CaptionRevision, Image
 from common.errors import InvalidInput, error_from_dict
@@ -46,8 +46,8 @@ MAX_WAIT_S = 30.0
 )
 def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
     """Claim the next uncaptioned image for me; 204 when none is left."""
-    minutes = parts().settings.claim_minutes
-    with parts().sessions() as session:
+    minutes = app_services().settings.claim_minutes
+    with app_services().sessions() as session:
         find_dataset(session, path.dataset_id)
         claimer = Claimer(user().name, query.holder or _own_holder(), minutes)
         image = claim_next(session, path.dataset_id, claimer, query.after)
@@ -59,15 +59,17 @@ def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
 )
 def claim_this(path: ImagePath, query: HolderQuery) -> ClaimedImage:
     """Claim this image for me, or renew my claim."""
-    claimer = Claimer(user().name, query.holder or _own_holder(), parts().settings.claim_minutes)
-    with parts().sessions() as session:
+    claimer = Claimer(
+        user().name, query.holder or _own_holder(), app_services().settings.claim_minutes
+    )
+    with app_services().sessions() as session:
         return _claimed(session, claim_one(session, path.image_id, claimer))
 
 
 @captions.post("/images/<int:image_id>/release", responses={204: None})
 def release_this(path: ImagePath, query: HolderQuery) -> tuple[str, int]:
     """Give my claim back."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         release(session, path.image_id, user().name, query.holder or _own_holder())
     return "", 204
 
@@ -82,7 +84,7 @@ def put_caption(path: ImagePath, body: NewCaption) -> tuple[SavedCaption | Queue
     require_image(path.image_id)
     save = {**body.model_dump(), "text": text, "image_id": path.image_id, "author": user().name}
     wait_s = wait_preference(request.headers.get("Prefer", ""))
-    answer = parts().saves.save(save, wait_s)
+    answer = app_services().saves.save(save, wait_s)
     if answer is None:
         return QueuedCaption(client_id=body.client_id), 202
     if "error" in answer:
@@ -93,7 +95,7 @@ def put_caption(path: ImagePath, body: NewCaption) -> tuple[SavedCaption | Queue
 @captions.get("/images/<int:image_id>/captions", responses={200: RevisionList, 404: Problem})
 def list_revisions(path: ImagePath) -> RevisionList:
     """The captions this image has had, in all slots, newest first."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_image(session, path.image_id)
         found = session.scalars(
             select(CaptionRevision)
@@ -108,15 +110,15 @@ def list_revisions(path: ImagePath) -> RevisionList:
 )
 def upload_captions(path: DatasetPath, raw: Upload) -> tuple[JobAnswer, int]:
     """Import captions: multipart `file`, a CSV, JSON lines or a zip of .txt files."""
-    require_dataset(parts(), path.dataset_id)
-    uploads = store_uploads(parts(), raw, "file")
+    require_dataset(app_services(), path.dataset_id)
+    uploads = store_uploads(app_services(), raw, "file")
     if len(uploads) > 1:
-        parts().store.delete_prefix(uploads[0]["key"].rsplit("/", 2)[0])
+        app_services().store.delete_prefix(uploads[0]["key"].rsplit("/", 2)[0])
         raise InvalidInput(
             f"{len(uploads)} caption files were sent.", remedy="Send one, or put them into a zip."
         )
     job = submit(
-        parts(), "import_captions", {"upload": uploads[0]},
+        app_services(), "import_captions", {"upload": uploads[0]},
         dataset_id=path.dataset_id, created_by=user().name,
     )  # fmt: skip
     return JobAnswer(job=job), 202

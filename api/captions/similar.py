@@ -10,7 +10,7 @@ from sqlalchemy import select
 from api.captions.schemas import SuggestionOut, SuggestionState
 from api.datasets.facts import newest_index
 from api.search.routes import ask_search_worker, has_search_worker
-from api.services import Parts
+from api.services import Services
 from common.db.tables import Caption, Image
 from common.errors import QueueUnavailable
 
@@ -30,46 +30,46 @@ class Found:
     items: list[SuggestionOut] = field(default_factory=list)
 
 
-def nearest_captions(made: Parts, image: Image, without: set[str], limit: int) -> Found:
+def nearest_captions(services: Services, image: Image, without: set[str], limit: int) -> Found:
     """The captions of similar images, each text once. without: texts in small letters, left out.
 
     Never raises for what is missing: no index, no worker, no answer within WAIT_S.
     """
-    with made.readers() as session:
+    with services.readers() as session:
         index = newest_index(session, image.dataset_id)
     if index is None:
         return Found("no_index", "Build an index: then captions of similar images come here.")
-    if not has_search_worker(made):
+    if not has_search_worker(services):
         return Found("no_worker", "No search worker is there to find similar images.")
     request = {
         "dataset_id": image.dataset_id, "model_id": index.model_id, "k": LOOK_AT,
         "like": image.id, "only_indexed": True,
     }  # fmt: skip
-    answer = _ask(made, request)
+    answer = _ask(services, request)
     if answer is None:
         return Found("busy", "The search worker is busy: ask again in a moment.")
     if "error" in answer:
         message = f"{answer['error']['message']} {answer['error']['remedy']}".strip()
         is_new = answer["error"]["code"] == "not_found"
         return Found("not_indexed" if is_new else "failed", message)
-    return Found("ready", items=_captions(made, answer["hits"], without, limit))
+    return Found("ready", items=_captions(services, answer["hits"], without, limit))
 
 
-def _ask(made: Parts, request: dict[str, Any]) -> dict[str, Any] | None:
-    if not made.suggesting.acquire(timeout=TURN_S):
+def _ask(services: Services, request: dict[str, Any]) -> dict[str, Any] | None:
+    if not services.suggesting.acquire(timeout=TURN_S):
         return None
     try:
-        return ask_search_worker(made, request, WAIT_S)
+        return ask_search_worker(services, request, WAIT_S)
     except QueueUnavailable:
         return None
     finally:
-        made.suggesting.release()
+        services.suggesting.release()
 
 
 def _captions(
-    made: Parts, hits: list[dict[str, Any]], without: set[str], limit: int
+    services: Services, hits: list[dict[str, Any]], without: set[str], limit: int
 ) -> list[SuggestionOut]:
-    texts = _texts(made, [hit["image_id"] for hit in hits])
+    texts = _texts(services, [hit["image_id"] for hit in hits])
     found: dict[str, SuggestionOut] = {}
     for hit in hits:  # the nearest first
         for text in texts.get(hit["image_id"], []):
@@ -88,10 +88,10 @@ def _add(image_ids: list[int], image_id: int) -> None:
         image_ids.append(image_id)
 
 
-def _texts(made: Parts, image_ids: list[int]) -> dict[int, list[str]]:
+def _texts(services: Services, image_ids: list[int]) -> dict[int, list[str]]:
     """The captions of images, by slot."""
     found: dict[int, list[str]] = {}
-    with made.readers() as session:
+    with services.readers() as session:
         rows = session.execute(
             select(Caption.image_id, Caption.text)
             .where(Caption.image_id.in_(image_ids), Caption.text.is_not(None))

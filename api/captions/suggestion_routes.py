@@ -26,7 +26,7 @@ from api.datasets.schemas import DatasetPath
 from api.images.routes import find_image, no_image
 from api.images.schemas import ImagePath
 from api.people.identity import user
-from api.services import parts
+from api.services import app_services
 from common.db.tables import Caption, Image, Suggestion, now
 
 suggestions = make_blueprint("suggestions", __name__, "captions")
@@ -38,7 +38,7 @@ suggestions = make_blueprint("suggestions", __name__, "captions")
 )
 def list_suggestions(path: ImagePath, query: SuggestionQuery) -> SuggestionList:
     """Stored suggestions, then captions of similar images. Takes some seconds at most."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         image = find_image(session, path.image_id)
         stored = _stored(session, image.id)
         seen = {text.casefold() for text in _own_captions(session, image.id)}
@@ -49,7 +49,7 @@ def list_suggestions(path: ImagePath, query: SuggestionQuery) -> SuggestionList:
     ]
     if len(items) >= query.limit:
         return SuggestionList(items=items, state="ready", message="")
-    found = nearest_captions(parts(), image, seen, query.limit - len(items))
+    found = nearest_captions(app_services(), image, seen, query.limit - len(items))
     return SuggestionList(items=items + found.items, state=found.state, message=found.message)
 
 
@@ -60,7 +60,7 @@ def list_suggestions(path: ImagePath, query: SuggestionQuery) -> SuggestionList:
 def add_suggestions(path: DatasetPath, body: NewSuggestions) -> tuple[StoredSuggestions, int]:
     """Propose captions. A text proposed again changes its source and score; dismissed, it stays so."""
     wanted = {(item.image_id, _digest(item.text)): item for item in body.items}
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         find_dataset(session, path.dataset_id)
         there = _locked(session, path.dataset_id, {image_id for image_id, _ in wanted})
         known = {(row.image_id, row.text_sha256): row for row in _of_images(session, there)}
@@ -80,7 +80,7 @@ def add_suggestions(path: DatasetPath, body: NewSuggestions) -> tuple[StoredSugg
 )
 def dismiss(path: ImagePath, body: Dismissal) -> tuple[str, int]:
     """Do not show this text for this image any more, wherever it comes from; or show it again."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         dataset_id = find_image(session, path.image_id).dataset_id
         if not _locked(session, dataset_id, {path.image_id}):
             raise no_image(path.image_id)

@@ -13,7 +13,7 @@ from api.capability import make_blueprint
 from api.captions.review_schemas import Day, Member, Team, TeamCounts, TeamQuery
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.captions.text import MAX_CAPTIONS
 from common.db.tables import Caption, CaptionRevision, Image, Review, now
 
@@ -55,20 +55,20 @@ REVIEWS = Work(
 @team.get("/datasets/<dataset_id>/team", responses={200: Team, 400: Problem, 404: Problem})
 def get_team(path: DatasetPath, query: TeamQuery) -> Team:
     """The dataset's progress, and what each person did on each day. May lag a little behind."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
-    made, key = parts(), f"team:{path.dataset_id}:{query.days}"
+    services, key = app_services(), f"team:{path.dataset_id}:{query.days}"
     always_changing = object()
-    return made.remembered.get(
-        key, always_changing, lambda: read_team(made, path.dataset_id, query.days)
+    return services.response_cache.get(
+        key, always_changing, lambda: read_team(services, path.dataset_id, query.days)
     )
 
 
-def read_team(made: Parts, dataset_id: str, days: int) -> Team:
+def read_team(services: Services, dataset_id: str, days: int) -> Team:
     """Counts, people and the last `days` days (UTC), as they stand now."""
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     since = today - timedelta(days=days - 1)
-    with made.readers() as session:
+    with services.readers() as session:
         counts = _counts(session, dataset_id)
         people = [_by_person(session, dataset_id, work) for work in (CAPTIONS, REVIEWS)]
         on_days = [_by_day(session, dataset_id, work, since) for work in (CAPTIONS, REVIEWS)]

@@ -18,7 +18,7 @@ from api.captions.schemas import Words
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.routes import FOR_EVER
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.captions.clip_tokens import MERGES, merges_file
 from common.captions.wording import count_wording
 from common.db.tables import Caption, Dataset, Image
@@ -31,17 +31,17 @@ LEAST_S = 5.0
 @words.get("/datasets/<dataset_id>/words", responses={200: Words, 404: Problem})
 def get_words(path: DatasetPath) -> Response:
     """Words and phrases of the dataset's captions, for autocompletion. At most some seconds old."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
-    body = words_of(parts(), dataset)
+    body = words_of(app_services(), dataset)
     return _fresh(Response(body, mimetype="application/json"), "private, no-cache")
 
 
-def words_of(made: Parts, dataset: Dataset) -> bytes:
+def words_of(services: Services, dataset: Dataset) -> bytes:
     """The JSON of `Words`; at most some seconds old."""
     state = (dataset.created_at, dataset.caption_seq)
-    return made.remembered.get(
-        f"words:{dataset.id}", state, lambda: _words(made, dataset.id), LEAST_S
+    return services.response_cache.get(
+        f"words:{dataset.id}", state, lambda: _words(services, dataset.id), LEAST_S
     )
 
 
@@ -68,8 +68,8 @@ def _fresh(response: Response, cached: str) -> Response:
     return response
 
 
-def _words(made: Parts, dataset_id: str) -> bytes:
-    with made.readers() as session:
+def _words(services: Services, dataset_id: str) -> bytes:
+    with services.readers() as session:
         found = count_wording(newest_captions(session, dataset_id))
     return Words(words=found.words, phrases=found.phrases).to_json()
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from api.datasets.facts import find_dataset
 from api.datasets.slugs import safe_file_name
 from api.datasets.zipstream import Entry, zip_stream
-from api.services import Parts
+from api.services import Services
 from common.captions.csv_files import read_rows, write_rows
 from common.captions.rows import StoredCaption, caption_rows, index_rows
 from common.db.tables import Image
@@ -49,12 +49,12 @@ class Contents:
     names: Mapping[int, str]
 
 
-def file_of_dataset(made: Parts, dataset_id: str, name: str) -> Response:
+def file_of_dataset(services: Services, dataset_id: str, name: str) -> Response:
     """One of the four CSV files. Raises NotFound, with the step that makes it as the remedy."""
     if name == "index.csv":
-        data = index_csv(made, dataset_id)
+        data = index_csv(services, dataset_id)
     else:
-        data = _stored_csv(made, dataset_id, name)
+        data = _stored_csv(services, dataset_id, name)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",
@@ -62,29 +62,29 @@ def file_of_dataset(made: Parts, dataset_id: str, name: str) -> Response:
     return Response(data, content_type=CSV_TYPE, headers=headers)
 
 
-def index_csv(made: Parts, dataset_id: str) -> bytes:
+def index_csv(services: Services, dataset_id: str) -> bytes:
     """The captions as they are in the database now. Raises NotFound."""
-    with made.readers() as session:
+    with services.readers() as session:
         find_dataset(session, dataset_id)
         rows = index_rows(session, dataset_id)
     return write_rows(rows)
 
 
-def export_dataset(made: Parts, dataset_id: str, captions: str, images: str) -> Response:
+def export_dataset(services: Services, dataset_id: str, captions: str, images: str) -> Response:
     """An archive of `images/` (all, or the captioned ones) and the captions in the form asked for.
 
     csv: the CSV files, paths relative to the archive's root. txt: a .txt file beside each image, a
     caption on each line. jsonl: metadata.jsonl. all: all of these. Raises NotFound.
     """
-    found = _read(made, dataset_id, captioned_only=images == "captioned")
+    found = _read(services, dataset_id, captioned_only=images == "captioned")
     forms = ("csv", "txt", "jsonl") if captions == "all" else (captions,)
     headers = {"Content-Disposition": f'attachment; filename="{dataset_id}.zip"'}
-    stream = zip_stream(_entries(made, found, forms))
+    stream = zip_stream(_entries(services, found, forms))
     return Response(stream, content_type="application/zip", headers=headers)
 
 
-def _read(made: Parts, dataset_id: str, captioned_only: bool) -> Contents:
-    with made.readers() as session:
+def _read(services: Services, dataset_id: str, captioned_only: bool) -> Contents:
+    with services.readers() as session:
         find_dataset(session, dataset_id)
         captions = caption_rows(session, dataset_id)
         columns = select(Image.id, Image.sha256, Image.ext, Image.filename)
@@ -119,9 +119,9 @@ def unique_names(images: Iterable[StoredImage]) -> dict[int, str]:
     return names
 
 
-def _entries(made: Parts, found: Contents, forms: tuple[str, ...]) -> Iterator[Entry]:
+def _entries(services: Services, found: Contents, forms: tuple[str, ...]) -> Iterator[Entry]:
     if "csv" in forms:
-        yield from _csv_entries(made, found)
+        yield from _csv_entries(services, found)
     texts: dict[int, list[str]] = {}
     for row in found.captions:
         texts.setdefault(row.image_id, []).append(row.text)
@@ -130,33 +130,33 @@ def _entries(made: Parts, found: Contents, forms: tuple[str, ...]) -> Iterator[E
     for image in found.images:
         name = found.names[image.id]
         key = f"datasets/{found.dataset_id}/images/{image.sha256}.{image.ext}"
-        yield Entry(name, partial(made.store.open, key))
+        yield Entry(name, partial(services.store.open, key))
         if "txt" in forms and image.id in texts:
             lines = "".join(f"{text}\n" for text in texts[image.id])
             yield _text_entry(f"{name.rpartition('.')[0]}.txt", lines.encode())
 
 
-def _csv_entries(made: Parts, found: Contents) -> Iterator[Entry]:
+def _csv_entries(services: Services, found: Contents) -> Iterator[Entry]:
     rows = ((found.names[row.image_id], row.text) for row in found.captions)
     yield _text_entry("index.csv", write_rows(rows))
     moved = {f"images/{image.sha256}.{image.ext}": found.names[image.id] for image in found.images}
     for name in MADE_BY:
-        if made.store.exists(f"datasets/{found.dataset_id}/{name}"):
-            data = _stored_csv(made, found.dataset_id, name)
+        if services.store.exists(f"datasets/{found.dataset_id}/{name}"):
+            data = _stored_csv(services, found.dataset_id, name)
             yield _text_entry(name, _with_moved_paths(data, moved))
-            if name == "train.csv" and (lineage := _lineage_of(made, found, data, moved)):
+            if name == "train.csv" and (lineage := _lineage_of(services, found, data, moved)):
                 yield _text_entry(LINEAGE, lineage)
 
 
 def _lineage_of(
-    made: Parts, found: Contents, train_csv: bytes, moved: Mapping[str, str]
+    services: Services, found: Contents, train_csv: bytes, moved: Mapping[str, str]
 ) -> bytes | None:
     """The lines of train_lineage.jsonl for the rows of train.csv that are in the archive.
 
     None when there is none, or when it is that of another train.csv, written at this moment.
     """
     try:
-        data = made.store.get_bytes(f"datasets/{found.dataset_id}/{LINEAGE}")
+        data = services.store.get_bytes(f"datasets/{found.dataset_id}/{LINEAGE}")
     except NotFound:
         return None
     rows, lines = read_rows(train_csv), data.splitlines(keepends=True)
@@ -183,14 +183,14 @@ def _text_entry(name: str, data: bytes) -> Entry:
     return Entry(name, partial(io.BytesIO, data), compress=True)
 
 
-def _stored_csv(made: Parts, dataset_id: str, name: str) -> bytes:
-    with made.readers() as session:
+def _stored_csv(services: Services, dataset_id: str, name: str) -> bytes:
+    with services.readers() as session:
         find_dataset(session, dataset_id)
     if name not in MADE_BY:
         raise NotFound(
             f"There is no file {name[:80]!r}.", remedy=f"There are index.csv, {', '.join(MADE_BY)}."
         )
     try:
-        return made.store.get_bytes(f"datasets/{dataset_id}/{name}")
+        return services.store.get_bytes(f"datasets/{dataset_id}/{name}")
     except NotFound as absent:
         raise NotFound(f"{name} is not there yet.", remedy=MADE_BY[name]) from absent

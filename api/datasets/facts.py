@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from api.datasets.schemas import DatasetOut
 from api.datasets.steps import Facts, counts_of, steps_of
 from api.images.answers import thumb_url
-from api.services import Parts
+from api.services import Services
 from common.db.tables import Dataset, Image, Job, Model, SearchIndex
 from common.errors import NotFound
 from common.jobs import states
@@ -27,9 +27,9 @@ def find_dataset(session: Session, dataset_id: str) -> Dataset:
     return dataset
 
 
-def require_dataset(made: Parts, dataset_id: str) -> None:
+def require_dataset(services: Services, dataset_id: str) -> None:
     """Raises NotFound unless there is such a dataset."""
-    with made.readers() as session:
+    with services.readers() as session:
         find_dataset(session, dataset_id)
 
 

@@ -28,7 +28,7 @@ from api.datasets.slugs import slug_of
 from api.jobs.submission import submit
 from api.models.registry import resolve_model
 from api.people.identity import user
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.db.tables import Dataset, Job
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import states
@@ -46,7 +46,7 @@ SAMPLE_DEFAULTS = {
 @datasets.get("", responses={200: DatasetList})
 def list_datasets() -> DatasetList:
     """All datasets, newest first."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         found = session.scalars(
             select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id)
         ).all()
@@ -57,70 +57,72 @@ def list_datasets() -> DatasetList:
 @datasets.post("", responses={201: DatasetOut, 400: Problem})
 def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         return answer_dataset(session, _insert(session, body.name, user().name)), 201
 
 
 @datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
 def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
     """A dataset that the service draws itself, with captions."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         dataset = _insert(session, body.name, user().name)
         dataset.defaults = SAMPLE_DEFAULTS
-    job = submit(parts(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
-    with parts().readers() as session:
+    job = submit(app_services(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
+    with app_services().readers() as session:
         return DatasetJob(dataset=answer_dataset(session, dataset), job=job), 202
 
 
 @datasets.get("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
 def get_dataset(path: DatasetPath) -> DatasetOut:
     """One dataset with its counts and steps."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         return answer_dataset(session, find_dataset(session, path.dataset_id))
 
 
 @datasets.patch("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
 def rename_dataset(path: DatasetPath, body: NewDataset) -> DatasetOut:
     """Another name; the id stays."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         dataset.name = body.name
         session.flush()
         answer = answer_dataset(session, dataset)
-    parts().events.dataset(path.dataset_id)
+    app_services().events.dataset(path.dataset_id)
     return answer
 
 
 @datasets.put("/<dataset_id>/model", responses={200: DatasetOut, 400: Problem, 404: Problem})
 def choose_model(path: DatasetPath, body: DatasetModel) -> DatasetOut:
     """The model that the dataset is searched with, once it is indexed; null: the one indexed last."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         wanted = body.model_id
         dataset.model_id = resolve_model(session, wanted) if wanted is not None else None
         session.flush()
         answer = answer_dataset(session, dataset)
-    parts().events.dataset(path.dataset_id)
+    app_services().events.dataset(path.dataset_id)
     return answer
 
 
 @datasets.delete("/<dataset_id>", responses={204: None, 404: Problem})
 def delete_dataset(path: DatasetPath) -> tuple[str, int]:
     """Remove a dataset with its images, captions, jobs and indexes. Its models remain."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         find_dataset(session, path.dataset_id)
         active, folders = _stop_jobs(session, path.dataset_id)
         folders += _run_folders(session, path.dataset_id)
-    _revoke(parts(), active)
+    _revoke(app_services(), active)
     for folder in [
         f"{kind}/{path.dataset_id}" for kind in ("datasets", "indexes", "maps")
     ] + folders:
-        parts().store.delete_prefix(folder)
-    with parts().sessions() as session:  # last, so that a store that is away can be asked again
+        app_services().store.delete_prefix(folder)
+    with (
+        app_services().sessions() as session
+    ):  # last, so that a store that is away can be asked again
         session.execute(delete(Dataset).where(Dataset.id == path.dataset_id))
-    parts().events.dataset(path.dataset_id)
+    app_services().events.dataset(path.dataset_id)
     for name in JOB_QUEUES:
-        parts().events.queue(name)
+        app_services().events.queue(name)
     return "", 204
 
 
@@ -130,7 +132,7 @@ def delete_dataset(path: DatasetPath) -> tuple[str, int]:
 )
 def get_file(path: DatasetFilePath) -> Response:
     """index.csv (always current), train_original.csv, val.csv or train.csv."""
-    return file_of_dataset(parts(), path.dataset_id, path.name)
+    return file_of_dataset(app_services(), path.dataset_id, path.name)
 
 
 @datasets.get("/<dataset_id>/export.zip", responses={200: file_of("application/zip"), 404: Problem})
@@ -140,7 +142,7 @@ def export(path: DatasetPath, query: ExportQuery) -> Response:
     txt: a file beside each image, a caption on each line, as kohya_ss reads them; jsonl:
     metadata.jsonl, as Hugging Face's `imagefolder` reads it; all: all three.
     """
-    return export_dataset(parts(), path.dataset_id, query.captions, query.images)
+    return export_dataset(app_services(), path.dataset_id, query.captions, query.images)
 
 
 def _insert(session: Session, name: str, created_by: str) -> Dataset:
@@ -191,7 +193,7 @@ def _run_folders(session: Session, dataset_id: str) -> list[str]:
     return [f"{folder}/{row.id}" for row in found for folder in folders[row.kind]]
 
 
-def _revoke(made: Parts, task_ids: list[str]) -> None:
+def _revoke(services: Services, task_ids: list[str]) -> None:
     with contextlib.suppress(QueueUnavailable):
         for task_id in task_ids:
-            made.queue.revoke(task_id)
+            services.queue.revoke(task_id)

@@ -20,7 +20,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from werkzeug.wrappers import Request
 
 from api.datasets.slugs import safe_file_name
-from api.services import Parts
+from api.services import Services
 from common.errors import ClipBrowserError, DiskFull, InvalidInput, TooLarge, UnsupportedMedia
 
 CHUNK_BYTES = 256 * 1024
@@ -40,7 +40,7 @@ class Received:
 
 
 def store_uploads(
-    made: Parts, request: Request, field: str, texts: dict[str, str] | None = None
+    services: Services, request: Request, field: str, texts: dict[str, str] | None = None
 ) -> list[dict[str, str]]:
     """Put each file of a multipart request into the store: `[{key, name}]`.
 
@@ -51,10 +51,10 @@ def store_uploads(
     stored: list[dict[str, str]] = []
     total = 0
     try:
-        limit_mib = made.settings.max_upload_mib
-        for number, file in enumerate(receive(made, request, field, limit_mib, texts)):
+        limit_mib = services.settings.max_upload_mib
+        for number, file in enumerate(receive(services, request, field, limit_mib, texts)):
             key = f"{folder}/{number}/{safe_file_name(file.name)}"
-            made.store.put_file(key, file.path)
+            services.store.put_file(key, file.path)
             stored.append({"key": key, "name": file.name[:500]})
             total += file.size_bytes
         if not total:
@@ -64,20 +64,20 @@ def store_uploads(
             )
     except Exception:
         with contextlib.suppress(ClipBrowserError):
-            made.store.delete_prefix(folder)
+            services.store.delete_prefix(folder)
         raise
     return stored
 
 
-def receive_bytes(made: Parts, request: Request, field: str, limit_mib: int) -> bytes:
+def receive_bytes(services: Services, request: Request, field: str, limit_mib: int) -> bytes:
     """The first file of a multipart request. Raises InvalidInput when there is none."""
-    for file in receive(made, request, field, limit_mib):
+    for file in receive(services, request, field, limit_mib):
         return file.path.read_bytes()
     raise InvalidInput(f"The upload has no file in the field '{field}'.", remedy="Choose a file.")
 
 
 def receive(
-    made: Parts,
+    services: Services,
     request: Request,
     field: str,
     limit_mib: int,
@@ -92,7 +92,7 @@ def receive(
         )
     if (request.content_length or 0) > limit_mib * MIB:
         raise too_large(limit_mib)
-    work = made.settings.work_dir / "uploads"
+    work = services.settings.work_dir / "uploads"
     work.mkdir(parents=True, exist_ok=True)
     parser = _Parser(field, work, limit_mib, {} if texts is None else texts)
     yield from parser.files(boundary, request.stream.read)

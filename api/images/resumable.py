@@ -30,7 +30,7 @@ _ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class Parcel:
+class ResumableUpload:
     """An upload on its way. fingerprint: what its sender knows the same file by, later on."""
 
     id: str
@@ -40,88 +40,88 @@ class Parcel:
     fingerprint: str
 
 
-class Shelf:
+class ResumableUploads:
     """The uploads that are on their way to this service. Several threads and processes may use it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def begin(self, owner: str, name: str, size_bytes: int, fingerprint: str) -> Parcel:
+    def begin(self, owner: str, name: str, size_bytes: int, fingerprint: str) -> ResumableUpload:
         """A new upload, or the same person's unfinished one of the same file.
 
         Raises DiskFull when the disk has no room for it.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         wanted = (owner, name, size_bytes, fingerprint)
-        for parcel in self._all() if fingerprint else ():
-            known = (parcel.owner, parcel.name, parcel.size_bytes, parcel.fingerprint)
-            if known == wanted and self.job_of(parcel) is None:
-                return parcel
+        for upload in self._all() if fingerprint else ():
+            known = (upload.owner, upload.name, upload.size_bytes, upload.fingerprint)
+            if known == wanted and self.job_of(upload) is None:
+                return upload
         if shutil.disk_usage(self._folder).free < size_bytes + SPARE_BYTES:
             raise DiskFull(f"There is no room for an upload of {size_bytes:,} bytes.")
-        parcel = Parcel(secrets.token_hex(16), owner, name, size_bytes, fingerprint)
-        self._facts(parcel.id).write_text(json.dumps(asdict(parcel)), encoding="utf-8")
-        return parcel
+        upload = ResumableUpload(secrets.token_hex(16), owner, name, size_bytes, fingerprint)
+        self._facts(upload.id).write_text(json.dumps(asdict(upload)), encoding="utf-8")
+        return upload
 
-    def find(self, owner: str, upload_id: str) -> Parcel:
+    def find(self, owner: str, upload_id: str) -> ResumableUpload:
         """The upload. Raises NotFound when there is none, or it is another person's."""
-        parcel = self._read(self._facts(upload_id)) if _ID.fullmatch(upload_id) else None
-        if parcel is None or parcel.owner != owner:
+        upload = self._read(self._facts(upload_id)) if _ID.fullmatch(upload_id) else None
+        if upload is None or upload.owner != owner:
             raise NotFound(
                 f"There is no upload {upload_id[:40]!r}.",
                 remedy="Begin again: uploads that nobody goes on with are dropped after a day.",
             )
-        return parcel
+        return upload
 
-    def offset(self, parcel: Parcel) -> int:
+    def offset(self, upload: ResumableUpload) -> int:
         """How many bytes have come; all of them once it was handed over."""
-        if self.job_of(parcel) is not None:
-            return parcel.size_bytes
+        if self.job_of(upload) is not None:
+            return upload.size_bytes
         try:
-            return self.path(parcel).stat().st_size
+            return self.path(upload).stat().st_size
         except FileNotFoundError:
             return 0
 
-    def append(self, parcel: Parcel, at: int, read: Callable[[int], bytes]) -> int:
+    def append(self, upload: ResumableUpload, at: int, read: Callable[[int], bytes]) -> int:
         """Add what `read` gives from byte `at` on; the new offset.
 
         What came before the connection broke stays. Raises Conflict, with the offset in `details`,
         when the upload is not at `at`; InvalidInput when more comes than was announced; DiskFull.
         """
-        if at != self.offset(parcel):
-            raise self._elsewhere(parcel, at)
-        with self.path(parcel).open("ab", buffering=0) as out:
+        if at != self.offset(upload):
+            raise self._elsewhere(upload, at)
+        with self.path(upload).open("ab", buffering=0) as out:
             while chunk := read(CHUNK_BYTES):
-                self._write(parcel, out, at, chunk)
+                self._write(upload, out, at, chunk)
                 at += len(chunk)
         return at
 
-    def path(self, parcel: Parcel) -> Path:
+    def path(self, upload: ResumableUpload) -> Path:
         """What has come of an upload."""
-        return self._folder / f"{parcel.id}.part"
+        return self._folder / f"{upload.id}.part"
 
-    def job_of(self, parcel: Parcel) -> str | None:
+    def job_of(self, upload: ResumableUpload) -> str | None:
         """The job that an upload was handed to."""
         try:
-            return (self._folder / f"{parcel.id}.job").read_text()
+            return (self._folder / f"{upload.id}.job").read_text()
         except FileNotFoundError:
             return None
 
-    def hand_over(self, parcel: Parcel, job_id: str) -> None:
+    def hand_over(self, upload: ResumableUpload, job_id: str) -> None:
         """Note which job has the upload; its bytes are in the store now."""
-        (self._folder / f"{parcel.id}.job").write_text(job_id)
-        self.path(parcel).unlink(missing_ok=True)
+        (self._folder / f"{upload.id}.job").write_text(job_id)
+        self.path(upload).unlink(missing_ok=True)
 
     @contextmanager
-    def hold(self, parcel: Parcel) -> Iterator[None]:
+    def hold(self, upload: ResumableUpload) -> Iterator[None]:
         """Keep others from handing it over meanwhile."""
-        with self._facts(parcel.id).open() as lock:
+        with self._facts(upload.id).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def drop(self, parcel: Parcel) -> None:
+    def drop(self, upload: ResumableUpload) -> None:
         """Forget an upload."""
-        for path in self._folder.glob(f"{parcel.id}.*"):
+        for path in self._folder.glob(f"{upload.id}.*"):
             path.unlink(missing_ok=True)
 
     def sweep(self, older_than_s: float = KEPT_S) -> int:
@@ -136,18 +136,18 @@ class Shelf:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def _write(self, parcel: Parcel, out: IO[bytes], at: int, chunk: bytes) -> None:
+    def _write(self, upload: ResumableUpload, out: IO[bytes], at: int, chunk: bytes) -> None:
         """One piece, if the file is where this request believes it to be: the client may have come
         back by another connection while this one was thought to be alive."""
-        if at + len(chunk) > parcel.size_bytes:
+        if at + len(chunk) > upload.size_bytes:
             raise InvalidInput(
-                f"More than the {parcel.size_bytes:,} bytes came that were announced.",
+                f"More than the {upload.size_bytes:,} bytes came that were announced.",
                 remedy="Begin a new upload with the right size_bytes.",
             )
         fcntl.flock(out, fcntl.LOCK_EX)
         try:
             if out.seek(0, 2) != at:
-                raise self._elsewhere(parcel, at)
+                raise self._elsewhere(upload, at)
             left = memoryview(chunk)
             while left:
                 left = left[out.write(left) :]
@@ -158,8 +158,8 @@ class Shelf:
         finally:
             fcntl.flock(out, fcntl.LOCK_UN)
 
-    def _elsewhere(self, parcel: Parcel, at: int) -> Conflict:
-        offset = self.offset(parcel)
+    def _elsewhere(self, upload: ResumableUpload, at: int) -> Conflict:
+        offset = self.offset(upload)
         return Conflict(
             f"The upload is at byte {offset:,}, not at {at:,}.",
             remedy="Ask for its offset and go on there.",
@@ -172,15 +172,15 @@ class Shelf:
     def _files(self) -> list[Path]:
         return list(self._folder.iterdir()) if self._folder.is_dir() else []
 
-    def _all(self) -> Iterator[Parcel]:
+    def _all(self) -> Iterator[ResumableUpload]:
         for path in self._folder.glob("*.json"):
-            parcel = self._read(path)
-            if parcel is not None:
-                yield parcel
+            upload = self._read(path)
+            if upload is not None:
+                yield upload
 
-    def _read(self, path: Path) -> Parcel | None:
+    def _read(self, path: Path) -> ResumableUpload | None:
         """What a file of facts says; None when it is gone or was cut short by a crash."""
         try:
-            return Parcel(**json.loads(path.read_text("utf-8")))
+            return ResumableUpload(**json.loads(path.read_text("utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None

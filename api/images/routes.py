@@ -20,7 +20,7 @@ from api.images.schemas import (
     NeighbourQuery,
     Neighbours,
 )
-from api.services import parts
+from api.services import app_services
 from common.datasets.changes import touch_dataset
 from common.db.tables import Image
 from common.errors import NotFound
@@ -34,7 +34,7 @@ STREAM_BYTES = 256 * 1024
 @images.get("/datasets/<dataset_id>/images", responses={200: ImageList, 404: Problem})
 def list_images(path: DatasetPath, query: ImageQuery) -> ImageList:
     """A page of the images that fit, by id; `total` counts those of all pages."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
         fitting = filtered(path.dataset_id, query)
         total = count(session, fitting)
@@ -48,14 +48,14 @@ def list_images(path: DatasetPath, query: ImageQuery) -> ImageList:
 @images.get("/images/<int:image_id>", responses={200: ImageOut, 404: Problem})
 def get_image(path: ImagePath) -> ImageOut:
     """One image."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         return answer_image(session, find_image(session, path.image_id))
 
 
 @images.get("/images/<int:image_id>/neighbours", responses={200: Neighbours, 404: Problem})
 def get_neighbours(path: ImagePath, query: NeighbourQuery) -> Neighbours:
     """The images around this one, by id, that fit the filter; itself too, if it fits."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         image = find_image(session, path.image_id)
         fitting = filtered(image.dataset_id, query)
         position, total = place(session, fitting, image.id)
@@ -67,13 +67,13 @@ def get_neighbours(path: ImagePath, query: NeighbourQuery) -> Neighbours:
 @images.delete("/images/<int:image_id>", responses={204: None, 404: Problem})
 def delete_image(path: ImagePath) -> tuple[str, int]:
     """Remove an image with its captions."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         image = find_image(session, path.image_id)
         session.execute(delete(Image).where(Image.id == image.id))
         touch_dataset(session, image.dataset_id)
     for key in (image.key, image.thumb_key):
-        parts().store.delete(key)
-    parts().events.dataset(image.dataset_id)
+        app_services().store.delete(key)
+    app_services().events.dataset(image.dataset_id)
     return "", 204
 
 
@@ -107,20 +107,20 @@ def no_image(image_id: int, where: str = "") -> NotFound:
 
 def require_image(image_id: int) -> None:
     """Raises NotFound unless there is such an image."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         if session.scalar(select(Image.id).where(Image.id == image_id)) is None:
             raise no_image(image_id)
 
 
 def read_image(image_id: int) -> Image:
     """The image as it stands now. Raises NotFound."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         return find_image(session, image_id)
 
 
 def _stored(key: str, etag: str, mimetype: str) -> Response:
     """An artifact with its ETag; 304 when the browser has it."""
-    local = parts().store.local_path(key)
+    local = app_services().store.local_path(key)
     if local is not None and local.is_file():
         response = send_file(local, mimetype=mimetype, etag=etag, conditional=True)
     elif local is not None:
@@ -129,7 +129,7 @@ def _stored(key: str, etag: str, mimetype: str) -> Response:
         response = Response(status=304)
         response.set_etag(etag)
     else:
-        stream = parts().store.open(key)
+        stream = app_services().store.open(key)
         response = Response(iter(lambda: stream.read(STREAM_BYTES), b""), mimetype=mimetype)
         response.call_on_close(stream.close)
         response.set_etag(etag)

@@ -10,7 +10,7 @@ from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.filter import count, filtered
 from api.images.schemas import ChosenImages, DeletedImages, IdsQuery, ImageIds
-from api.services import parts
+from api.services import app_services
 from common.datasets.changes import touch_dataset
 from common.db.tables import Image
 
@@ -21,7 +21,7 @@ MAX_LISTED = 200_000
 @selections.get("/datasets/<dataset_id>/images/ids", responses={200: ImageIds, 404: Problem})
 def list_ids(path: DatasetPath, query: IdsQuery) -> ImageIds:
     """The ids of all images that fit, in order: what a grid needs to lay them out and to choose."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
         fitting = filtered(path.dataset_id, query)
         ids = session.scalars(fitting.with_only_columns(Image.id).limit(MAX_LISTED)).all()
@@ -35,7 +35,7 @@ def list_ids(path: DatasetPath, query: IdsQuery) -> ImageIds:
 )
 def delete_images(path: DatasetPath, body: ChosenImages) -> DeletedImages:
     """Remove images of a dataset with their captions; ids that are not in it are passed over."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         find_dataset(session, path.dataset_id)
         mine = (Image.dataset_id == path.dataset_id, Image.id.in_(body.image_ids))
         gone = session.scalars(select(Image).where(*mine).order_by(Image.id)).all()
@@ -43,8 +43,8 @@ def delete_images(path: DatasetPath, body: ChosenImages) -> DeletedImages:
         if gone:
             touch_dataset(session, path.dataset_id)
     for image in gone:
-        parts().store.delete(image.key)
-        parts().store.delete(image.thumb_key)
+        app_services().store.delete(image.key)
+        app_services().store.delete(image.thumb_key)
     if gone:
-        parts().events.dataset(path.dataset_id)
+        app_services().events.dataset(path.dataset_id)
     return DeletedImages(deleted=len(gone))

@@ -16,7 +16,7 @@ from api.datasets.schemas import DatasetPath
 from api.datasets.slugs import safe_file_name
 from api.errors import read_body
 from api.images.multipart import MIB, store_uploads, too_large
-from api.images.resumable import Parcel, Shelf
+from api.images.resumable import ResumableUpload, ResumableUploads
 from api.images.routes import images
 from api.images.schemas import (
     JoinQuery,
@@ -31,9 +31,9 @@ from api.jobs.schemas import JobAnswer, JobOut
 from api.jobs.submission import announce, shown, submit
 from api.people.identity import user
 from api.request import Chunk, ImageUpload
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.errors import ClipBrowserError, Conflict, InvalidInput
-from common.images.duplicates import find_known
+from common.images.duplicates import find_duplicates
 from common.jobs import states
 
 incoming = make_blueprint("incoming", __name__, "images")
@@ -50,20 +50,20 @@ def upload_images(path: DatasetPath, query: JoinQuery, raw: ImageUpload) -> tupl
     The job lists what was rejected. join: a job of an earlier portion of the same upload, to which
     these files are added if it has not begun; so a folder becomes few jobs.
     """
-    require_dataset(parts(), path.dataset_id)
-    ingest = partial(_ingest, parts(), path.dataset_id)
+    require_dataset(app_services(), path.dataset_id)
+    ingest = partial(_ingest, app_services(), path.dataset_id)
     if request.is_json:
         body = read_body(WholeUploads)
-        return JobAnswer(job=take_whole(parts(), body.uploads, ingest)), 202
-    return JobAnswer(job=ingest(store_uploads(parts(), raw, "files"), query.join)), 202
+        return JobAnswer(job=take_whole(app_services(), body.uploads, ingest)), 202
+    return JobAnswer(job=ingest(store_uploads(app_services(), raw, "files"), query.join)), 202
 
 
 @incoming.post("/datasets/<dataset_id>/images/known", responses={200: KnownFilesOut, 400: Problem})
 def find_known_files(path: DatasetPath, body: KnownFiles) -> KnownFilesOut:
     """Which of these files, by their SHA-256, are images of the dataset and need not be sent."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
-        known = find_known(session, path.dataset_id, body.sha256)
+        known = find_duplicates(session, path.dataset_id, body.sha256)
     return KnownFilesOut(known=[sha256 for sha256 in body.sha256 if sha256 in known])
 
 
@@ -74,21 +74,21 @@ def begin_upload(body: NewUpload) -> tuple[UploadOut, int]:
     fingerprint: what you know the file by. The same person's unfinished upload of the same name,
     size and fingerprint is given again (200), to go on at its offset.
     """
-    made = parts()
-    if body.size_bytes > made.settings.max_upload_mib * MIB:
-        raise too_large(made.settings.max_upload_mib)
-    shelf = _shelf(made)
-    shelf.sweep()
-    parcel = shelf.begin(user().name, body.name, body.size_bytes, body.fingerprint)
-    answer = _answer(shelf, parcel)
+    services = app_services()
+    if body.size_bytes > services.settings.max_upload_mib * MIB:
+        raise too_large(services.settings.max_upload_mib)
+    resumable = _resumable(services)
+    resumable.sweep()
+    upload = resumable.begin(user().name, body.name, body.size_bytes, body.fingerprint)
+    answer = _answer(resumable, upload)
     return answer, 200 if answer.offset else 201
 
 
 @incoming.get("/uploads/<upload_id>", responses={200: UploadOut, 404: Problem})
 def get_upload(path: UploadPath) -> UploadOut:
     """How much of an upload has come."""
-    shelf = _shelf(parts())
-    return _answer(shelf, shelf.find(user().name, path.upload_id))
+    resumable = _resumable(app_services())
+    return _answer(resumable, resumable.find(user().name, path.upload_id))
 
 
 @incoming.put(
@@ -100,26 +100,26 @@ def put_upload(path: UploadPath, raw: Chunk) -> UploadOut:
 
     409 with `details.offset` when the upload is elsewhere: go on there.
     """
-    shelf = _shelf(parts())
-    parcel = shelf.find(user().name, path.upload_id)
-    shelf.append(parcel, _upload_offset(), raw.stream.read)
-    return _answer(shelf, parcel)
+    resumable = _resumable(app_services())
+    upload = resumable.find(user().name, path.upload_id)
+    resumable.append(upload, _upload_offset(), raw.stream.read)
+    return _answer(resumable, upload)
 
 
 @incoming.delete("/uploads/<upload_id>", responses={204: None, 404: Problem})
 def drop_upload(path: UploadPath) -> tuple[str, int]:
     """Forget an upload."""
-    shelf = _shelf(parts())
-    shelf.drop(shelf.find(user().name, path.upload_id))
+    resumable = _resumable(app_services())
+    resumable.drop(resumable.find(user().name, path.upload_id))
     return "", 204
 
 
-def _shelf(made: Parts) -> Shelf:
-    return Shelf(made.settings.work_dir / "incoming")
+def _resumable(services: Services) -> ResumableUploads:
+    return ResumableUploads(services.settings.work_dir / "incoming")
 
 
-def _answer(shelf: Shelf, parcel: Parcel) -> UploadOut:
-    return UploadOut.of(parcel, offset=shelf.offset(parcel), job_id=shelf.job_of(parcel))
+def _answer(resumable: ResumableUploads, upload: ResumableUpload) -> UploadOut:
+    return UploadOut.of(upload, offset=resumable.offset(upload), job_id=resumable.job_of(upload))
 
 
 def _upload_offset() -> int:
@@ -132,60 +132,62 @@ def _upload_offset() -> int:
     return int(given)
 
 
-def take_whole(made: Parts, ids: list[str], begin: Callable[[Stored], JobOut]) -> JobOut:
+def take_whole(services: Services, ids: list[str], begin: Callable[[Stored], JobOut]) -> JobOut:
     """The job that takes uploads in, made by `begin`; the same when they were handed over before.
 
     Raises NotFound, or Conflict when one is not whole.
     """
-    shelf = _shelf(made)
-    parcels = [shelf.find(user().name, upload_id) for upload_id in ids]
-    with shelf.hold(parcels[0]):
-        done = {shelf.job_of(parcel) for parcel in parcels}
+    resumable = _resumable(services)
+    uploads = [resumable.find(user().name, upload_id) for upload_id in ids]
+    with resumable.hold(uploads[0]):
+        done = {resumable.job_of(upload) for upload in uploads}
         job_id = done.pop() if len(done) == 1 else None
         if job_id:
-            return shown(made, job_id)
-        for parcel in parcels:
-            _require_whole(shelf, parcel)
-        job = begin(_store(made, shelf, parcels))
-        for parcel in parcels:
-            shelf.hand_over(parcel, job.id)
+            return shown(services, job_id)
+        for upload in uploads:
+            _require_whole(resumable, upload)
+        job = begin(_store(services, resumable, uploads))
+        for upload in uploads:
+            resumable.hand_over(upload, job.id)
     return job
 
 
-def _require_whole(shelf: Shelf, parcel: Parcel) -> None:
-    offset = shelf.offset(parcel)
-    if shelf.job_of(parcel) is not None:
-        raise Conflict(f"{parcel.name} was taken already.", remedy="Upload it again.")
-    if offset < parcel.size_bytes:
+def _require_whole(resumable: ResumableUploads, upload: ResumableUpload) -> None:
+    offset = resumable.offset(upload)
+    if resumable.job_of(upload) is not None:
+        raise Conflict(f"{upload.name} was taken already.", remedy="Upload it again.")
+    if offset < upload.size_bytes:
         raise Conflict(
-            f"{parcel.name} is not whole: {offset:,} of {parcel.size_bytes:,} bytes have come.",
+            f"{upload.name} is not whole: {offset:,} of {upload.size_bytes:,} bytes have come.",
             remedy="Send the rest first.",
-            details={"upload": parcel.id, "offset": offset},
+            details={"upload": upload.id, "offset": offset},
         )
 
 
-def _store(made: Parts, shelf: Shelf, parcels: list[Parcel]) -> Stored:
+def _store(
+    services: Services, resumable: ResumableUploads, uploads: list[ResumableUpload]
+) -> Stored:
     folder = f"uploads/{secrets.token_hex(8)}"
     stored: Stored = []
     try:
-        for number, parcel in enumerate(parcels):
-            key = f"{folder}/{number}/{safe_file_name(parcel.name)}"
-            made.store.put_file(key, shelf.path(parcel))
-            stored.append({"key": key, "name": parcel.name})
+        for number, upload in enumerate(uploads):
+            key = f"{folder}/{number}/{safe_file_name(upload.name)}"
+            services.store.put_file(key, resumable.path(upload))
+            stored.append({"key": key, "name": upload.name})
     except ClipBrowserError:
         with contextlib.suppress(ClipBrowserError):
-            made.store.delete_prefix(folder)
+            services.store.delete_prefix(folder)
         raise
     return stored
 
 
-def _ingest(made: Parts, dataset_id: str, stored: Stored, join: str | None = None) -> JobOut:
+def _ingest(services: Services, dataset_id: str, stored: Stored, join: str | None = None) -> JobOut:
     """A job for these files, or the one they could join."""
     by = user().name
     if join is not None:
-        with made.sessions() as session:
+        with services.sessions() as session:
             joined = states.add_uploads(session, join, stored, dataset_id=dataset_id, created_by=by)
         if joined is not None:
-            announce(made, joined)
-            return shown(made, joined.id)
-    return submit(made, "ingest", {"uploads": stored}, dataset_id=dataset_id, created_by=by)
+            announce(services, joined)
+            return shown(services, joined.id)
+    return submit(services, "ingest", {"uploads": stored}, dataset_id=dataset_id, created_by=by)

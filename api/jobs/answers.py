@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.capability import PREFIX
-from api.jobs.queue_position import Outlook
+from api.jobs.queue_position import QueuePositions
 from api.jobs.schemas import JobOut, Progress
 from common.db.tables import Job
 from common.jobs.kinds import is_resumable
@@ -13,8 +13,8 @@ from common.jobs.kinds import is_resumable
 SHOWN_UPLOADS = 20
 
 
-def answer_job(job: Job, outlook: Outlook) -> JobOut:
-    """A job as the contract has it. outlook: of this request, so that each queue is read once."""
+def answer_job(job: Job, positions: QueuePositions) -> JobOut:
+    """A job as the contract has it. positions: of this request, so that each queue is read once."""
     progress = job.progress or {}
     return JobOut.of(
         job,
@@ -24,7 +24,7 @@ def answer_job(job: Job, outlook: Outlook) -> JobOut:
         eta_s=progress.get("eta_s") if job.state in ("running", "stopping") else None,
         resumable=is_resumable(job.kind) and job.state in ("stopped", "failed"),
         links=_links(job),
-        **outlook.of_job(job),
+        **positions.of_job(job),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.services import Parts
+from api.services import Services
 from api.training.machines import training_machine
 from common.db.tables import Image, Job
 from common.jobs.kinds import KINDS
@@ -24,8 +24,8 @@ TrainingKey = tuple[str, str]
 class Durations:
     """Of the jobs of one request. Each fact is read once, when it is asked for."""
 
-    def __init__(self, made: Parts, session: Session) -> None:
-        self._made, self._session = made, session
+    def __init__(self, services: Services, session: Session) -> None:
+        self._services, self._session = services, session
         self._past: dict[str, list[Any]] = {}
         self._trainings: dict[TrainingKey, float | None] = {}
 
@@ -45,7 +45,7 @@ class Durations:
     def left_s(self, job: Any, moment: datetime) -> float | None:
         """Seconds until a running job ends: as it says itself, else by what such jobs take."""
         if job.state == "stopping":
-            return self._made.settings.stop_grace_s
+            return self._services.settings.stop_grace_s
         told = (job.progress or {}).get("eta_s")
         if told is not None:
             return float(told)
@@ -66,7 +66,7 @@ class Durations:
 
     @cached_property
     def _machine(self) -> Machine:
-        return training_machine(self._made)
+        return training_machine(self._services)
 
     def _training_s(self, job: Any) -> float | None:
         key = (str(job.dataset_id), repr(sorted(job.params.items(), key=lambda item: item[0])))

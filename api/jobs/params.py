@@ -105,9 +105,9 @@ def _require_tag(model: str, pretrained: str) -> None:
 
 def _require_ground(session: Session, dataset: Dataset, kind: JobKind, coming: set[str]) -> None:
     """Raises NoCaptions, NoSplit or Conflict when the dataset lacks what a job of this kind needs."""
-    made = {ground for name in coming if name in KINDS for ground in KINDS[name].makes}
+    services = {ground for name in coming if name in KINDS for ground in KINDS[name].makes}
     for ground in kind.needs:
-        if ground not in made:
+        if ground not in services:
             _REQUIRE[ground](session, dataset)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.jobs.durations import Durations
 from api.jobs.forecast import Ahead, Line, Times, forecast
-from api.services import Parts
+from api.services import Services
 from common.db.tables import Job, now
 from common.jobs.kinds import JOB_QUEUES
 from common.jobs.order import WaitingJob
@@ -26,11 +26,11 @@ FACTS = (
 )  # fmt: skip
 
 
-class Outlook:
+class QueuePositions:
     """Of one request: each queue is read once, and only when one of its jobs is shown."""
 
-    def __init__(self, made: Parts, session: Session) -> None:
-        self._made, self._session = made, session
+    def __init__(self, services: Services, session: Session) -> None:
+        self._services, self._session = services, session
         self._states: dict[str, QueueState] = {}
         self._moment = now()
 
@@ -65,7 +65,7 @@ class Outlook:
 
     @cached_property
     def _workers(self) -> list[dict[str, Any]]:
-        return self._made.live_workers.read()
+        return self._services.live_workers.read()
 
     def _reason(self, state: QueueState, job_id: str) -> str | None:
         if state.paused is not None:
@@ -86,7 +86,7 @@ class Outlook:
 
     @cached_property
     def _times(self) -> dict[str, Times]:
-        durations = Durations(self._made, self._session)
+        durations = Durations(self._services, self._session)
         return forecast({name: self._line(name, durations) for name in JOB_QUEUES})
 
     def _line(self, name: str, durations: Durations) -> Line:

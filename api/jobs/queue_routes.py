@@ -10,10 +10,10 @@ from sqlalchemy import select
 from api.answer import Problem
 from api.capability import PREFIX, make_blueprint
 from api.jobs.answers import answer_job
-from api.jobs.queue_position import Outlook
+from api.jobs.queue_position import QueuePositions
 from api.jobs.schemas import Pause, Paused, QueueOut, QueuePath
 from api.people.identity import require_admin, user
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.db.engine import hold
 from common.db.tables import Job, PausedQueue
 from common.errors import QueueUnavailable
@@ -33,18 +33,18 @@ CHANGED: dict[Any, Any] = {200: QueueOut, 403: Problem, 404: Problem, 409: Probl
 @queues.get("/<name>", responses={200: QueueOut, 404: Problem})
 def get_queue(path: QueuePath) -> QueueOut:
     """A queue, `cpu` or `gpu`: its running jobs, and those that wait in the order they will begin."""
-    return _shown(parts(), path.name)
+    return _shown(app_services(), path.name)
 
 
 @queues.post("/<name>/pause", responses=CHANGED)
 def pause(path: QueuePath, body: Pause) -> QueueOut:
     """Let no further job begin (administrators only); what runs goes on."""
     who, name = require_admin(), require_job_queue(path.name)
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         hold(session, turn_of(name))  # a worker that claims just now is waited for
         pause_queue(session, name, who.name, body.reason.strip())
-    parts().events.queue(name)
-    return _shown(parts(), name)
+    app_services().events.queue(name)
+    return _shown(app_services(), name)
 
 
 @queues.post("/<name>/resume", responses=CHANGED)
@@ -52,36 +52,36 @@ def resume(path: QueuePath) -> QueueOut:
     """Let jobs begin again (administrators only), at once where a worker is free."""
     require_admin()
     name = require_job_queue(path.name)
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         hold(session, turn_of(name))
         resume_queue(session, name)
-    _wake(parts(), name)
-    parts().events.queue(name)
-    return _shown(parts(), name)
+    _wake(app_services(), name)
+    app_services().events.queue(name)
+    return _shown(app_services(), name)
 
 
-def _wake(made: Parts, name: str) -> None:
+def _wake(services: Services, name: str) -> None:
     """A message for each worker that may begin something; without Redis the reaper does it later."""
-    with made.readers() as session:
-        outlook = Outlook(made, session)
-        wanted = min(read_queue(session, name).startable, max(outlook.places(name), 1))
+    with services.readers() as session:
+        positions = QueuePositions(services, session)
+        wanted = min(read_queue(session, name).startable, max(positions.places(name), 1))
     with contextlib.suppress(QueueUnavailable):
         for _ in range(wanted):
-            made.queue.wake(name)
+            services.queue.wake(name)
 
 
-def _shown(made: Parts, name: str) -> QueueOut:
+def _shown(services: Services, name: str) -> QueueOut:
     require_job_queue(name)
-    with made.readers() as session:
-        outlook = Outlook(made, session)
-        state = outlook.state(name)
+    with services.readers() as session:
+        positions = QueuePositions(services, session)
+        state = positions.state(name)
         ids = state.ids[:MAX_SHOWN]
         found = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
-        answers = [answer_job(found[job_id], outlook) for job_id in ids if job_id in found]
+        answers = [answer_job(found[job_id], positions) for job_id in ids if job_id in found]
     return QueueOut(
         name=name,
         paused=_paused(state.paused),
-        workers=outlook.places(name),
+        workers=positions.places(name),
         running=[job for job in answers if job.state != "queued"],
         waiting=[job for job in answers if job.state == "queued"],
         may_pause=user().role == "admin",

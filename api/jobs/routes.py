@@ -14,7 +14,7 @@ from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.jobs.answers import answer_job
 from api.jobs.params import complete_params
-from api.jobs.queue_position import Outlook
+from api.jobs.queue_position import QueuePositions
 from api.jobs.reorder import move_job, require_priority
 from api.jobs.schemas import (
     JobList,
@@ -30,7 +30,7 @@ from api.jobs.schemas import (
 )
 from api.jobs.submission import announce, dispatch, shown, submit
 from api.people.identity import user
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.db.tables import Job
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import reports
@@ -48,11 +48,11 @@ jobs = make_blueprint("jobs", __name__, "jobs")
 def start_job(path: DatasetPath, body: NewJob) -> tuple[JobOut, int]:
     """Queue a job of a dataset. With after_job_id it waits for that one."""
     require_priority(user(), body.priority)
-    with parts().readers() as session:
+    with app_services().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
         params = complete_params(session, dataset, body.kind, body.params, body.after_job_id)
     job = submit(
-        parts(),
+        app_services(),
         body.kind,
         params,
         dataset_id=path.dataset_id,
@@ -67,11 +67,11 @@ def start_job(path: DatasetPath, body: NewJob) -> tuple[JobOut, int]:
 def list_jobs(query: JobQuery) -> JobList:
     """Jobs, newest first."""
     start = int(query.cursor or 0)
-    with parts().readers() as session:
+    with app_services().readers() as session:
         wanted = _filtered(query).order_by(Job.created_at.desc(), Job.id).offset(start)
         found = session.scalars(wanted.limit(query.limit + 1)).all()
-        outlook = Outlook(parts(), session)
-        items = [answer_job(job, outlook) for job in found[: query.limit]]
+        positions = QueuePositions(app_services(), session)
+        items = [answer_job(job, positions) for job in found[: query.limit]]
     more = len(found) > query.limit
     return JobList(items=items, next_cursor=str(start + query.limit) if more else None)
 
@@ -79,24 +79,24 @@ def list_jobs(query: JobQuery) -> JobList:
 @jobs.get("/jobs/<job_id>", responses={200: JobOut, 404: Problem})
 def get_job(path: JobPath) -> JobOut:
     """One job."""
-    return shown(parts(), path.job_id)
+    return shown(app_services(), path.job_id)
 
 
 @jobs.post("/jobs/<job_id>/stop", responses={202: JobOut, 404: Problem, 409: Problem})
 def stop_job(path: JobPath, body: Stop) -> tuple[JobOut, int]:
     """Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`)."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         machine.get_job(session, path.job_id)
         job = machine.request_stop(session, path.job_id, body.mode)
-    _revoke(parts(), job.task_id)
-    announce(parts(), job)
-    return shown(parts(), path.job_id), 202
+    _revoke(app_services(), job.task_id)
+    announce(app_services(), job)
+    return shown(app_services(), path.job_id), 202
 
 
 @jobs.post("/jobs/<job_id>/resume", responses={202: JobOut, 404: Problem, 409: Problem})
 def resume_job(path: JobPath) -> tuple[JobOut, int]:
     """Go on with a stopped or failed job from its checkpoint."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         job = machine.get_job(session, path.job_id)
         if not is_resumable(job.kind):
             raise Conflict(
@@ -104,16 +104,16 @@ def resume_job(path: JobPath) -> tuple[JobOut, int]:
                 remedy="Retry it: it is done in one go.",
             )
         job = machine.requeue(session, path.job_id, fresh=False)
-    return dispatch(parts(), job), 202
+    return dispatch(app_services(), job), 202
 
 
 @jobs.post("/jobs/<job_id>/retry", responses={202: JobOut, 404: Problem, 409: Problem})
 def retry_job(path: JobPath) -> tuple[JobOut, int]:
     """Do a stopped or failed job again from the start."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         machine.get_job(session, path.job_id)
         job = machine.requeue(session, path.job_id, fresh=True)
-    return dispatch(parts(), job), 202
+    return dispatch(app_services(), job), 202
 
 
 @jobs.patch(
@@ -125,16 +125,16 @@ def move(path: JobPath, body: Move) -> tuple[JobOut, int]:
 
     Administrators move any; others their own among their own, to a priority of 5 or lower (5..9).
     """
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         job = move_job(session, path.job_id, user(), body.priority, body.before)
-    announce(parts(), job)
-    return shown(parts(), job.id), 202
+    announce(app_services(), job)
+    return shown(app_services(), job.id), 202
 
 
 @jobs.get("/jobs/<job_id>/log", responses={200: file_of("text/plain"), 404: Problem})
 def get_log(path: JobPath, query: LogQuery) -> Response:
     """The log from character `offset` on; `X-Next-Offset` says where to go on."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         machine.get_job(session, path.job_id)
         text, after = reports.read_log(session, path.job_id, query.offset)
     headers = {"X-Next-Offset": str(after), "Cache-Control": "no-store"}
@@ -147,7 +147,7 @@ def get_metrics(path: JobPath, query: MetricsQuery) -> Response:
 
     The first, the last and all peaks are among them. `X-Last-Point` is the `since` to go on with.
     """
-    with parts().readers() as session:
+    with app_services().readers() as session:
         machine.get_job(session, path.job_id)
         series = read_series(session, path.job_id, query.points, query.since)
     response = jsonify(series.points)
@@ -171,8 +171,8 @@ def _filtered(query: JobQuery) -> Any:
     return wanted
 
 
-def _revoke(made: Parts, task_id: str | None) -> None:
+def _revoke(services: Services, task_id: str | None) -> None:
     """Only saves a worker the look at the database, which says that the job is stopped."""
     if task_id:
         with contextlib.suppress(QueueUnavailable):
-            made.queue.revoke(task_id)
+            services.queue.revoke(task_id)

@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 from api.jobs.answers import answer_job
-from api.jobs.queue_position import Outlook
+from api.jobs.queue_position import QueuePositions
 from api.jobs.schemas import JobOut
-from api.services import Parts
+from api.services import Services
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs import states
@@ -19,7 +19,7 @@ USUAL_PRIORITY = 5
 
 
 def submit(
-    made: Parts,
+    services: Services,
     kind: str,
     params: dict[str, Any],
     *,
@@ -33,7 +33,7 @@ def submit(
     params: complete. Raises ValidationError when they do not fit the kind's model.
     """
     kind_of(kind).params_model().model_validate(params)
-    with made.sessions() as session:
+    with services.sessions() as session:
         job = states.create_job(
             session,
             kind,
@@ -41,37 +41,37 @@ def submit(
             params=params,
             created_by=created_by,
             after_job_id=after_job_id,
-            max_attempts=made.settings.max_attempts,
+            max_attempts=services.settings.max_attempts,
             priority=priority,
         )
-    return dispatch(made, job)
+    return dispatch(services, job)
 
 
-def dispatch(made: Parts, job: Job) -> JobOut:
+def dispatch(services: Services, job: Job) -> JobOut:
     """Wake a worker for a queued job unless it waits for another, and tell the dashboards; its answer.
 
     Without Redis the job stays queued: the reaper wakes a worker later.
     """
-    with made.readers() as session:
+    with services.readers() as session:
         waits = not states.ready(session, job)
     if not waits:
         try:
-            made.queue.send_job(job, made.sessions)
+            services.queue.send_job(job, services.sessions)
         except QueueUnavailable:
             log.warning("job %s will be sent by the reaper", job.id)
-    announce(made, job)
-    return shown(made, job.id)
+    announce(services, job)
+    return shown(services, job.id)
 
 
-def announce(made: Parts, job: Job) -> None:
+def announce(services: Services, job: Job) -> None:
     """Emit a job's record, that its queue has changed, and that its dataset's steps have."""
-    made.events.job(job)
-    made.events.queue(job.queue)
+    services.events.job(job)
+    services.events.queue(job.queue)
     if job.dataset_id:
-        made.events.dataset(job.dataset_id)
+        services.events.dataset(job.dataset_id)
 
 
-def shown(made: Parts, job_id: str) -> JobOut:
+def shown(services: Services, job_id: str) -> JobOut:
     """The job as it stands now. Raises NotFound."""
-    with made.readers() as session:
-        return answer_job(states.get_job(session, job_id), Outlook(made, session))
+    with services.readers() as session:
+        return answer_job(states.get_job(session, job_id), QueuePositions(services, session))

@@ -18,10 +18,10 @@ from sqlalchemy import select
 
 from api.datasets.facts import answer_dataset, find_dataset
 from api.jobs.answers import answer_job
-from api.jobs.queue_position import Outlook
+from api.jobs.queue_position import QueuePositions
 from api.live.presence import PRESENCE_S
 from api.people.identity import same_origin, secret_of
-from api.services import Parts
+from api.services import Services
 from common.db.tables import Job
 from common.errors import ClipBrowserError, InvalidInput, NotFound
 from common.jobs import states
@@ -45,8 +45,8 @@ class Connection:
 class Sockets:
     """The connections of this process."""
 
-    def __init__(self, app: Flask, made: Parts) -> None:
-        self._made = made
+    def __init__(self, app: Flask, services: Services) -> None:
+        self._services = services
         self._open: dict[str, Connection] = {}
         self._lock = threading.Lock()
         self._refreshing = False
@@ -54,7 +54,7 @@ class Sockets:
         self.socketio = SocketIO(
             app,
             async_mode="threading",
-            message_queue=made.settings.redis_url,
+            message_queue=services.settings.redis_url,
             channel=CHANNEL,
             manage_session=False,
             cors_allowed_origins=self._allows_origin,
@@ -68,13 +68,13 @@ class Sockets:
         self.socketio.on_event("presence", self._presence)
 
     def _allows_origin(self, origin: str | None, environ: dict[str, Any]) -> bool:
-        return same_origin(self._made.settings, origin, str(environ.get("HTTP_HOST", "")))
+        return same_origin(self._services.settings, origin, str(environ.get("HTTP_HOST", "")))
 
     def _connect(self, auth: Any = None) -> None:
         """Let a session cookie or `auth: {token}` in. Raises Refused."""
         given = auth.get("token") if isinstance(auth, dict) else None
-        secret = given or secret_of(self._made.settings)[0]
-        with self._made.readers() as session:
+        secret = given or secret_of(self._services.settings)[0]
+        with self._services.readers() as session:
             found = user_of_token(session, str(secret)) if secret else None
         if found is None:
             raise Refused({"code": "unauthorized", "message": "This needs a sign-in."})
@@ -85,7 +85,7 @@ class Sockets:
         with self._lock:
             left = self._open.pop(_sid(), None)
         if left is not None and left.dataset_id is not None:
-            self._made.presence.leave(left.dataset_id, _sid())
+            self._services.presence.leave(left.dataset_id, _sid())
             self._tell_presence(left.dataset_id)
 
     def _subscribe(self, wanted: Any = None) -> dict[str, Any]:
@@ -110,20 +110,20 @@ class Sockets:
             raise NotFound(
                 f"There is no room {room[:100]!r}.", remedy="Use job:ID, dataset:ID or jobs."
             )
-        with self._made.readers() as session:
+        with self._services.readers() as session:
             if room == "jobs":
                 active = (
                     select(Job).where(Job.state.in_(states.ACTIVE)).order_by(Job.created_at.desc())
                 )
-                outlook = Outlook(self._made, session)
+                positions = QueuePositions(self._services, session)
                 found_jobs = session.scalars(active.limit(200))
-                return {"items": [answer_job(job, outlook).model_dump() for job in found_jobs]}
+                return {"items": [answer_job(job, positions).model_dump() for job in found_jobs]}
             if found[1] == "job":
                 job = states.get_job(session, found[2])
-                shown = answer_job(job, Outlook(self._made, session))
+                shown = answer_job(job, QueuePositions(self._services, session))
                 return shown.model_dump() | {"job_id": found[2]}
             answer = answer_dataset(session, find_dataset(session, found[2]))
-        return {"dataset": answer.model_dump(), "users": self._made.presence.users(found[2])}
+        return {"dataset": answer.model_dump(), "users": self._services.presence.users(found[2])}
 
     def _unsubscribe(self, wanted: Any = None) -> None:
         try:
@@ -146,10 +146,10 @@ class Sockets:
             mine.dataset_id = dataset_id
             mine.image_id = image_id if isinstance(image_id, int) else None
         if before not in (None, dataset_id):
-            self._made.presence.leave(str(before), _sid())
+            self._services.presence.leave(str(before), _sid())
             self._tell_presence(str(before))
         if dataset_id is not None:
-            self._made.presence.enter(dataset_id, _sid(), mine.name, mine.image_id)
+            self._services.presence.enter(dataset_id, _sid(), mine.name, mine.image_id)
             self._tell_presence(dataset_id)
             self._keep_refreshing()
 
@@ -166,8 +166,8 @@ class Sockets:
     def _emit_presence(self, dataset_id: str) -> None:
         with self._lock:
             self._moved.discard(dataset_id)
-        users = self._made.presence.users(dataset_id)
-        self._made.events.emit(
+        users = self._services.presence.users(dataset_id)
+        self._services.events.emit(
             "presence", {"dataset_id": dataset_id, "users": users}, [f"dataset:{dataset_id}"]
         )
 
@@ -185,7 +185,7 @@ class Sockets:
             with self._lock:
                 here = [(sid, each) for sid, each in self._open.items() if each.dataset_id]
             for sid, each in here:
-                self._made.presence.enter(str(each.dataset_id), sid, each.name, each.image_id)
+                self._services.presence.enter(str(each.dataset_id), sid, each.name, each.image_id)
 
 
 def _rooms(wanted: Any) -> list[str]:

@@ -34,7 +34,7 @@ from api.models.schemas import (
 )
 from api.people.identity import user
 from api.request import ImageUpload
-from api.services import parts
+from api.services import app_services
 from common.db.tables import Dataset, Image, Model, SearchIndex
 from common.errors import InvalidInput, NotFound
 
@@ -45,16 +45,16 @@ COMPRESSED = (".json", ".jsonl", ".md", ".txt", ".log")
 @models.get("/models", responses={200: ModelList})
 def list_all(query: ModelQuery) -> ModelList:
     """Models of one's own, newest first, then the catalogue. With `tag` only those that have it."""
-    with parts().readers() as session:
-        items = list_models(session, parts().settings.weights_dir, query.tag, query.q)
+    with app_services().readers() as session:
+        items = list_models(session, app_services().settings.weights_dir, query.tag, query.q)
     return ModelList(items=items)
 
 
 @models.get("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
 def get_one(path: ModelPath) -> ModelOut:
     """One model, by its id."""
-    with parts().readers() as session:
-        return get_model(session, path.model_id, parts().settings.weights_dir)
+    with app_services().readers() as session:
+        return get_model(session, path.model_id, app_services().settings.weights_dir)
 
 
 @models.get(
@@ -63,9 +63,9 @@ def get_one(path: ModelPath) -> ModelOut:
 )
 def download(path: ModelPath) -> Response:
     """A fine-tuned model's folder as a zip; `local-dir:<folder>` loads it with open_clip."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         folder = _folder(find_own(session, path.model_id))
-    store = parts().store
+    store = app_services().store
     stored = list(store.list(folder))
     if not stored:
         raise NotFound(f"The files of {path.model_id} are missing in the store.")
@@ -85,12 +85,12 @@ def download(path: ModelPath) -> Response:
 @models.patch("/models/<path:model_id>", responses={200: ModelOut, 404: Problem})
 def change(path: ModelPath, body: ModelChange) -> ModelOut:
     """Another name, note or other tags for a model of one's own; its id and folder stay."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         model = find_own(session, path.model_id)
         for name, value in body.model_dump(exclude_none=True).items():
             setattr(model, name, value)
         session.flush()
-        return get_model(session, path.model_id, parts().settings.weights_dir)
+        return get_model(session, path.model_id, app_services().settings.weights_dir)
 
 
 @models.post("/models", responses={202: JobAnswer, 400: Problem, 413: Problem})
@@ -101,15 +101,15 @@ def bring_in(query: NewModelQuery, raw: ImageUpload) -> tuple[JobAnswer, int]:
     """
     if request.is_json:
         body = read_body(WholeModel)
-        job = take_whole(parts(), [body.upload], partial(_import, name=body.name))
+        job = take_whole(app_services(), [body.upload], partial(_import, name=body.name))
         return JobAnswer(job=job), 202
     texts = {"name": ""}
-    stored = store_uploads(parts(), raw, "file", texts)
+    stored = store_uploads(app_services(), raw, "file", texts)
     try:
         name = query.name or read_texts(NewModelQuery, {"name": texts["name"] or None}).name
         return JobAnswer(job=_import(stored, name)), 202
     except InvalidInput:
-        parts().store.delete_prefix(stored[0]["key"].rsplit("/", 2)[0])
+        app_services().store.delete_prefix(stored[0]["key"].rsplit("/", 2)[0])
         raise
 
 
@@ -120,7 +120,7 @@ def _import(stored: list[dict[str, str]], name: str | None) -> JobOut:
             remedy="Send them one after the other.",
         )
     params = {"upload_key": stored[0]["key"], **({"name": name} if name else {})}
-    return submit(parts(), "import_model", params, dataset_id=None, created_by=user().name)
+    return submit(app_services(), "import_model", params, dataset_id=None, created_by=user().name)
 
 
 @models.post(
@@ -129,37 +129,37 @@ def _import(stored: list[dict[str, str]], name: str | None) -> JobOut:
 )
 def blend(path: ModelPath, body: NewBlend) -> tuple[JobAnswer, int]:
     """Register the weights between a tuned model (alpha 1) and what it began with (alpha 0)."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         model = find_own(session, path.model_id)
         require_base(session, model)
         dataset_id = model.dataset_id
         if dataset_id is not None and session.get(Dataset, dataset_id) is None:
             dataset_id = None
     params = {"model": path.model_id, **body.model_dump(exclude_none=True)}
-    job = submit(parts(), "blend", params, dataset_id=dataset_id, created_by=user().name)
+    job = submit(app_services(), "blend", params, dataset_id=dataset_id, created_by=user().name)
     return JobAnswer(job=job), 202
 
 
 @models.delete("/models/<path:model_id>", responses={204: None, 404: Problem, 409: Problem})
 def remove(path: ModelPath, query: ForceQuery) -> tuple[str, int]:
     """Delete a model of one's own, its folder and its indexes. `force=1` when something uses it."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         folder = _folder(find_own(session, path.model_id))
         needs = read_needs(session, path.model_id)
         if needs and not query.force:
             raise needs.refusal(path.model_id)
         forget(session, path.model_id)
     for prefix in [folder, *needs.prefixes]:
-        parts().store.delete_prefix(prefix)
+        app_services().store.delete_prefix(prefix)
     for dataset_id in {*needs.indexed, *needs.default_for}:
-        parts().events.dataset(dataset_id)
+        app_services().events.dataset(dataset_id)
     return "", 204
 
 
 @models.get("/datasets/<dataset_id>/indexes", responses={200: IndexList, 404: Problem})
 def list_indexes(path: DatasetPath) -> IndexList:
     """A dataset's indexes, newest first; stale when images were added since."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
         newest_image = session.scalar(
             select(func.max(Image.created_at)).where(Image.dataset_id == path.dataset_id)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.capability import file_of, make_blueprint
 from api.ops.schemas import Alive, Health, Readiness, RedisState
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.db.tables import Job
 from common.errors import ClipBrowserError, QueueUnavailable
 from common.messaging.broker import QUEUES
@@ -33,8 +33,8 @@ def healthz() -> Alive:
 @health.get("/readyz", responses={200: Readiness, 503: Readiness})
 def readyz() -> tuple[Readiness, int]:
     """Database, Redis and store answer; 503 when one does not."""
-    made = parts()
-    database, redis, store = check_database(made), check_redis(made), check_store(made)
+    services = app_services()
+    database, redis, store = check_database(services), check_redis(services), check_store(services)
     ok = database.ok and redis.ok and store.ok
     short = Health(ok=redis.ok, detail=redis.detail)
     return Readiness(ok=ok, database=database, redis=short, store=store), 200 if ok else 503
@@ -48,20 +48,20 @@ def metrics() -> Response:
     )
 
 
-def check_database(made: Parts) -> Health:
+def check_database(services: Services) -> Health:
     """Whether it answers a query."""
     try:
-        with made.readers() as session:
+        with services.readers() as session:
             session.execute(text("SELECT 1"))
     except SQLAlchemyError as problem:
         return Health(ok=False, detail=type(problem).__name__)
     return Health(ok=True, detail="answers")
 
 
-def check_redis(made: Parts) -> RedisState:
+def check_redis(services: Services) -> RedisState:
     """Whether it answers, and what it is."""
     try:
-        info = made.queue.ping()
+        info = services.queue.ping()
     except QueueUnavailable as away:
         return RedisState(ok=False, server="", detail=away.message)
     name, number = info.get("server_name", "redis"), info.get("redis_version", "?")
@@ -70,27 +70,27 @@ def check_redis(made: Parts) -> RedisState:
     return RedisState(ok=True, server=f"{name} {number}", detail="answers")
 
 
-def check_store(made: Parts) -> Health:
+def check_store(services: Services) -> Health:
     """Whether it answers; the detail says where the store is, or what is wrong."""
     try:
-        made.store.check()
+        services.store.check()
     except ClipBrowserError as problem:
         return Health(ok=False, detail=f"{problem.message} {problem.remedy}".strip())
-    return Health(ok=True, detail=made.store.describe())
+    return Health(ok=True, detail=services.store.describe())
 
 
 class ServiceState(Collector):
     """Figures that are read when they are asked for."""
 
-    def __init__(self, made: Parts) -> None:
-        self._made = made
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Jobs by kind and state from the database, messages by queue from Redis."""
         jobs = GaugeMetricFamily(
             "clip_browser_jobs", "Jobs by kind and state.", labels=["kind", "state"]
         )
-        with self._made.readers() as session:
+        with self._services.readers() as session:
             for kind, state, count in session.execute(
                 select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)
             ):
@@ -101,13 +101,13 @@ class ServiceState(Collector):
         )
         try:
             for queue in QUEUES:
-                depths.add_metric([queue], self._made.queue.depth(queue))
+                depths.add_metric([queue], self._services.queue.depth(queue))
         except QueueUnavailable:
             return
         yield depths
 
 
-def watch_requests(app: Flask, made: Parts) -> None:
+def watch_requests(app: Flask, services: Services) -> None:
     """Count and time every request by route, so that /metrics can tell."""
     registry = CollectorRegistry()
     labels = ["route", "method"]
@@ -117,7 +117,7 @@ def watch_requests(app: Flask, made: Parts) -> None:
     took = Histogram(
         "clip_browser_http_seconds", "Seconds until the answer began.", labels, registry=registry
     )
-    registry.register(ServiceState(made))
+    registry.register(ServiceState(services))
     app.extensions[METRICS] = registry
 
     @app.before_request

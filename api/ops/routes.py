@@ -26,7 +26,7 @@ from api.ops.schemas import (
     WorkerOut,
     WorkerState,
 )
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.gpus import read_gpus
@@ -45,23 +45,23 @@ GB = 1024**3
 @system.get("/system", responses={200: SystemOut})
 def get_system() -> SystemOut:
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
-    made = parts()
-    running = _running(made)
-    live = made.live_workers.read()
+    services = app_services()
+    running = _running(services)
+    live = services.live_workers.read()
     return SystemOut(
         version=app_version(),
         versions=_versions(),
-        device=made.settings.device,
-        stack=made.settings.stack,
-        workers=_workers(live, made.live_workers.read_gone(live), running),
-        queues=[_queue(made, name, live, running) for name in QUEUES],
+        device=services.settings.device,
+        stack=services.settings.stack,
+        workers=_workers(live, services.live_workers.read_gone(live), running),
+        queues=[_queue(services, name, live, running) for name in QUEUES],
         gpus=[GpuOut(**gpu) for gpu in read_gpus()],
-        store=_kind_of(made.settings.store, check_store(made)),
-        database=_kind_of(made.settings.database, check_database(made)),
-        redis=check_redis(made),
-        disk=_disk(made),
-        tensorboard=TensorBoard(url=made.settings.tensorboard_url or None),
-        llm=llm_state(made.settings, live),
+        store=_kind_of(services.settings.store, check_store(services)),
+        database=_kind_of(services.settings.database, check_database(services)),
+        redis=check_redis(services),
+        disk=_disk(services),
+        tensorboard=TensorBoard(url=services.settings.tensorboard_url or None),
+        llm=llm_state(services.settings, live),
     )
 
 
@@ -70,8 +70,8 @@ def _kind_of(url: str, state: Health) -> BackendState:
     return BackendState(kind=url.split(":", 1)[0].split("+")[0], ok=state.ok, detail=state.detail)
 
 
-def _disk(made: Parts) -> Disk:
-    usage = shutil.disk_usage(_existing(made))
+def _disk(services: Services) -> Disk:
+    usage = shutil.disk_usage(_existing(services))
     return Disk(free_gb=round(usage.free / GB, 1), total_gb=round(usage.total / GB, 1))
 
 
@@ -92,16 +92,16 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _existing(made: Parts) -> str:
+def _existing(services: Services) -> str:
     """The data folder, or the nearest folder above it that is there."""
-    folder = made.settings.data_dir.resolve()
+    folder = services.settings.data_dir.resolve()
     while not folder.exists():
         folder = folder.parent
     return str(folder)
 
 
-def _running(made: Parts) -> list[Job]:
-    with made.readers() as session:
+def _running(services: Services) -> list[Job]:
+    with services.readers() as session:
         return list(session.scalars(select(Job).where(Job.state.in_(("running", "stopping")))))
 
 
@@ -142,20 +142,22 @@ def _parent(pid: int) -> int | None:
     return None
 
 
-def _count_waiting(made: Parts, name: str) -> int:
+def _count_waiting(services: Services, name: str) -> int:
     waiting = select(func.count(Job.id)).where(Job.queue == name, Job.state == "queued")
-    with made.readers() as session:
+    with services.readers() as session:
         return int(session.scalar(waiting) or 0)
 
 
-def _queue(made: Parts, name: str, live: list[dict[str, Any]], running: list[Job]) -> QueueLoad:
+def _queue(
+    services: Services, name: str, live: list[dict[str, Any]], running: list[Job]
+) -> QueueLoad:
     """depth: the jobs that wait; in queues without jobs, the messages."""
     depth = 0
     if name in JOB_QUEUES:
-        depth = _count_waiting(made, name)
+        depth = _count_waiting(services, name)
     else:
         with contextlib.suppress(QueueUnavailable):
-            depth = made.queue.depth(name)
+            depth = services.queue.depth(name)
     return QueueLoad(
         name=name,
         depth=depth,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, g, request
 from itsdangerous import BadSignature, Signer
 
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.db.tables import Token, User
 from common.errors import Forbidden, Unauthorized
 from common.people.credentials import issue_token
@@ -45,10 +45,10 @@ def require_admin() -> User:
     return user()
 
 
-def start_session(made: Parts, person: User) -> str:
+def start_session(services: Services, person: User) -> str:
     """A new sign-in of a person; its secret."""
-    with made.sessions() as session:
-        lives = timedelta(days=made.settings.session_days)
+    with services.sessions() as session:
+        lives = timedelta(days=services.settings.session_days)
         return issue_token(session, person, "session", lives=lives)[1]
 
 
@@ -90,15 +90,15 @@ def _identify() -> None:
     rule = request.url_rule
     if rule is None:
         return  # 404 and 405 follow
-    made = parts()
-    secret, by_cookie = secret_of(made.settings)
+    services = app_services()
+    secret, by_cookie = secret_of(services.settings)
     if request.method not in SAFE_METHODS and (by_cookie or secret is None):
-        _refuse_foreign(made.settings)
+        _refuse_foreign(services.settings)
     if rule.rule in OPEN_ROUTES:
         return
     if secret is None:
         raise Unauthorized("This needs a sign-in.")
-    found = made.tokens.find(secret)
+    found = services.token_cache.find(secret)
     if found is None:
         raise Unauthorized("The token or session is unknown or has ended.")
     g.user, g.token = found

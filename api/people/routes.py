@@ -18,7 +18,7 @@ from api.people.schemas import (
     TokenPath,
     UserList,
 )
-from api.services import parts
+from api.services import app_services
 from common.db.tables import Token, User
 from common.errors import NotFound
 from common.people.credentials import issue_token, make_sign_in_link, make_user
@@ -29,7 +29,7 @@ people = make_blueprint("people", __name__, "people")
 @people.get("/tokens", responses={200: TokenList})
 def list_tokens() -> TokenList:
     """One's own API tokens, without their secrets."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         found = session.scalars(
             select(Token).where(Token.user_id == user().id, Token.kind == "api").order_by(Token.id)
         )
@@ -39,7 +39,7 @@ def list_tokens() -> TokenList:
 @people.post("/tokens", responses={201: NewTokenOut, 400: Problem})
 def make_token(body: NewToken) -> tuple[NewTokenOut, int]:
     """A new API token; its secret is in this answer only."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         row, secret = issue_token(session, user(), "api", name=body.name)
         return NewTokenOut.of(row, token=secret), 201
 
@@ -47,7 +47,7 @@ def make_token(body: NewToken) -> tuple[NewTokenOut, int]:
 @people.delete("/tokens/<int:token_id>", responses={204: None, 404: Problem})
 def delete_token(path: TokenPath) -> tuple[str, int]:
     """Make one of one's own API tokens invalid."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         gone = session.execute(
             delete(Token)
             .where(Token.id == path.token_id, Token.user_id == user().id, Token.kind == "api")
@@ -55,14 +55,14 @@ def delete_token(path: TokenPath) -> tuple[str, int]:
         ).first()
     if gone is None:
         raise NotFound(f"You have no token {path.token_id}.", remedy="Look at the list of tokens.")
-    parts().tokens.forget()
+    app_services().token_cache.forget()
     return "", 204
 
 
 @people.get("/users", responses={200: UserList})
 def list_users() -> UserList:
     """Everybody who can sign in."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         found = session.scalars(select(User).order_by(User.name))
         return UserList(items=[Person.of(each) for each in found])
 
@@ -71,7 +71,7 @@ def list_users() -> UserList:
 def invite(body: NewUser) -> tuple[NewUserOut, int]:
     """Let somebody in (administrators only): the link signs them in once."""
     require_admin()
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         new = make_user(session, body.name, body.role)
-        link = make_sign_in_link(session, parts().settings, new)
+        link = make_sign_in_link(session, app_services().settings, new)
         return NewUserOut(user=Person.of(new), link=link), 201

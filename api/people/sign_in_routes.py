@@ -10,7 +10,7 @@ from api.capability import PREFIX, make_blueprint
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
 from api.people.schemas import LinkToken, Login, Me, Person, SignedIn
 from api.people.sign_in_limit import FAILURES_PER_MINUTE
-from api.services import parts
+from api.services import app_services
 from common.db.tables import Token, User
 from common.errors import TooManyRequests, Unauthorized
 from common.people.credentials import check_password, redeem_link
@@ -22,12 +22,14 @@ auth = make_blueprint("auth", __name__, "people", f"{PREFIX}/auth")
 def login(body: Login) -> Response:
     """Sign in with a user name and a password."""
     address = request.remote_addr or ""
-    if parts().sign_in_limit.is_reached(address, body.username):
+    if app_services().sign_in_limit.is_reached(address, body.username):
         raise TooManyRequests(f"{FAILURES_PER_MINUTE} failed sign-ins of this name in a minute.")
     try:
-        found = check_password(parts().readers, parts().sessions, body.username, body.password)
+        found = check_password(
+            app_services().readers, app_services().sessions, body.username, body.password
+        )
     except Unauthorized:
-        parts().sign_in_limit.note_failure(address, body.username)
+        app_services().sign_in_limit.note_failure(address, body.username)
         raise
     return _signed_in(found)
 
@@ -35,7 +37,7 @@ def login(body: Login) -> Response:
 @auth.post("/link", responses={200: SignedIn, 401: Problem})
 def link(body: LinkToken) -> Response:
     """Sign in with the token of a one-time link."""
-    with parts().sessions() as session:
+    with app_services().sessions() as session:
         found = redeem_link(session, body.token)
     return _signed_in(found)
 
@@ -44,9 +46,9 @@ def link(body: LinkToken) -> Response:
 def logout() -> Response:
     """End this session (an API token stays)."""
     if token().kind == "session":
-        with parts().sessions() as session:
+        with app_services().sessions() as session:
             session.execute(delete(Token).where(Token.id == token().id))
-        parts().tokens.forget()
+        app_services().token_cache.forget()
     response = Response(status=204)
     response.delete_cookie(COOKIE)
     return response
@@ -59,8 +61,8 @@ def me() -> Me:
 
 
 def _signed_in(found: User) -> Response:
-    secret = start_session(parts(), found)
+    secret = start_session(app_services(), found)
     signed_in = SignedIn(token=secret, user=Person.of(found))
     response = as_response(signed_in)
-    set_cookie(response, parts().settings, secret)
+    set_cookie(response, app_services().settings, secret)
     return response

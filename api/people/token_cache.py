@@ -14,7 +14,7 @@ KEPT_S = 2.0  # another server's sign-out takes effect here after this
 MAX_KEPT = 10_000
 
 
-class KnownTokens:
+class TokenCache:
     """The tokens seen within `kept_s` seconds. One per process, thread-safe."""
 
     def __init__(self, readers: SessionFactory, kept_s: float = KEPT_S) -> None:

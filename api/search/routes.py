@@ -18,7 +18,7 @@ from api.images.multipart import receive_bytes
 from api.models.registry import resolve_model
 from api.request import Upload
 from api.search.schemas import Hit, ImageSearchQuery, MapAnswer, MapQuery, SearchAnswer, SearchQuery
-from api.services import Parts, parts
+from api.services import Services, app_services
 from common.captions.heads import first_texts
 from common.db.tables import Image, SearchIndex
 from common.errors import InvalidInput, NoIndex, NotFound, SearchUnavailable, error_from_dict
@@ -47,7 +47,7 @@ def search_text(path: DatasetPath, query: SearchQuery) -> SearchAnswer:
 )
 def search_image(path: DatasetPath, query: ImageSearchQuery, raw: Upload) -> SearchAnswer:
     """Images that are like the one sent (multipart `image`)."""
-    data = receive_bytes(parts(), raw, "image", MAX_IMAGE_MIB)
+    data = receive_bytes(app_services(), raw, "image", MAX_IMAGE_MIB)
     wanted = {"image_b64": base64.b64encode(data).decode()}
     return _search(path.dataset_id, query.model, query.k, wanted)
 
@@ -55,7 +55,7 @@ def search_image(path: DatasetPath, query: ImageSearchQuery, raw: Upload) -> Sea
 @search.get("/datasets/<dataset_id>/map", responses={200: MapAnswer, 404: Problem})
 def get_map(path: DatasetPath, query: MapQuery) -> MapAnswer:
     """Every image as a point, like ones together."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
         index = newest_index(session, path.dataset_id)
         model_id = resolve_model(session, query.model) if query.model else index and index.model_id
@@ -65,22 +65,22 @@ def get_map(path: DatasetPath, query: MapQuery) -> MapAnswer:
         )
     key = f"maps/{path.dataset_id}/{model_id.replace('/', '_')}.json"
     try:
-        return MapAnswer.model_validate_json(parts().store.get_bytes(key))
+        return MapAnswer.model_validate_json(app_services().store.get_bytes(key))
     except NotFound as absent:
         raise NotFound(f"There is no map by {model_id} yet.", remedy="Build the map.") from absent
 
 
 def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) -> SearchAnswer:
     """Ask the search worker and wait. Raises NotFound, NoIndex, InvalidInput, SearchUnavailable."""
-    model_id = _indexed_model(parts(), dataset_id, model)
-    if not has_search_worker(parts()):
-        parts().queue.ping()  # raises if it is Redis that is away
+    model_id = _indexed_model(app_services(), dataset_id, model)
+    if not has_search_worker(app_services()):
+        app_services().queue.ping()  # raises if it is Redis that is away
         raise SearchUnavailable(
             "No search worker is there.",
             remedy="Start one; the workers page shows which are there.",
         )
     request = {"dataset_id": dataset_id, "model_id": model_id, "k": k, **wanted}
-    answer = ask_search_worker(parts(), request, ANSWER_S)
+    answer = ask_search_worker(app_services(), request, ANSWER_S)
     if answer is None:
         raise SearchUnavailable(
             f"The search worker did not answer in {ANSWER_S:.0f} s.",
@@ -88,28 +88,30 @@ def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) 
         )
     if "error" in answer:
         raise error_from_dict(answer["error"])
-    return SearchAnswer(**answer | {"hits": _with_images(parts(), answer["hits"])})
+    return SearchAnswer(**answer | {"hits": _with_images(app_services(), answer["hits"])})
 
 
-def has_search_worker(made: Parts) -> bool:
+def has_search_worker(services: Services) -> bool:
     """Whether a worker takes searches."""
-    return any(SEARCH in worker["queues"] for worker in made.live_workers.read())
+    return any(SEARCH in worker["queues"] for worker in services.live_workers.read())
 
 
-def ask_search_worker(made: Parts, request: dict[str, Any], wait_s: float) -> dict[str, Any] | None:
+def ask_search_worker(
+    services: Services, request: dict[str, Any], wait_s: float
+) -> dict[str, Any] | None:
     """The answer (see `workers/search/queries.py`), or None when there is none in time.
 
     Raises QueueUnavailable.
     """
     reply = f"search:{secrets.token_hex(8)}"
     message = {**request, "reply": reply}
-    made.queue.send(SEARCH_QUERY, [message], SEARCH, expires_s=2 * wait_s)
-    return made.replies.wait(reply, wait_s)
+    services.queue.send(SEARCH_QUERY, [message], SEARCH, expires_s=2 * wait_s)
+    return services.replies.wait(reply, wait_s)
 
 
-def _indexed_model(made: Parts, dataset_id: str, model: str | None) -> str:
+def _indexed_model(services: Services, dataset_id: str, model: str | None) -> str:
     """The model that was named, else the dataset's own choice, else the one indexed last."""
-    with made.readers() as session:
+    with services.readers() as session:
         dataset = find_dataset(session, dataset_id)
         if model is not None:
             model_id = resolve_model(session, model)
@@ -139,10 +141,10 @@ def _is_indexed(session: Session, dataset_id: str, model_id: str) -> bool:
     )
 
 
-def _with_images(made: Parts, hits: list[dict[str, Any]]) -> list[Hit]:
+def _with_images(services: Services, hits: list[dict[str, Any]]) -> list[Hit]:
     """The hits with their images; what was deleted meanwhile is left out."""
     ids = [hit["image_id"] for hit in hits]
-    with made.readers() as session:
+    with services.readers() as session:
         rows = {
             image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))
         }

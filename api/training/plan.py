@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.datasets.facts import find_dataset, read_facts
 from api.datasets.steps import counts_of
 from api.jobs.params import check_training, complete_training
-from api.services import Parts
+from api.services import Services
 from api.training.machines import training_machine
 from api.training.schemas import TrainPlanOut
 from common.db.tables import Dataset, Model
@@ -20,13 +20,13 @@ from common.training.plan import DataSize, TrainPlan
 from common.training.planning import plan_training
 
 
-def plan_for(made: Parts, dataset_id: str, given: dict[str, Any]) -> TrainPlanOut:
+def plan_for(services: Services, dataset_id: str, given: dict[str, Any]) -> TrainPlanOut:
     """The answer of `train-plan`. Raises NotFound, NoSplit, InvalidInput."""
-    with made.readers() as session:
+    with services.readers() as session:
         dataset = find_dataset(session, dataset_id)
         size = size_of(session, dataset)
         params = check_training(session, dataset, given)
-        shape = make_plan(made, session, size, params).to_dict()
+        shape = make_plan(services, session, size, params).to_dict()
         usual = complete_training(session, dataset, {})
     if (dataset.defaults or {}).get("train"):
         shape["defaults"] = {name: usual[name] for name in shape["defaults"]}
@@ -36,11 +36,13 @@ def plan_for(made: Parts, dataset_id: str, given: dict[str, Any]) -> TrainPlanOu
     return TrainPlanOut(**shape)
 
 
-def make_plan(made: Parts, session: Session, size: DataSize, params: TrainParams) -> TrainPlan:
+def make_plan(
+    services: Services, session: Session, size: DataSize, params: TrainParams
+) -> TrainPlan:
     """The plan of checked parameters on the machine that the workers have. Raises InvalidInput."""
     own = session.get(Model, params.pretrained) if params.pretrained else None
     parameters = (own.params or {}).get("parameters") if own else None
-    plan = plan_training(params, size, training_machine(made), parameters)
+    plan = plan_training(params, size, training_machine(services), parameters)
     return with_pace(session, plan, params)
 
 

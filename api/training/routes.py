@@ -15,7 +15,7 @@ from api.jobs.params import check_training, fill_epochs
 from api.jobs.schemas import JobAnswer
 from api.jobs.submission import shown, submit
 from api.people.identity import user
-from api.services import Parts, parts
+from api.services import Services, app_services
 from api.training.machines import training_machine
 from api.training.plan import plan_for
 from api.training.schemas import NewProbe, TrainPlanOut, TrainPlanQuery
@@ -35,7 +35,9 @@ TEXTS = frozenset(["model", "pretrained", "precision"])
 def train_plan(path: DatasetPath, query: TrainPlanQuery) -> TrainPlanOut:
     """What a training with these settings would do: steps, time, memory, learning rate."""
     given = query.model_dump(exclude_none=True)
-    return plan_for(parts(), path.dataset_id, {name: _value(name, given[name]) for name in given})
+    return plan_for(
+        app_services(), path.dataset_id, {name: _value(name, given[name]) for name in given}
+    )
 
 
 @training.post(
@@ -48,19 +50,19 @@ def train_probe(path: DatasetPath, body: NewProbe) -> tuple[JobAnswer, int]:
     The GPU worker makes a few steps with the architecture's random weights on random pixels. The
     same probe that still waits or runs is given again.
     """
-    made = parts()
-    with made.readers() as session:
+    services = app_services()
+    with services.readers() as session:
         dataset = find_dataset(session, path.dataset_id)
         params = check_training(session, dataset, body.params)
         size = read_size(session, path.dataset_id)
         if size is not None:  # the batch that the run would have, not the one that was typed
-            batch = plan_training(params, size, training_machine(made)).batch_size.value
+            batch = plan_training(params, size, training_machine(services)).batch_size.value
             params = params.model_copy(update={"batch_size": batch})
     complete = _of_probe(fill_epochs(params))
-    job_id = _same_probe(made, path.dataset_id, complete)
+    job_id = _same_probe(services, path.dataset_id, complete)
     if job_id is not None:
-        return JobAnswer(job=shown(made, job_id)), 202
-    job = submit(made, "probe", complete, dataset_id=path.dataset_id, created_by=user().name)
+        return JobAnswer(job=shown(services, job_id)), 202
+    job = submit(services, "probe", complete, dataset_id=path.dataset_id, created_by=user().name)
     return JobAnswer(job=job), 202
 
 
@@ -69,8 +71,8 @@ def _of_probe(params: TrainParams) -> dict[str, Any]:
     return params.model_dump(exclude_none=True, exclude={"name", "early_stopping", "seed"})
 
 
-def _same_probe(made: Parts, dataset_id: str, params: dict[str, Any]) -> str | None:
-    with made.readers() as session:
+def _same_probe(services: Services, dataset_id: str, params: dict[str, Any]) -> str | None:
+    with services.readers() as session:
         waiting = session.execute(
             select(Job.id, Job.params).where(
                 Job.kind == "probe",

@@ -15,7 +15,7 @@ from api.jobs.params import complete_params
 from api.jobs.schemas import JobOut, JobPath
 from api.jobs.submission import dispatch, shown, submit
 from api.people.identity import user
-from api.services import parts
+from api.services import app_services
 from api.training.plan import plan_for
 from api.training.schemas import Clone, NewSweep, SweepOut
 from common.db.tables import Job, Model
@@ -34,14 +34,16 @@ MAX_NAME = 60
 )
 def clone_job(path: JobPath, body: Clone) -> tuple[JobOut, int]:
     """The same job once more on the same dataset, with these params changed (null: the default)."""
-    with parts().readers() as session:
+    with app_services().readers() as session:
         job = _cloneable(session, path.job_id)
         dataset = find_dataset(session, str(job.dataset_id))
         params = merge_params(job.params, body.params)
         if not body.params.keys() & {"model", "pretrained"}:
             _require_base(session, job)
         complete = complete_params(session, dataset, job.kind, params, None)
-    cloned = submit(parts(), job.kind, complete, dataset_id=job.dataset_id, created_by=user().name)
+    cloned = submit(
+        app_services(), job.kind, complete, dataset_id=job.dataset_id, created_by=user().name
+    )
     return cloned, 202
 
 
@@ -51,12 +53,12 @@ def clone_job(path: JobPath, body: Clone) -> tuple[JobOut, int]:
 )
 def start_sweep(path: DatasetPath, body: NewSweep) -> tuple[SweepOut, int]:
     """One training for each learning rate, otherwise alike: 2 to 8 of them, or `auto`."""
-    made, group_id = parts(), secrets.token_hex(6)
+    services, group_id = app_services(), secrets.token_hex(6)
     rates = body.lr
     if rates == "auto":
-        plan = plan_for(made, path.dataset_id, {**body.params, "lr": "auto"})
+        plan = plan_for(services, path.dataset_id, {**body.params, "lr": "auto"})
         rates = [float(f"{plan.settings.lr.value * factor:.2g}") for factor in AUTO_FACTORS]
-    with made.sessions() as session:
+    with services.sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         created = [
             states.create_job(
@@ -64,14 +66,14 @@ def start_sweep(path: DatasetPath, body: NewSweep) -> tuple[SweepOut, int]:
                 dataset_id=dataset.id,
                 params=complete_params(session, dataset, "train", _with_rate(body.params, rate), None),
                 created_by=user().name,
-                max_attempts=made.settings.max_attempts,
+                max_attempts=services.settings.max_attempts,
                 group_id=group_id,
             )
             for rate in rates
         ]  # fmt: skip
     for job in created:
-        dispatch(made, job)
-    return SweepOut(group_id=group_id, jobs=[shown(made, job.id) for job in created]), 202
+        dispatch(services, job)
+    return SweepOut(group_id=group_id, jobs=[shown(services, job.id) for job in created]), 202
 
 
 def merge_params(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def add_parsers(parsers: Parsers) -> None:
     worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
     worker.add_argument("--name", default="", help="name of this worker (default: its queues)")
     worker.set_defaults(run=_worker)
-    parsers.add_parser("beat", help="start the clock of the maintenance jobs").set_defaults(
+    parsers.add_parser("beat", help="start what sends the maintenance tasks").set_defaults(
         run=_beat
     )
     migrate = parsers.add_parser("migrate", help="bring the database to the newest schema")

@@ -13,7 +13,7 @@ from common.db.tables import Image, ImageSource
 AT_ONCE = 500  # hashes in one statement
 
 
-def find_known(session: Session, dataset_id: str, hashes: Iterable[str]) -> dict[str, int]:
+def find_duplicates(session: Session, dataset_id: str, hashes: Iterable[str]) -> dict[str, int]:
     """{SHA-256 of a file: id of the image it is}, for those of `hashes` that the dataset has."""
     known: dict[str, int] = {}
     wanted = iter(dict.fromkeys(hashes))

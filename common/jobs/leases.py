@@ -38,7 +38,7 @@ SLACK_S = 1.0  # that the clocks of two machines may differ without suspicion
 
 
 @dataclass(frozen=True)
-class Claim:
+class Lease:
     """What a runner holds while it executes a job; `owner` is unique to this execution."""
 
     job_id: str
@@ -51,12 +51,12 @@ def extend_every_s(settings: Settings) -> float:
     return min(settings.lease_s / 5, settings.reap_every_s * EXTEND_SHARE)
 
 
-def claim_next(
+def take_next(
     session: Session, queue: str, kinds: Collection[str], worker: str, lease_s: float
-) -> Claim | None:
+) -> Lease | None:
     """Take the job of this queue whose turn it is; None when none may begin now.
 
-    kinds: those that this worker can do. One claim of a queue at a time, so that the order holds.
+    kinds: those that this worker can do. One worker at a time takes from a queue, so that the order holds.
     """
     hold(session, turn_of(queue))
     state = read_queue(session, queue)
@@ -64,13 +64,13 @@ def claim_next(
         return None
     for job in state.waiting:
         if job.after is None and job.kind in kinds:
-            held = claim(session, job.id, worker, lease_s)
+            held = take(session, job.id, worker, lease_s)
             if held is not None:
                 return held
     return None
 
 
-def claim(session: Session, job_id: str, worker: str, lease_s: float) -> Claim | None:
+def take(session: Session, job_id: str, worker: str, lease_s: float) -> Lease | None:
     """Take this job, if it is queued. None when somebody else has it."""
     owner = f"{worker}/{secrets.token_hex(4)}"
     moment = now()
@@ -93,10 +93,10 @@ def claim(session: Session, job_id: str, worker: str, lease_s: float) -> Claim |
     )
     if not taken:
         return None
-    return Claim(job_id, owner, get_job(session, job_id).attempt)
+    return Lease(job_id, owner, get_job(session, job_id).attempt)
 
 
-def _mine(held: Claim) -> Any:
+def _mine(held: Lease) -> Any:
     return (
         update(Job)
         .where(Job.id == held.job_id, Job.lease_owner == held.owner)
@@ -104,7 +104,7 @@ def _mine(held: Claim) -> Any:
     )
 
 
-def extend_lease(session: Session, held: Claim, lease_s: float) -> tuple[bool, str | None]:
+def extend_lease(session: Session, held: Lease, lease_s: float) -> tuple[bool, str | None]:
     """Heartbeat: (still mine, stop_requested). When not mine the runner must end without a trace."""
     until = now() + timedelta(seconds=lease_s)
     mine = changed(session, _mine(held).values(lease_until=until))
@@ -112,7 +112,7 @@ def extend_lease(session: Session, held: Claim, lease_s: float) -> tuple[bool, s
     return mine, wish
 
 
-def read_stop(session: Session, held: Claim) -> tuple[bool, str | None]:
+def read_stop(session: Session, held: Lease) -> tuple[bool, str | None]:
     """(still mine, stop_requested) without writing: cheap enough for four times a second."""
     row = session.execute(
         select(Job.lease_owner, Job.state, Job.stop_requested).where(Job.id == held.job_id)
@@ -123,13 +123,13 @@ def read_stop(session: Session, held: Claim) -> tuple[bool, str | None]:
     return mine, row.stop_requested
 
 
-def write_progress(session: Session, held: Claim, progress: dict[str, Any]) -> int | None:
+def write_progress(session: Session, held: Lease, progress: dict[str, Any]) -> int | None:
     """Store a progress record; its `seq`, or None when the job is no longer mine."""
     mine = changed(session, _mine(held).values(progress=progress, seq=Job.seq + 1))
     return session.scalar(select(Job.seq).where(Job.id == held.job_id)) if mine else None
 
 
-def write_checkpoint(session: Session, held: Claim, checkpoint: dict[str, Any] | None) -> bool:
+def write_checkpoint(session: Session, held: Lease, checkpoint: dict[str, Any] | None) -> bool:
     """Remember where to go on; the facts are the job kind's own."""
     return changed(
         session,
@@ -141,7 +141,7 @@ def write_checkpoint(session: Session, held: Claim, checkpoint: dict[str, Any] |
 
 def finish(
     session: Session,
-    held: Claim,
+    held: Lease,
     state: str,
     *,
     result: dict[str, Any] | None = None,
@@ -164,7 +164,7 @@ def finish(
     )
 
 
-def release(session: Session, held: Claim, *, counts: bool) -> bool:
+def release(session: Session, held: Lease, *, counts: bool) -> bool:
     """Give a job that is mine back to the queue; False when it may not be tried again.
 
     `counts`: the attempt counts (its child process was killed); a worker that shuts down in order

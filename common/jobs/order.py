@@ -1,4 +1,4 @@
-"""In which order the waiting jobs of a queue begin. Pure: the claim, the dashboard and the forecast use it.
+"""In which order the waiting jobs of a queue begin. Pure: workers, the dashboard and the forecast use it.
 
 1. Priority: 0 goes first, 9 last.
 2. What an administrator put in a place, and what was interrupted in the middle, stands there.

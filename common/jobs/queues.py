@@ -41,7 +41,7 @@ class QueueState:
 
 
 def turn_of(queue: str) -> str:
-    """The name that `hold` takes while somebody claims from this queue, orders or pauses it."""
+    """The name that `hold` takes while somebody takes from this queue, orders or pauses it."""
     return f"queue:{queue}"
 
 

@@ -78,7 +78,7 @@ def add_uploads(
 ) -> Job | None:
     """Let an ingest that has not begun take more files; None when it has, or is another's.
 
-    The row is locked meanwhile, so a worker claims the job before it or with all its files.
+    The row is locked meanwhile, so a worker takes the job before it or with all its files.
     """
     job = session.scalar(
         select(Job)

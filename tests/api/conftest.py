@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.services import EXTENSION, Parts
+from api.services import EXTENSION, Services
 from common.datasets.changes import touch_dataset
 from common.db.engine import migrate, open_engine, reader_factory, session_factory
 from common.db.tables import CaptionRevision, Image, Job, now
@@ -50,13 +50,13 @@ class Service:
             Replies(settings),
             web_folder,
         )
-        self.parts: Parts = self.app.extensions[EXTENSION]
-        with self.parts.sessions() as session:
+        self.services: Services = self.app.extensions[EXTENSION]
+        with self.services.sessions() as session:
             self.admin_token = issue_token(session, ensure_admin(session, settings), "api")[1]
 
     def person(self, name: str) -> Caller:
         """A new member, signed in by a token."""
-        with self.parts.sessions() as session:
+        with self.services.sessions() as session:
             return Caller(
                 self.app.test_client(),
                 issue_token(session, make_user(session, name, "member"), "api")[1],
@@ -72,7 +72,7 @@ class Service:
                 filename=f"picture {number:03}.png", width=64, height=48, size_bytes=len(data),
                 phash=f"{number:016x}", created_at=now(),
             )  # fmt: skip
-            with self.parts.sessions() as session:
+            with self.services.sessions() as session:
                 session.add(image)
                 session.flush()
                 ids.append(image.id)
@@ -86,8 +86,8 @@ class Service:
                         )
                     )  # fmt: skip
                 touch_dataset(session, dataset_id)
-            self.parts.store.put_bytes(image.key, data)
-            self.parts.store.put_bytes(image.thumb_key, b"thumb of " + data)
+            self.services.store.put_bytes(image.key, data)
+            self.services.store.put_bytes(image.thumb_key, b"thumb of " + data)
         return ids
 
     def save(
@@ -95,14 +95,14 @@ class Service:
     ) -> int:
         """A caption as the captions worker saves it, over the revision `base`; its revision."""
         save = Save(image_id, text, base, f"saved-{os.urandom(8).hex()}", author, slot)
-        with self.parts.sessions() as session:
+        with self.services.sessions() as session:
             return save_one(session, save).revision
 
     def finished(
         self, dataset_id: str, kind: str, result: dict[str, Any], state: str = "succeeded"
     ) -> str:
         """A job that has ended."""
-        with self.parts.sessions() as session:
+        with self.services.sessions() as session:
             job = Job(
                 id=os.urandom(6).hex(), kind=kind, queue="cpu", state=state, dataset_id=dataset_id,
                 params={}, result=result, progress={}, created_by="ada", created_at=now(),
@@ -182,7 +182,7 @@ def _service(settings: Settings, folder: Path) -> Iterator[Service]:
     (web / "index.html").write_text("<!doctype html><title>dashboard</title>")
     (web / "assets" / "app-1a2b.js").write_text("export {}")
     made = Service(settings, web)
-    made.parts.queue.redis.flushdb()
+    made.services.queue.redis.flushdb()
     yield made
     made.engine.dispose()
 
@@ -222,7 +222,7 @@ def start_worker(service: Service) -> Iterator[Callable[[str], None]]:
                 command, env=as_environment(service.settings), stderr=subprocess.DEVNULL
             )
         )
-        wait_until(lambda: any(w["name"] == name for w in service.parts.live_workers.read()), 60)
+        wait_until(lambda: any(w["name"] == name for w in service.services.live_workers.read()), 60)
 
     yield start
     for worker in started:

@@ -115,7 +115,7 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
     failed = service.finished(dataset, "map", {}, state="failed")
     job = service.finished(dataset, "train", {"model_id": "20261123-080000_cats"})
     waits = call("POST", f"/datasets/{dataset}/jobs", 202, json={"kind": "split"})["id"]
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(_model(dataset, job))
         session.add(JobMetric(job_id=job, name="loss", step=1, epoch=0.5, value=2.0, time=now()))
         session.add(SearchIndex(dataset_id=dataset, model_id="ViT-B-32/openai", prefix="i/x", images=4, dim=512))  # fmt: skip
@@ -125,10 +125,10 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
             Suggestion(image_id=ids[0], text="a cat", text_sha256="0" * 64, source="blip", score=0.5, created_at=now())
         )  # fmt: skip
     drawn = {"points": [[0.5, -1, 0, ids[0]]], "clusters": [{"id": 0, "label": "cats", "size": 1}]}
-    service.parts.store.put_bytes(
+    service.services.store.put_bytes(
         f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
     )
-    service.parts.store.put_bytes("models_finetuned/20261123-080000_cats/README.md", b"# cats")
+    service.services.store.put_bytes("models_finetuned/20261123-080000_cats/README.md", b"# cats")
     return {
         "dataset_id": dataset, "image_id": str(ids[0]), "job_id": job, "upload_id": upload,
         "model_id": "20261123-080000_cats", "waits": waits, "failed": failed, "free": str(ids[3]),

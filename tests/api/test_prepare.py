@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from api.serve import prepare
+from api.serve import prepare_database
 from common.db.engine import open_engine, session_factory
 from common.db.tables import User
 from common.people.credentials import check_password, redeem_link
@@ -26,8 +26,8 @@ def test_an_empty_database_gets_its_tables_and_the_admin_with_the_password(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = settings.model_copy(update={"admin_password": "a long password"})
-    prepare(settings)
-    prepare(settings)
+    prepare_database(settings)
+    prepare_database(settings)
     sessions = session_factory(open_engine(settings.database))
     assert check_password(sessions, sessions, "admin", "a long password").role == "admin"
     with sessions() as session:
@@ -38,7 +38,7 @@ def test_an_empty_database_gets_its_tables_and_the_admin_with_the_password(
 def test_without_a_password_a_link_that_signs_in_once_is_printed(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepare(settings)
+    prepare_database(settings)
     found = re.search(r"/signin\?token=(\S+)", capsys.readouterr().out)
     assert found
     with session_factory(open_engine(settings.database))() as session:

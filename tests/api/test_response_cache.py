@@ -8,25 +8,25 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.response_cache import MAX_ENTRIES, Remembered
+from api.response_cache import MAX_ENTRIES, ResponseCache
 
 
 def test_it_is_made_anew_only_when_the_state_has_changed() -> None:
-    remembered, made = Remembered(), iter(range(10))
-    assert [remembered.get("a", state, lambda: next(made)) for state in (1, 1, 1)] == [0, 0, 0]
+    cache, made = ResponseCache(), iter(range(10))
+    assert [cache.get("a", state, lambda: next(made)) for state in (1, 1, 1)] == [0, 0, 0]
     time.sleep(0.01)
-    assert remembered.get("a", 2, lambda: next(made)) == 1
-    assert remembered.get("b", 2, lambda: next(made)) == 2
+    assert cache.get("a", 2, lambda: next(made)) == 1
+    assert cache.get("b", 2, lambda: next(made)) == 2
 
 
 def test_it_is_kept_for_a_while_even_if_the_state_changes() -> None:
-    remembered, made = Remembered(), iter(range(10))
+    cache, made = ResponseCache(), iter(range(10))
     for state in range(5):
-        assert remembered.get("a", state, lambda: next(made), least_s=5) == 0
+        assert cache.get("a", state, lambda: next(made), least_s=5) == 0
 
 
 def test_what_costs_much_is_made_seldom() -> None:
-    remembered, made = Remembered(), iter(range(10))
+    cache, made = ResponseCache(), iter(range(10))
 
     def slowly() -> int:
         time.sleep(0.03)
@@ -34,31 +34,31 @@ def test_what_costs_much_is_made_seldom() -> None:
 
     end = time.monotonic() + 0.5
     while time.monotonic() < end:
-        remembered.get("a", object(), slowly)
+        cache.get("a", object(), slowly)
     assert next(made) <= 2
 
 
 def test_many_threads_that_ask_at_once_get_what_one_made() -> None:
-    remembered, made = Remembered(), iter(range(100))
+    cache, made = ResponseCache(), iter(range(100))
     gate = threading.Barrier(16)
 
     def ask(_: int) -> int:
         gate.wait()
-        return remembered.get("a", 1, lambda: (time.sleep(0.05), next(made))[1])
+        return cache.get("a", 1, lambda: (time.sleep(0.05), next(made))[1])
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(ask, range(16))) == {0}
 
 
 def test_a_failure_is_not_kept() -> None:
-    remembered = Remembered()
+    cache = ResponseCache()
     with pytest.raises(ZeroDivisionError):
-        remembered.get("a", 1, lambda: 1 // 0)
-    assert remembered.get("a", 1, lambda: 5) == 5
+        cache.get("a", 1, lambda: 1 // 0)
+    assert cache.get("a", 1, lambda: 5) == 5
 
 
 def test_what_was_asked_for_long_ago_is_forgotten() -> None:
-    remembered, made = Remembered(), iter(range(1000))
+    cache, made = ResponseCache(), iter(range(1000))
     for number in range(MAX_ENTRIES + 1):
-        remembered.get(str(number), 1, lambda: next(made))
-    assert remembered.get("0", 1, lambda: next(made)) == MAX_ENTRIES + 1
+        cache.get(str(number), 1, lambda: next(made))
+    assert cache.get("0", 1, lambda: next(made)) == MAX_ENTRIES + 1

@@ -119,13 +119,13 @@ def test_a_subscription_is_answered_with_snapshots_and_then_with_events(
     assert shots[f"dataset:{dataset}"]["dataset"]["counts"]["images"] == 2
     assert job["id"] in [item["id"] for item in shots["jobs"]["items"]]
     assert shots["job:none"]["error"]["code"] == shots["x y"]["error"]["code"] == "not_found"
-    with served.parts.sessions() as session:
-        held = leases.claim(session, job["id"], "here:1", 30)
+    with served.services.sessions() as session:
+        held = leases.take(session, job["id"], "here:1", 30)
     assert held is not None
-    with served.parts.sessions() as session:
+    with served.services.sessions() as session:
         leases.write_progress(session, held, {"done": 1, "total": 2})
         row = states.get_job(session, job["id"])
-    served.parts.events.job(row)
+    served.services.events.job(row)
     told = browser.next("job")
     assert (told["job_id"], told["state"], told["done"]) == (job["id"], "running", 1)
     assert told["seq"] > shots[f"job:{job['id']}"]["seq"]
@@ -289,7 +289,7 @@ def test_the_server_outlives_its_redis(settings: Settings, tmp_path: Path) -> No
             )
 
             def event_arrives() -> bool:
-                service.parts.events.emit("job", {"job_id": "x"}, ["jobs"])
+                service.services.events.emit("job", {"job_id": "x"}, ["jobs"])
                 time.sleep(0.5)
                 return not browser.events.empty()
 
@@ -309,7 +309,7 @@ def test_large_files_and_many_callers_are_served(served: Service, call: Caller) 
     )
     assert answer.status_code == 202
     uploads = answer.json()["job"]["params"]["uploads"]
-    assert served.parts.store.stat(uploads[0]["key"]).size_bytes == len(big)
+    assert served.services.store.stat(uploads[0]["key"]).size_bytes == len(big)
     served.add_images(dataset, 3, captioned=3)
     with httpx.stream(
         "GET", f"{served.settings.address}/api/v1/datasets/{dataset}/export.zip", headers=headers

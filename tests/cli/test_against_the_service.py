@@ -90,9 +90,9 @@ def test_a_job_that_cannot_be_says_why_and_what_to_do(call: Call, service: Servi
 def test_a_job_that_fails_while_followed_ends_with_exit_code_1(
     call: Call, service: Service
 ) -> None:
-    parts = open_services(service.settings)
-    search_data.add_dataset(parts, 3, "hollow")
-    search_data.point_at(parts, "hollow", UNTRAINED, "indexes/hollow/gone", 3, 128)
+    services = open_services(service.settings)
+    search_data.add_dataset(services, 3, "hollow")
+    search_data.point_at(services, "hollow", UNTRAINED, "indexes/hollow/gone", 3, 128)
     answer = call("map", "--dataset", "hollow", "--follow", "--json")
     assert answer.code == 1
     assert answer.json["state"] == "failed"
@@ -130,10 +130,10 @@ def test_a_log_is_shown_and_followed(call: Call, imported: str) -> None:
 def test_search_finds_images_by_text_by_likeness_and_by_file(
     call: Call, service: Service, pictures: Path
 ) -> None:
-    parts = open_services(service.settings)
-    ids = search_data.add_dataset(parts, 6, "found")
+    services = open_services(service.settings)
+    ids = search_data.add_dataset(services, 6, "found")
     assert call("search", "--dataset", "found", "a star").code == 1
-    search_data.add_index(parts, UNTRAINED, UNTRAINED, "found")
+    search_data.add_index(services, UNTRAINED, UNTRAINED, "found")
     answer = call(
         "search", "--dataset", "found", "--model", UNTRAINED, "a star", "-k", "3", "--json"
     )

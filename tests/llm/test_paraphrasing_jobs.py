@@ -39,7 +39,7 @@ def stage(tmp_path: Path, hub: str) -> Iterator[Backstage]:
     """A split dataset 'shapes' and workers that know the model."""
     with open_backstage(tmp_path, "", llm_model=hub, lease_s=10.0) as opened:
         opened.start_worker("cpu")
-        with opened.parts.sessions() as session:
+        with opened.services.sessions() as session:
             session.add(Dataset(id="shapes", name="Shapes", created_by="anna", defaults={}))
         for kind, params in (("sample", {"count": 30}), ("split", {})):
             job_id = send(opened, kind, **params)
@@ -51,11 +51,11 @@ def stage(tmp_path: Path, hub: str) -> Iterator[Backstage]:
 
 
 def send(stage: Backstage, kind: str, **params: object) -> str:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(
             session, kind, dataset_id="shapes", params=dict(params), created_by="anna"
         )
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     return job.id
 
 
@@ -93,7 +93,7 @@ def wait_for_lines(stage: Backstage, job_id: str, more_than: int) -> int:
 
 
 def variants_of(stage: Backstage, job: Job) -> list[Variant]:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return list(session.scalars(select(Variant).where(Variant.job_id == job.id)))
 
 
@@ -113,7 +113,7 @@ def test_a_job_that_is_killed_stopped_and_resumed_asks_on_and_leaves_no_process(
     wait_until(lambda: stage.job(job_id).attempt == 2, 60, "the second attempt")
     before_stop = wait_for_lines(stage, job_id, answered)
     assert before_stop > answered
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         states.request_stop(session, job_id, "save")
     asked_at = time.monotonic()
     stopped = stage.wait_for(job_id, "stopped", "succeeded", "failed")
@@ -123,9 +123,9 @@ def test_a_job_that_is_killed_stopped_and_resumed_asks_on_and_leaves_no_process(
     assert len(kept) >= before_stop
     assert children_of(worker) == []
 
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.requeue(session, job_id, fresh=False)
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     wait_until(lambda: len(lines_of(stage, job_id)) > len(kept), 300, "more answers", every_s=0.1)
     on = lines_of(stage, job_id)
     assert all(on[caption].rounds >= done.rounds for caption, done in kept.items())
@@ -139,8 +139,8 @@ def test_a_job_that_is_killed_stopped_and_resumed_asks_on_and_leaves_no_process(
 def check_result(stage: Backstage, job: Job) -> None:
     """Each caption kept, each standing variant fit, and the file in step with both."""
     assert job.result is not None
-    rows = read_rows(stage.parts.store.get_bytes("datasets/shapes/train.csv"))
-    original = read_rows(stage.parts.store.get_bytes("datasets/shapes/train_original.csv"))
+    rows = read_rows(stage.services.store.get_bytes("datasets/shapes/train.csv"))
+    original = read_rows(stage.services.store.get_bytes("datasets/shapes/train_original.csv"))
     variants = variants_of(stage, job)
     standing = [one for one in variants if one.state == "proposed"]
     assert standing

@@ -45,7 +45,7 @@ class Backstage:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings = settings
         self.folder = folder
-        self.parts: Services = open_services(settings)
+        self.services: Services = open_services(settings)
         self.marks = folder / "marks"
         self.pids = folder / "pids"
         self._workers: list[Worker] = []
@@ -72,7 +72,7 @@ class Backstage:
         self._workers.append(worker)
         key = f"clip-browser:worker:{name}@test"
         wait_until(
-            lambda: worker.poll() is not None or self.parts.queue.redis.exists(key),
+            lambda: worker.poll() is not None or self.services.queue.redis.exists(key),
             60,
             "the worker's start",
         )
@@ -80,7 +80,7 @@ class Backstage:
         return worker
 
     def start_beat(self) -> Worker:
-        """The clock of the reaper."""
+        """What sends the maintenance tasks."""
         beat = subprocess.Popen(
             [sys.executable, "-m", "workers.runtime.start", "beat"],
             env=as_environment(self.settings),
@@ -104,19 +104,19 @@ class Backstage:
         **params: Any,
     ) -> str:
         """A queued job; its id."""
-        with self.parts.sessions() as session:
+        with self.services.sessions() as session:
             job = jobs.create_job(
                 session, kind, dataset_id=None, created_by=person, priority=priority,
                 params={"marks": str(self.marks), "pids": str(self.pids), **params},
                 after_job_id=params.pop("after", None),
             )  # fmt: skip
         if send:
-            self.parts.queue.send_job(job, self.parts.sessions)
+            self.services.queue.send_job(job, self.services.sessions)
         return job.id
 
     def job(self, job_id: str) -> Job:
         """The job as the database has it now."""
-        with self.parts.readers() as session:
+        with self.services.readers() as session:
             return jobs.get_job(session, job_id)
 
     def wait_for(self, job_id: str, *states: str, timeout_s: float = 30.0) -> Job:

@@ -35,9 +35,9 @@ def open_world(folder: Path, redis_url: str = "redis://127.0.0.1:1/0", **more: A
     return open_services(settings)
 
 
-def add_dataset(parts: Services, count: int, dataset_id: str = DATASET) -> list[int]:
+def add_dataset(services: Services, count: int, dataset_id: str = DATASET) -> list[int]:
     """A dataset of the project's sample pictures with their captions; the images' ids."""
-    with parts.sessions() as session:
+    with services.sessions() as session:
         session.add(Dataset(id=dataset_id, name=dataset_id.title(), created_by="admin"))
         session.flush()
         rows = []
@@ -49,23 +49,23 @@ def add_dataset(parts: Services, count: int, dataset_id: str = DATASET) -> list[
             session.add(row)
             put_caption(session, row, sample.caption)
             rows.append(row)
-            parts.store.put_bytes(row.key, sample.png)
+            services.store.put_bytes(row.key, sample.png)
         session.flush()
         return [row.id for row in rows]
 
 
-def add_model(parts: Services, model_id: str, seed: int) -> str:
+def add_model(services: Services, model_id: str, seed: int) -> str:
     """A fine-tuned model's folder with random weights of that seed, and its row."""
     open_clip.add_model_config(MODEL_CONFIG_DIR)
     torch.manual_seed(seed)
     model = open_clip.create_model(SMALL_MODEL)
-    folder = parts.settings.work_dir / "made" / model_id
+    folder = services.settings.work_dir / "made" / model_id
     folder.mkdir(parents=True)
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     config = {"model_cfg": open_clip.get_model_config(SMALL_MODEL), "preprocess_cfg": {}}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    parts.store.put_folder(f"models_finetuned/{model_id}", folder)
-    with parts.sessions() as session:
+    services.store.put_folder(f"models_finetuned/{model_id}", folder)
+    with services.sessions() as session:
         session.add(
             Model(
                 id=model_id,
@@ -78,30 +78,30 @@ def add_model(parts: Services, model_id: str, seed: int) -> str:
     return model_id
 
 
-def add_index(parts: Services, reference: str, model_id: str, dataset_id: str = DATASET) -> str:
+def add_index(services: Services, reference: str, model_id: str, dataset_id: str = DATASET) -> str:
     """Embed every image and store the index as the index job does, pointer last; its prefix."""
-    loaded = load_clip(reference, weights_dir=parts.settings.weights_dir)
-    with parts.readers() as session:
+    loaded = load_clip(reference, weights_dir=services.settings.weights_dir)
+    with services.readers() as session:
         rows = session.query(Image).filter_by(dataset_id=dataset_id).order_by(Image.id).all()
         ids = np.array([row.id for row in rows], dtype=np.int64)
-        images = [read_image(parts.store.get_bytes(row.key), 10**7) for row in rows]
+        images = [read_image(services.store.get_bytes(row.key), 10**7) for row in rows]
     batch = torch.stack([loaded.preprocess(image) for image in images])
     with torch.inference_mode():
         embeddings = loaded.model.encode_image(batch, normalize=True).numpy()
     job_id = secrets.token_hex(6)
     prefix = f"indexes/{dataset_id}/{model_id.replace('/', '_')}/{job_id}"
-    folder = parts.settings.work_dir / job_id
+    folder = services.settings.work_dir / job_id
     faiss_index.build(folder, embeddings, ids, {"model_id": model_id})
-    parts.store.put_folder(prefix, folder)
-    point_at(parts, dataset_id, model_id, prefix, len(ids), embeddings.shape[1])
+    services.store.put_folder(prefix, folder)
+    point_at(services, dataset_id, model_id, prefix, len(ids), embeddings.shape[1])
     return prefix
 
 
 def point_at(
-    parts: Services, dataset_id: str, model_id: str, prefix: str, images: int, dim: int
+    services: Services, dataset_id: str, model_id: str, prefix: str, images: int, dim: int
 ) -> None:
     """Swap the pointer of (dataset, model) to a prefix."""
-    with parts.sessions() as session:
+    with services.sessions() as session:
         row = session.query(SearchIndex).filter_by(dataset_id=dataset_id, model_id=model_id).first()
         row = row or SearchIndex(dataset_id=dataset_id, model_id=model_id)
         row.prefix, row.images, row.dim, row.created_at = prefix, images, dim, now()

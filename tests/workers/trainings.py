@@ -36,7 +36,7 @@ def open_training_stage(
 
 def add_dataset(stage: Backstage, name: str, images: int) -> None:
     """One more drawn dataset, split and augmented."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Dataset(id=name, name=name.title(), created_by="anna", defaults={}))
     for kind, params in (("sample", {"count": images}), ("split", {}), ("augment", {})):
         done = run(stage, kind, name, **params)
@@ -45,9 +45,9 @@ def add_dataset(stage: Backstage, name: str, images: int) -> None:
 
 def start(stage: Backstage, kind: str, dataset: str = "shapes", **params: Any) -> str:
     """A job, sent; its id."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by="anna")
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     return job.id
 
 
@@ -58,27 +58,27 @@ def run(stage: Backstage, kind: str, dataset: str = "shapes", **params: Any) -> 
 
 def stop(stage: Backstage, job_id: str, mode: str = "save") -> float:
     """Ask a job to stop; when that was, in monotonic seconds."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         states.request_stop(session, job_id, mode)
     return time.monotonic()
 
 
 def go_on(stage: Backstage, job_id: str, *, fresh: bool = False) -> None:
     """Resume a job, or retry it from the start."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.requeue(session, job_id, fresh=fresh)
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
 
 
 def log_of(stage: Backstage, job_id: str) -> str:
     """The job's whole log."""
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return reports.read_log(session, job_id, 0)[0]
 
 
 def series_of(stage: Backstage, job_id: str) -> dict[str, list[dict[str, Any]]]:
     """The job's series."""
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return read_series(session, job_id).points
 
 

@@ -50,45 +50,45 @@ def stale_datasets(session: Session) -> list[str]:
     return list(session.scalars(select(Dataset.id).where(behind, due)))
 
 
-def refresh_train_csv(parts: Services, dataset_id: str) -> None:
+def refresh_train_csv(services: Services, dataset_id: str) -> None:
     """Write train.csv if it is behind the variants. Raises NotFound, StoreUnavailable."""
-    with parts.readers() as session:
+    with services.readers() as session:
         behind = session.scalar(
             select(Dataset.train_csv_seq < Dataset.variants_seq).where(Dataset.id == dataset_id)
         )
     if behind:
-        write_train_csv(parts, dataset_id)
+        write_train_csv(services, dataset_id)
 
 
-def write_train_csv(parts: Services, dataset_id: str) -> int | None:
+def write_train_csv(services: Services, dataset_id: str) -> int | None:
     """Write train.csv and its lineage; how many rows, None when there is nothing to write.
 
     A split that ends meanwhile wins: what was written from the captions before it is removed again,
     since some of them may be validation now.
     """
     while True:
-        with parts.readers() as session:
+        with services.readers() as session:
             dataset = session.get(Dataset, dataset_id)
             if dataset is None:
                 return None
             variants = _standing(session, dataset)
         rows = None
         if dataset.variants_job_id is not None:
-            composed, lineage = _composed(parts, dataset, variants)
-            _put(parts, dataset_id, composed, lineage)
+            composed, lineage = _composed(services, dataset, variants)
+            _put(services, dataset_id, composed, lineage)
             rows = len(composed)
-        outcome = _settled(parts, dataset, rows)
+        outcome = _settled(services, dataset, rows)
         if outcome == "gone":
-            remove_train_csv(parts, dataset_id)
+            remove_train_csv(services, dataset_id)
             return None
         if outcome == "done":
             return rows
 
 
-def remove_train_csv(parts: Services, dataset_id: str) -> None:
+def remove_train_csv(services: Services, dataset_id: str) -> None:
     """Remove train.csv and its lineage, if they are there."""
     for name in FILES:
-        parts.store.delete(f"datasets/{dataset_id}/{name}")
+        services.store.delete(f"datasets/{dataset_id}/{name}")
 
 
 def compose(
@@ -154,26 +154,28 @@ def _standing(session: Session, dataset: Dataset) -> list[StandingVariant]:
 
 
 def _composed(
-    parts: Services, dataset: Dataset, variants: Sequence[StandingVariant]
+    services: Services, dataset: Dataset, variants: Sequence[StandingVariant]
 ) -> tuple[list[Row], list[dict[str, Any]]]:
     snapshot_id = dataset.snapshot_id or ""
-    frozen = load_snapshot(parts.store, dataset.id, snapshot_id)
+    frozen = load_snapshot(services.store, dataset.id, snapshot_id)
     captions = (caption for caption in frozen if caption.side == "train")
     return compose(captions, variants, snapshot_id)
 
 
 def _put(
-    parts: Services, dataset_id: str, rows: Iterable[Row], lineage: Iterable[dict[str, Any]]
+    services: Services, dataset_id: str, rows: Iterable[Row], lineage: Iterable[dict[str, Any]]
 ) -> None:
     lines = "".join(json.dumps(line) + "\n" for line in lineage)
     folder = f"datasets/{dataset_id}"
-    parts.store.put_bytes(f"{folder}/train_lineage.jsonl", lines.encode(), JSON_LINES)
-    parts.store.put_bytes(f"{folder}/train.csv", write_rows(rows), "text/csv")
+    services.store.put_bytes(f"{folder}/train_lineage.jsonl", lines.encode(), JSON_LINES)
+    services.store.put_bytes(f"{folder}/train.csv", write_rows(rows), "text/csv")
 
 
-def _settled(parts: Services, seen: Dataset, rows: int | None) -> Literal["done", "gone", "again"]:
+def _settled(
+    services: Services, seen: Dataset, rows: int | None
+) -> Literal["done", "gone", "again"]:
     """Note up to which change the files are current: "done", "gone" (a split), or "again"."""
-    with parts.sessions() as session:
+    with services.sessions() as session:
         dataset = session.get(Dataset, seen.id, with_for_update=True)
         if dataset is None:
             return "gone"
@@ -189,10 +191,10 @@ def _settled(parts: Services, seen: Dataset, rows: int | None) -> Literal["done"
     return "gone" if rows is None else "done"
 
 
-def lineage_snapshot(parts: Services, dataset_id: str) -> str | None:
+def lineage_snapshot(services: Services, dataset_id: str) -> str | None:
     """The snapshot that the stored train.csv was made from; None when there is none, or no lineage."""
     try:
-        with parts.store.open(f"datasets/{dataset_id}/train_lineage.jsonl") as lines:
+        with services.store.open(f"datasets/{dataset_id}/train_lineage.jsonl") as lines:
             return str(json.loads(lines.readline())["snapshot_id"])
     except (NotFound, ValueError, KeyError):
         return None

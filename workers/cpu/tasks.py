@@ -12,7 +12,7 @@ from common.messaging.broker import SAVE_CAPTIONS
 from workers.cpu.captions.saving import Save
 from workers.runtime.app import app
 from workers.runtime.job_bodies import register_bodies
-from workers.runtime.services import services
+from workers.runtime.services import process_services
 
 
 @app.task(name=SAVE_CAPTIONS)
@@ -20,7 +20,7 @@ def save(saves: list[dict[str, Any]], reply: str) -> None:
     """Save the captions of one message; answer the API under the name `reply`, tell the dashboards."""
     from workers.cpu.captions.messages import save_and_tell
 
-    save_and_tell(services(), [Save(**wanted) for wanted in saves], reply)
+    save_and_tell(process_services(), [Save(**wanted) for wanted in saves], reply)
 
 
 register_bodies(

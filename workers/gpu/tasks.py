@@ -10,7 +10,7 @@ register_bodies(
     {
         "augment": "workers.paraphrase.job:paraphrase_dataset",
         "train": "workers.gpu.training.job:train_on_dataset",
-        "probe": "workers.gpu.training.pace_job:probe_training",
+        "probe": "workers.gpu.pace.job:probe_training",
         "index": "workers.gpu.index.job:index_dataset",
         "blend": "workers.gpu.models.blend_job:blend_model",
         "import_model": "workers.gpu.models.import_job:import_model_folder",

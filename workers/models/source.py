@@ -31,26 +31,26 @@ class ModelSource:
         return asdict(self)
 
 
-def model_folder(parts: Services, model_id: str) -> ModelSource:
+def model_folder(services: Services, model_id: str) -> ModelSource:
     """How to load a model; fetches a fine-tuned one if the store is elsewhere. Raises NotFound."""
     if "/" in model_id:
         catalogue.split_reference(model_id)
         reference = model_id
     else:
-        reference = f"local-dir:{_finetuned_folder(parts, model_id)}"
-    return ModelSource(model_id, reference, str(parts.settings.weights_dir))
+        reference = f"local-dir:{_finetuned_folder(services, model_id)}"
+    return ModelSource(model_id, reference, str(services.settings.weights_dir))
 
 
-def _finetuned_folder(parts: Services, model_id: str) -> Path:
-    with parts.readers() as session:
+def _finetuned_folder(services: Services, model_id: str) -> Path:
+    with services.readers() as session:
         if session.get(Model, model_id) is None:
             raise NotFound(f"There is no model '{model_id}'.", remedy="Look at the list of models.")
     prefix = f"models_finetuned/{model_id}"
-    here = parts.store.local_path(prefix)
+    here = services.store.local_path(prefix)
     if here is not None:
         return here
-    folder = parts.settings.work_dir / "models" / model_id
+    folder = services.settings.work_dir / "models" / model_id
     for name in (WEIGHTS_FILE, CONFIG_FILE):
         if not (folder / name).is_file():
-            parts.store.get_file(f"{prefix}/{name}", folder / name)
+            services.store.get_file(f"{prefix}/{name}", folder / name)
     return folder

@@ -1,4 +1,4 @@
-"""`python -m workers.runtime.alive`: is this container's worker (or `--beat`: its clock) at work?
+"""`python -m workers.runtime.alive`: is this container's worker (or `--beat`: beat) at work?
 
 For health checks. A worker counts as alive while it announces itself in Redis from inside the
 loop that takes messages (see `workers/runtime/presence.py`): a process that lives but hangs does not.
@@ -17,7 +17,7 @@ import redis as redis_client
 from common.messaging.live_workers import PREFIX
 from common.settings import load_settings
 
-BEAT_SYNC_S = 600.0  # the clock touches its file every minute
+BEAT_SYNC_S = 600.0  # beat touches its file every minute
 
 
 def find_workers(redis_url: str, host: str) -> list[str]:
@@ -30,7 +30,7 @@ def find_workers(redis_url: str, host: str) -> list[str]:
 
 
 def seconds_since_beat(work_dir: Path) -> float | None:
-    """How long ago the clock last gave a sign of life; None when it never did."""
+    """How long ago beat last gave a sign of life; None when it never did."""
     written = [path.stat().st_mtime for path in work_dir.glob("beat-schedule*")]
     return time.time() - max(written) if written else None
 
@@ -38,7 +38,7 @@ def seconds_since_beat(work_dir: Path) -> float | None:
 def main() -> int:
     """0 when alive, else 1 and a sentence."""
     parser = argparse.ArgumentParser(prog="python -m workers.runtime.alive")
-    parser.add_argument("--beat", action="store_true", help="look for the clock, not a worker")
+    parser.add_argument("--beat", action="store_true", help="look for beat, not a worker")
     settings = load_settings()
     if parser.parse_args().beat:
         age_s = seconds_since_beat(settings.work_dir)

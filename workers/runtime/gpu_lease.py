@@ -73,7 +73,7 @@ def hold_gpu(settings: Settings) -> str | None:
 
 @contextmanager
 def use_own_gpu(settings: Settings) -> Iterator[bool]:
-    """Held while a worker claims and runs a job; waits while others use its GPU or gather GPUs.
+    """Held while a worker takes and runs a job; waits while others use its GPU or gather GPUs.
 
     Gives False when the worker began to shut down meanwhile: then it must not begin a job. Without
     a GPU of its own there is nothing to wait for.

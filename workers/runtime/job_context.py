@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from common.db.tables import JobMetric
 from common.jobs import leases, reports, states
-from common.jobs.leases import GIVE_UP_SHARE, Claim
+from common.jobs.leases import GIVE_UP_SHARE, Lease
 from common.settings import Settings
 from common.store import ArtifactStore
 from workers.runtime import shutdown
@@ -47,7 +47,7 @@ class ChildLost(Exception):
 
 @dataclass(frozen=True)
 class JobFacts:
-    """The job as it was when it was claimed."""
+    """The job as it was when it was taken."""
 
     id: str
     kind: str
@@ -61,9 +61,9 @@ class JobFacts:
 class JobContext:
     """What a job's body works with. Reports are buffered and written four times a second."""
 
-    def __init__(self, parts: Services, facts: JobFacts, held: Claim) -> None:
+    def __init__(self, services: Services, facts: JobFacts, held: Lease) -> None:
         self.job = facts
-        self.services = parts
+        self.services = services
         self._held = held
         self._lock = threading.Lock()
         self._progress: dict[str, Any] = {}
@@ -196,7 +196,7 @@ class JobContext:
         """The lease has run out and cannot be kept: another worker may have the job."""
         self._lost = True
 
-    def beat(self, extend: bool) -> None:
+    def heartbeat(self, extend: bool) -> None:
         """Read the stop flag, keep the lease if `extend`; called by the heartbeat thread."""
         with self.services.sessions() if extend else self.services.readers() as session:
             if extend:
@@ -256,7 +256,7 @@ class Heartbeat:
             began = time.monotonic()
             due = began - extended >= every_s
             try:
-                self._context.beat(extend=due)
+                self._context.heartbeat(extend=due)
                 if due:
                     extended = began
                 self._context.flush()

@@ -16,7 +16,7 @@ from typing import Any
 from common.db.tables import Job
 from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
 from common.jobs import leases, states
-from common.jobs.leases import Claim
+from common.jobs.leases import Lease
 from common.messaging.broker import GPU, NEXT_JOB
 from workers.runtime import shutdown
 from workers.runtime.app import app
@@ -31,37 +31,37 @@ from workers.runtime.job_context import (
     JobStopped,
     LeaseLost,
 )
-from workers.runtime.services import Services, services
+from workers.runtime.services import Services, process_services
 
 log = logging.getLogger(__name__)
 
 
-def work_off(parts: Services, queue: str) -> None:
+def work_off(services: Services, queue: str) -> None:
     """Run the jobs of a queue, one after the other, until none may begin or the worker shuts down.
 
     A worker of several queues runs one and sends itself a message, so that no queue waits for
     another one to be empty.
     """
     others = set(app.amqp.queues.consume_from) - {queue}
-    while run_next(parts, queue):
-        if others and wake_quietly(parts, queue):
+    while run_next(services, queue):
+        if others and wake_quietly(services, queue):
             return
 
 
-def run_next(parts: Services, queue: str) -> bool:
-    """Claim and run the job whose turn it is; whether there was one."""
-    with use_own_gpu(parts.settings) if queue == GPU else nullcontext(True) as may_begin:
-        if not may_begin or shutdown.announced(parts.settings.work_dir):
-            wake_quietly(parts, queue)  # another worker may
+def run_next(services: Services, queue: str) -> bool:
+    """Lease and run the job whose turn it is; whether there was one."""
+    with use_own_gpu(services.settings) if queue == GPU else nullcontext(True) as may_begin:
+        if not may_begin or shutdown.announced(services.settings.work_dir):
+            wake_quietly(services, queue)  # another worker may
             return False
-        with parts.sessions() as session:
-            held = leases.claim_next(
-                session, queue, kinds_on(queue), _worker_name(), parts.settings.lease_s
+        with services.sessions() as session:
+            held = leases.take_next(
+                session, queue, kinds_on(queue), _worker_name(), services.settings.lease_s
             )
         if held is None:
             return False
         try:
-            run_claimed(parts, held)
+            run_leased(services, held)
         except Exception:  # of the database, say: the reaper finds the job, and this worker goes on
             log.exception("job %s", held.job_id)
         return True
@@ -71,9 +71,9 @@ def _worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def run_claimed(parts: Services, held: Claim, body: JobBody | None = None) -> None:
+def run_leased(services: Services, held: Lease, body: JobBody | None = None) -> None:
     """Run a job that is ours to its end. body: in place of the one that its kind has."""
-    with parts.readers() as session:
+    with services.readers() as session:
         row = session.get(Job, held.job_id)
     if row is None:
         return  # its dataset was deleted just now
@@ -86,14 +86,14 @@ def run_claimed(parts: Services, held: Claim, body: JobBody | None = None) -> No
         row.created_by,
         row.checkpoint,
     )
-    parts.events.job(row)
-    parts.events.queue(row.queue)
-    context = JobContext(parts, facts, held)
+    services.events.job(row)
+    services.events.queue(row.queue)
+    context = JobContext(services, facts, held)
     with Heartbeat(context):
         outcome = _execute(context, body or body_of(row.kind, row.queue))
     if outcome is None or context.lost:
         return
-    _settle(parts, context, held, *outcome)
+    _settle(services, context, held, *outcome)
 
 
 Outcome = tuple[str, dict[str, Any] | None, ClipBrowserError | None]
@@ -119,16 +119,16 @@ def _execute(context: JobContext, body: JobBody) -> Outcome | None:
 
 
 def _settle(
-    parts: Services,
+    services: Services,
     context: JobContext,
-    held: Claim,
+    held: Lease,
     state: str,
     result: dict[str, Any] | None,
     error: ClipBrowserError | None,
 ) -> None:
     """Write the end of the job, tell everybody, and set off what waits for it."""
     context.flush()
-    with parts.sessions() as session:
+    with services.sessions() as session:
         again = state in ("lost", "handed back") and leases.release(
             session, held, counts=state == "lost"
         )
@@ -137,19 +137,19 @@ def _settle(
         job = session.get(Job, held.job_id, populate_existing=True)
     if not mine or job is None:
         return
-    parts.events.job(job)
-    parts.events.queue(job.queue)
+    services.events.job(job)
+    services.events.queue(job.queue)
     if again:
-        wake_quietly(parts, job.queue)
+        wake_quietly(services, job.queue)
         return
     if job.dataset_id:
-        parts.events.dataset(job.dataset_id)
-    settle_followers(parts, job)
+        services.events.dataset(job.dataset_id)
+    settle_followers(services, job)
 
 
-def settle_followers(parts: Services, job: Job) -> None:
+def settle_followers(services: Services, job: Job) -> None:
     """Wake workers for the jobs that waited for this one, or end them when it did not succeed."""
-    with parts.sessions() as session:
+    with services.sessions() as session:
         if job.state == "succeeded":
             waiting, ended = states.followers(session, job.id), []
         elif job.state == "failed":
@@ -157,17 +157,17 @@ def settle_followers(parts: Services, job: Job) -> None:
         else:
             return  # stopped: it may be resumed, and what follows it goes on waiting
     for follower in waiting:
-        wake_quietly(parts, follower.queue)
+        wake_quietly(services, follower.queue)
     for follower in ended:
-        parts.events.job(follower)
+        services.events.job(follower)
     for queue in {follower.queue for follower in (*waiting, *ended)}:
-        parts.events.queue(queue)
+        services.events.queue(queue)
 
 
-def wake_quietly(parts: Services, queue: str) -> bool:
+def wake_quietly(services: Services, queue: str) -> bool:
     """Tell a worker that a queue has work; False when Redis is away: then the reaper does so later."""
     try:
-        parts.queue.wake(queue)
+        services.queue.wake(queue)
     except QueueUnavailable:
         log.warning("a worker of queue %s will be woken by the reaper", queue)
         return False
@@ -177,4 +177,4 @@ def wake_quietly(parts: Services, queue: str) -> bool:
 @app.task(name=NEXT_JOB)
 def take_next(queue: str) -> None:
     """The message of the job queues: take the job whose turn it is."""
-    work_off(services(), queue)
+    work_off(process_services(), queue)

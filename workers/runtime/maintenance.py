@@ -28,7 +28,7 @@ from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.runtime.app import app
 from workers.runtime.job_runs import settle_followers
-from workers.runtime.services import Services, services
+from workers.runtime.services import Services, process_services
 
 log = logging.getLogger(__name__)
 TOKENS_AT_ONCE = 1000
@@ -38,35 +38,35 @@ MAX_LAG_S = 10.0  # index.csv is written at least so often while captions are sa
 @app.task(name=REAP)
 def reap() -> None:
     """Queue again what lost its worker; wake workers whose messages were lost."""
-    reap_once(services())
-    wake_idle(services())
+    reap_once(process_services())
+    wake_idle(process_services())
 
 
-def reap_once(parts: Services, moment: datetime | None = None) -> None:
+def reap_once(services: Services, moment: datetime | None = None) -> None:
     """One look at all leases; see `job_claims.reap`. moment: what the clock says, if not asked."""
-    with parts.sessions() as session:
-        again, ended = leases.reap(session, parts.settings, moment)
+    with services.sessions() as session:
+        again, ended = leases.reap(session, services.settings, moment)
     for job in (*again, *ended):
-        parts.events.job(job)
-        parts.events.queue(job.queue)
+        services.events.job(job)
+        services.events.queue(job.queue)
     for job in ended:
-        settle_followers(parts, job)
+        settle_followers(services, job)
 
 
-def wake_idle(parts: Services) -> int:
+def wake_idle(services: Services) -> int:
     """Send each queue as many messages as it has idle workers for jobs that could begin; how many.
 
     A worker that ends a job looks for the next one itself, and a message that waits already will do.
     """
     sent = 0
     try:
-        workers = read_workers(parts.queue.redis)
+        workers = read_workers(services.queue.redis)
         for name in JOB_QUEUES:
-            with parts.readers() as session:
+            with services.readers() as session:
                 state = read_queue(session, name)
             idle = count_places(workers, name) - len(state.running)
-            for _ in range(min(state.startable, idle) - parts.queue.depth(name)):
-                parts.queue.wake(name)
+            for _ in range(min(state.startable, idle) - services.queue.depth(name)):
+                services.queue.wake(name)
                 sent += 1
     except (QueueUnavailable, RedisError):
         log.warning("Redis does not answer; idle workers are woken later")
@@ -80,24 +80,24 @@ def refresh_index_csv() -> None:
     Once a burst: a dataset in which captions are still being saved waits for a quiet moment, but
     not longer than MAX_LAG_S.
     """
-    parts = services()
+    services = process_services()
     due = is_due(Dataset.changed_at, Dataset.stale_since, MAX_LAG_S)
-    with parts.readers() as session:
+    with services.readers() as session:
         stale = session.scalars(
             select(Dataset.id).where(Dataset.index_csv_seq < Dataset.caption_seq, due)
         ).all()
     for dataset_id in stale:
-        write_index_csv(parts, dataset_id)
-        parts.events.dataset(dataset_id)
+        write_index_csv(services, dataset_id)
+        services.events.dataset(dataset_id)
 
 
-def write_index_csv(parts: Services, dataset_id: str) -> None:
+def write_index_csv(services: Services, dataset_id: str) -> None:
     """Write `datasets/<id>/index.csv` whole, then note up to which change it is current."""
-    with parts.readers() as session:
+    with services.readers() as session:
         seq = session.scalar(select(Dataset.caption_seq).where(Dataset.id == dataset_id))
         rows = index_rows(session, dataset_id)
-    parts.store.put_bytes(f"datasets/{dataset_id}/index.csv", write_rows(rows), "text/csv")
-    with parts.sessions() as session:
+    services.store.put_bytes(f"datasets/{dataset_id}/index.csv", write_rows(rows), "text/csv")
+    with services.sessions() as session:
         session.execute(
             update(Dataset)
             .where(Dataset.id == dataset_id, Dataset.index_csv_seq < seq)
@@ -111,22 +111,22 @@ def write_index_csv(parts: Services, dataset_id: str) -> None:
 @app.task(name=REFRESH_TRAIN_CSV)
 def refresh_train_csv() -> None:
     """Write the train.csv of each dataset whose variants were decided on since it was written."""
-    parts = services()
-    with parts.readers() as session:
+    services = process_services()
+    with services.readers() as session:
         stale = stale_datasets(session)
     for dataset_id in stale:
-        write_train_csv(parts, dataset_id)
-        parts.events.dataset(dataset_id)
+        write_train_csv(services, dataset_id)
+        services.events.dataset(dataset_id)
 
 
 @app.task(name=SWEEP_STORE)
 def sweep_store() -> None:
     """Remove what writers that were killed left half-written in the artifact store."""
-    services().store.sweep_unfinished()
+    process_services().store.sweep_unfinished()
 
 
 @app.task(name=COUNT_TOKENS)
 def count_tokens() -> None:
     """Count the tokens of captions that were saved by a version that did not."""
-    with services().sessions() as session:
+    with process_services().sessions() as session:
         fill_missing(session, TOKENS_AT_ONCE)

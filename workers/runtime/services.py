@@ -46,6 +46,6 @@ def _services_of(_pid: int) -> Services:
     return open_services(load_settings())
 
 
-def services() -> Services:
+def process_services() -> Services:
     """This process's services; a forked process gets its own."""
     return _services_of(os.getpid())

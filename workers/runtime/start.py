@@ -1,4 +1,4 @@
-"""`python -m workers.runtime.start worker|beat|fleet ...`: workers and the clock, each a process of its own.
+"""`python -m workers.runtime.start worker|beat|fleet ...`: workers and beat, each a process of its own.
 
 Pools: `prefork` for jobs (they can be ended and use child processes), `solo` for what must be quick:
 with prefetch disabled, Celery 5.7's thread pool waits up to a second before it takes the next message.
@@ -54,7 +54,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     settings = load_settings()
     if arguments.command == "beat":
-        run_beat(settings)
+        _beat(settings)
     elif arguments.command == "worker":
         name = arguments.name or arguments.queues.replace(",", "-")
         spec = Spec(name, arguments.queues, arguments.pool, arguments.concurrency)
@@ -79,11 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_beat(settings: Settings) -> None:
-    """The clock of the maintenance tasks, until SIGTERM."""
-    from workers.runtime.clock import run_clock
+def _beat(settings: Settings) -> None:
+    """Send the maintenance tasks, until SIGTERM."""
+    from workers.runtime.beat import run_beat
 
-    run_clock(settings)
+    run_beat(settings)
 
 
 def load_tasks(specs: list[Spec]) -> None:
@@ -113,7 +113,7 @@ def run_worker(settings: Settings, spec: Spec) -> None:
 
 
 class _Fleet:
-    """Forks the workers and the clock, forks again what ends by itself, ends them on SIGTERM."""
+    """Forks the workers and beat, forks again what ends by itself, ends them on SIGTERM."""
 
     def __init__(self, settings: Settings, specs: list[Spec]) -> None:
         gc.collect()
@@ -121,7 +121,7 @@ class _Fleet:
         self._runs: dict[str, Callable[[], None]] = {
             f"worker-{spec.name}": partial(run_worker, settings, spec) for spec in specs
         }
-        self._runs["beat"] = partial(run_beat, settings)
+        self._runs["beat"] = partial(_beat, settings)
         self._logs = settings.data_dir / "logs"
         self._alive: dict[int, str] = {}
         self._forked: dict[str, float] = {}  # when each was started last, in monotonic seconds

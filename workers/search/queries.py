@@ -23,7 +23,7 @@ from common.errors import ClipBrowserError, Internal, InvalidInput, NoIndex, Not
 from common.messaging.broker import SEARCH_QUERY
 from workers.models.source import model_folder
 from workers.runtime.app import app
-from workers.runtime.services import Services, services
+from workers.runtime.services import Services, process_services
 from workers.search import faiss_index
 from workers.search.faiss_index import LoadedIndex
 
@@ -43,22 +43,22 @@ Hits = list[tuple[int, float]]
 @app.task(name=SEARCH_QUERY)
 def query(request: dict[str, Any]) -> None:
     """Answer one search under its reply name; an error is an answer too."""
-    parts = services()
-    parts.replies.give(str(request["reply"]), _searcher_of(os.getpid()).answer(request))
+    services = process_services()
+    services.replies.give(str(request["reply"]), _searcher_of(os.getpid()).answer(request))
 
 
 @lru_cache(maxsize=1)
 def _searcher_of(_pid: int) -> Searcher:
-    return Searcher(services())
+    return Searcher(process_services())
 
 
 class Searcher:
     """Answers searches; one per process."""
 
-    def __init__(self, parts: Services) -> None:
+    def __init__(self, services: Services) -> None:
         from workers.search.models import Recent, SearchModels
 
-        self._parts = parts
+        self._services = services
         self.models = SearchModels()
         self._indexes: Recent[str, LoadedIndex] = Recent(WARM_INDEXES)
 
@@ -105,8 +105,8 @@ class Searcher:
             raise NotFound(
                 f"Image {like} is not in the index yet.", remedy="Build the index again."
             )
-        source = model_folder(self._parts, row.model_id)
-        max_pixels = self._parts.settings.max_image_megapixels * 1_000_000
+        source = model_folder(self._services, row.model_id)
+        max_pixels = self._services.settings.max_image_megapixels * 1_000_000
         if like is not None:
             data = self._stored_image(row.dataset_id, int(like))
             return self.models.image(source, data, max_pixels)
@@ -115,12 +115,12 @@ class Searcher:
         return self.models.text(source, str(request.get("q") or ""))
 
     def _stored_image(self, dataset_id: str, image_id: int) -> bytes:
-        with self._parts.readers() as session:
+        with self._services.readers() as session:
             image = session.get(Image, image_id)
             if image is None or image.dataset_id != dataset_id:
                 raise NotFound(f"There is no image {image_id} in this dataset.")
             key = image.key
-        return self._parts.store.get_bytes(key)
+        return self._services.store.get_bytes(key)
 
     def _existing(self, index: LoadedIndex, wanted: Floats, k: int, without: int | None) -> Hits:
         """The k best images that are still in the dataset, `without` left out."""
@@ -135,7 +135,7 @@ class Searcher:
     def _still_there(self, hits: Hits) -> Hits:
         ids = [image_id for image_id, _ in hits]
         there: set[int] = set()
-        with self._parts.readers() as session:
+        with self._services.readers() as session:
             for start in range(0, len(ids), IDS_PER_QUERY):
                 some = ids[start : start + IDS_PER_QUERY]
                 there.update(session.scalars(select(Image.id).where(Image.id.in_(some))))
@@ -143,22 +143,22 @@ class Searcher:
 
     def _newest(self, dataset_id: str, model_id: str | None) -> tuple[SearchIndex, LoadedIndex]:
         """The index as the database names it now; looks again if it was replaced meanwhile."""
-        row = find_index(self._parts, dataset_id, model_id)
+        row = find_index(self._services, dataset_id, model_id)
         try:
             return row, self._index(row.prefix)
         except NotFound:
-            again = find_index(self._parts, dataset_id, model_id)
+            again = find_index(self._services, dataset_id, model_id)
             if again.prefix == row.prefix:
                 raise
             return again, self._index(again.prefix)
 
     def _index(self, prefix: str) -> LoadedIndex:
-        return self._indexes.get(prefix, lambda: load_index(self._parts, prefix))
+        return self._indexes.get(prefix, lambda: load_index(self._services, prefix))
 
 
-def find_index(parts: Services, dataset_id: str, model_id: str | None) -> SearchIndex:
+def find_index(services: Services, dataset_id: str, model_id: str | None) -> SearchIndex:
     """The index of a dataset by a model, or its newest one. Raises NotFound, NoIndex."""
-    with parts.readers() as session:
+    with services.readers() as session:
         dataset = session.get(Dataset, dataset_id)
         if dataset is None:
             raise NotFound(f"There is no dataset '{dataset_id}'.")
@@ -178,14 +178,14 @@ def find_index(parts: Services, dataset_id: str, model_id: str | None) -> Search
         return row
 
 
-def load_index(parts: Services, prefix: str) -> LoadedIndex:
+def load_index(services: Services, prefix: str) -> LoadedIndex:
     """The index under a prefix of the store; fetched to this machine if the store is elsewhere."""
-    here = parts.store.local_path(prefix.rstrip("/"))
+    here = services.store.local_path(prefix.rstrip("/"))
     if here is not None:
         return faiss_index.load(here)
-    folder = parts.settings.work_dir / prefix
+    folder = services.settings.work_dir / prefix
     if not all((folder / name).is_file() for name in faiss_index.FILES):
-        parts.store.get_folder(prefix, folder)
+        services.store.get_folder(prefix, folder)
         _drop_older(folder)
     return faiss_index.load(folder)
 

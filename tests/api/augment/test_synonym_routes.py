@@ -27,7 +27,7 @@ def test_the_shared_map_begins_as_the_projects_and_an_edited_copy_takes_its_plac
     assert saved["saved_at"]
     assert saved["version"] != first["version"]
     assert call_any("GET", "/synonyms") == saved
-    stored = json.loads(any_service.parts.store.get_bytes(SHARED_KEY))
+    stored = json.loads(any_service.services.store.get_bytes(SHARED_KEY))
     assert stored == saved["map"]
 
 
@@ -41,9 +41,9 @@ def test_entries_of_a_dataset_win_over_the_shared_ones(
     own = call_any("GET", f"/datasets/{dataset}/synonyms")
     assert own["map"] == {}
     put(call_any, f"/datasets/{dataset}/synonyms", {"Big": ["huge"], "dog": []}, own["version"])
-    merged = merged_map(any_service.parts.store, dataset)
+    merged = merged_map(any_service.services.store, dataset)
     assert merged.entries == {"Big": ("huge",), "dog": (), "cat": ("kitty",)}
-    assert merged_map(any_service.parts.store, "another").entries["dog"] == ("hound",)
+    assert merged_map(any_service.services.store, "another").entries["dog"] == ("hound",)
 
 
 def test_members_change_the_maps_of_datasets_and_only_administrators_the_shared_one(
@@ -129,7 +129,7 @@ def test_a_file_that_was_broken_by_hand_comes_without_its_broken_entries_and_say
     service: Service, call: Caller
 ) -> None:
     dataset = call.dataset()
-    service.parts.store.put_bytes(own_key(dataset), b'{"big": ["large"], "red": "crimson"}')
+    service.services.store.put_bytes(own_key(dataset), b'{"big": ["large"], "red": "crimson"}')
     found = call("GET", f"/datasets/{dataset}/synonyms")
     assert found["map"] == {"big": ["large"]}
     assert found["problems"] == [{"entry": "red", "problem": "needs a list of synonyms"}]

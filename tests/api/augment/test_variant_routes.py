@@ -17,7 +17,7 @@ def birds(any_service: Service, call_any: Caller) -> str:
     """A dataset with three captioned images and two variants of each: scores 0.1, 0.2 ... 0.6."""
     dataset = call_any.dataset("Birds")
     ids = any_service.add_images(dataset, 3, captioned=3)
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         session.get_one(Dataset, dataset).variants_job_id = RUN
         for number in range(6):
             method = "llm" if number % 2 else "synonyms"
@@ -46,7 +46,7 @@ def ids_of(answer: Any) -> list[int]:
 
 
 def seq_of(service: Service, dataset: str) -> int:
-    with service.parts.readers() as session:
+    with service.services.readers() as session:
         return session.get_one(Dataset, dataset).variants_seq
 
 
@@ -192,7 +192,7 @@ def test_many_images_get_a_tag_and_lose_it(any_service: Service, call_any: Calle
     assert call_any("GET", f"/images/{ids[0]}")["tag"] == "owl"
     assert call_any("POST", path, json={"image_ids": ids[:1], "tag": "owl"})["changed"] == 0
     assert call_any("POST", path, json={"image_ids": ids[:2], "tag": ""})["changed"] == 2
-    with any_service.parts.readers() as session:
+    with any_service.services.readers() as session:
         assert [session.get_one(Image, each).tag for each in ids] == [None, None, "owl"]
     for tag in ("x" * 81, "a\nb", 5):
         body = {"image_ids": ids, "tag": tag}

@@ -93,7 +93,7 @@ def test_a_preview_names_what_would_be_refused_and_counts_what_was_reviewed(
 ) -> None:
     dataset = call.dataset()
     ids = service.add_images(dataset, 2, captioned=2)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.get_one(Image, ids[1]).reviewed_by = "bob"
     seen = preview(call, dataset, "replace", find="caption 0")
     assert (seen["count"], seen["rejected_count"]) == (0, 1)
@@ -224,7 +224,7 @@ def test_many_images_are_deleted_at_once_and_only_those_of_the_dataset(
     assert call_any("GET", f"/datasets/{dataset}/images/ids")["ids"] == ids[2:]
     assert call_any("GET", f"/images/{stranger}")["id"] == stranger
     call_any("GET", f"/images/{ids[0]}/thumb", 404)
-    with any_service.parts.readers() as session:
+    with any_service.services.readers() as session:
         assert session.get(Caption, (ids[0], 1)) is None
     assert call_any("POST", path, json={"image_ids": [ids[0]]}) == {"deleted": 0}
 

@@ -27,7 +27,7 @@ def flag(call: Caller, image_id: int, expect: int = 200, **body: Any) -> Any:
 
 
 def reviews_of(service: Service, image_id: int) -> int:
-    with service.parts.readers() as session:
+    with service.services.readers() as session:
         return session.scalar(select(func.count()).where(Review.image_id == image_id)) or 0
 
 

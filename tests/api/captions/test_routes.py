@@ -71,7 +71,7 @@ def test_a_claim_that_ran_out_is_free(any_service: Service, call_any: Caller) ->
     dataset = call_any.dataset()
     [image_id] = any_service.add_images(dataset, 1)
     any_service.person("eve")("POST", f"/datasets/{dataset}/claim")
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         session.execute(update(Image).values(claim_until=now() - timedelta(seconds=1)))
     assert call_any("POST", f"/datasets/{dataset}/claim")["id"] == image_id
 
@@ -106,7 +106,7 @@ def test_a_caption_is_queued_with_its_author(service: Service, call: Caller) -> 
     save = {"text": " a\tcat \n", "base_revision": 0, "client_id": "tab-1"}
     answer = call("PUT", f"/images/{image_id}/caption", 202, json=save)
     assert answer == {"client_id": "tab-1", "state": "queued"}
-    [message] = service.parts.queue.redis.lrange("captions\x06\x165", 0, -1)
+    [message] = service.services.queue.redis.lrange("captions\x06\x165", 0, -1)
     import base64
 
     [saves, _reply] = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
@@ -126,7 +126,7 @@ def test_a_caption_that_is_none_is_refused_at_once(
     [image_id] = service.add_images(dataset, 1)
     save = {"text": text, "base_revision": 0, "client_id": "c"}
     assert call("PUT", f"/images/{image_id}/caption", 400, json=save)["code"] == "invalid_input"
-    assert service.parts.queue.depth("captions") == 0
+    assert service.services.queue.depth("captions") == 0
 
 
 def test_a_caption_for_a_deleted_image_is_not_found(call: Caller) -> None:
@@ -213,9 +213,9 @@ def test_many_captions_at_once_go_in_few_messages_and_each_gets_its_own_answer(
 
     with ThreadPoolExecutor(40) as pool:
         answers = [pool.submit(save, number) for number in range(40)]
-        wait_until(lambda: service.parts.queue.depth("captions") > 0)
+        wait_until(lambda: service.services.queue.depth("captions") > 0)
         time.sleep(1)
-        assert service.parts.queue.depth("captions") < 40
+        assert service.services.queue.depth("captions") < 40
         start_worker("captions")
         got = [answer.result() for answer in answers]
     assert [(one["image_id"], one["text"], one["by"]) for one in got] == [
@@ -260,7 +260,7 @@ def test_a_save_with_a_wrong_field_is_refused_and_names_it(
     problem = call("PUT", f"/images/{image_id}/caption", 400, json=body)
     assert problem["code"] == "invalid_input"
     assert next(iter(change)) in problem["message"]
-    assert service.parts.queue.depth("captions") == 0
+    assert service.services.queue.depth("captions") == 0
 
 
 def test_a_missing_base_revision_is_refused(service: Service, call: Caller) -> None:

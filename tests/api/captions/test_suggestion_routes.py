@@ -190,7 +190,7 @@ def test_a_text_that_is_not_stored_is_dismissed_and_taken_back(
     [image_id] = any_service.add_images(call_any.dataset(), 1)
     dismiss(call_any, image_id, "a caption of another image")
     dismiss(call_any, image_id, "a caption of another image")
-    with any_service.parts.readers() as session:
+    with any_service.services.readers() as session:
         [row] = session.scalars(select(Suggestion)).all()
     assert (row.source, row.dismissed_by) == ("similar images", "admin")
     dismiss(call_any, image_id, "a caption of another image", dismissed=False)
@@ -216,7 +216,7 @@ def test_a_deleted_image_has_no_suggestions(any_service: Service, call_any: Call
     call_any("DELETE", f"/images/{image_id}", 204)
     assert call_any("GET", f"/images/{image_id}/suggestions", 404)["code"] == "not_found"
     dismiss(call_any, image_id, "a cat", 404)
-    with any_service.parts.readers() as session:
+    with any_service.services.readers() as session:
         assert session.scalars(select(Suggestion)).all() == []
 
 
@@ -234,7 +234,7 @@ def index_without_worker(service: Service, call: Caller) -> int:
     """An image of a dataset with an index that nobody can search."""
     dataset = call.dataset()
     [image_id] = service.add_images(dataset, 1)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             SearchIndex(dataset_id=dataset, model_id=UNTRAINED, prefix="x", images=1, dim=4)
         )
@@ -257,7 +257,7 @@ def test_a_worker_that_does_not_answer_holds_nobody_up_for_long(
 ) -> None:
     image_id = index_without_worker(service, call)
     record = {"name": "search@here", "host": "here", "pid": 1, "queues": ["search"]}
-    service.parts.queue.redis.set("clip-browser:worker:search@here", json.dumps(record), ex=30)
+    service.services.queue.redis.set("clip-browser:worker:search@here", json.dumps(record), ex=30)
     callers = [service.person(f"p{number}") for number in range(16)]
     began = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
@@ -275,7 +275,7 @@ def test_captions_of_the_most_similar_images_are_suggested(
     search_data.add_index(services, UNTRAINED, UNTRAINED)
     start_worker("search")
     mine, twin, empty = ids[0], ids[1], ids[2]
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         for image_id, text in ((mine, None), (empty, None), (ids[3], "A Twin"), (twin, "a twin")):
             put_caption(session, session.get_one(Image, image_id), text)
     service.save(twin, "the twin's second", slot=1)

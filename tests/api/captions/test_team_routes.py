@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from api.response_cache import Remembered
+from api.response_cache import ResponseCache
 from common.db.tables import CaptionRevision, Review, now
 from tests.api.conftest import Caller, Service
 
 
 def team(service: Service, call: Caller, dataset: str, days: int = 14) -> Any:
-    object.__setattr__(service.parts, "remembered", Remembered())
+    object.__setattr__(service.services, "response_cache", ResponseCache())
     return call("GET", f"/datasets/{dataset}/team?days={days}")
 
 
@@ -63,7 +63,7 @@ def test_days_are_those_of_utc_and_end_where_asked(any_service: Service, call_an
     ids = any_service.add_images(dataset, 3, captioned=3)
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     moments = [today, today - timedelta(microseconds=1), today - timedelta(days=2)]
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         for image_id, moment in zip(ids, moments, strict=True):
             session.execute(
                 update(CaptionRevision)

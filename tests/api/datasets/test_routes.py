@@ -112,8 +112,8 @@ def test_uploads_are_stored_and_handed_to_an_ingest_job(service: Service, call: 
     assert first["key"].endswith("/0/a b.png")
     assert second["name"] == "../x.png"
     assert second["key"].endswith("/1/x.png")
-    assert service.parts.store.get_bytes(first["key"]) == big
-    assert service.parts.queue.depth("cpu") == 1
+    assert service.services.store.get_bytes(first["key"]) == big
+    assert service.services.queue.depth("cpu") == 1
     assert list((service.settings.work_dir / "uploads").iterdir()) == []
 
 
@@ -130,7 +130,7 @@ def test_an_upload_with_nothing_in_it_is_invalid(
 ) -> None:
     dataset = call.dataset()
     assert call("POST", f"/datasets/{dataset}/images", 400, **options)["code"] == "invalid_input"
-    assert list(service.parts.store.list("uploads")) == []
+    assert list(service.services.store.list("uploads")) == []
 
 
 def test_an_upload_that_is_no_multipart_is_refused(call: Caller) -> None:
@@ -141,12 +141,12 @@ def test_an_upload_that_is_no_multipart_is_refused(call: Caller) -> None:
 
 def test_an_upload_over_the_limit_leaves_nothing(service: Service, call: Caller) -> None:
     object.__setattr__(
-        service.parts, "settings", service.settings.model_copy(update={"max_upload_mib": 1})
+        service.services, "settings", service.settings.model_copy(update={"max_upload_mib": 1})
     )
     dataset = call.dataset()
     files = upload(("small.png", b"1"), ("large.png", b"x" * 1_200_000))
     assert call("POST", f"/datasets/{dataset}/images", 413, **files)["code"] == "too_large"
-    assert list(service.parts.store.list("uploads")) == []
+    assert list(service.services.store.list("uploads")) == []
 
 
 def test_captions_are_imported_from_one_file(service: Service, call: Caller) -> None:
@@ -157,7 +157,7 @@ def test_captions_are_imported_from_one_file(service: Service, call: Caller) -> 
     assert job["params"]["upload"]["name"] == "c.csv"
     two = upload(("a.csv", b"1"), ("b.csv", b"2"), field="file")
     call("POST", f"/datasets/{dataset}/captions", 400, **two)
-    assert len(list(service.parts.store.list("uploads"))) == 1
+    assert len(list(service.services.store.list("uploads"))) == 1
 
 
 def test_the_sample_dataset_is_made_with_its_job(call: Caller) -> None:
@@ -189,18 +189,18 @@ def test_a_file_that_is_not_there_yet_says_which_step_makes_it(call: Caller) -> 
 def test_the_export_holds_every_path_that_its_files_name(service: Service, call: Caller) -> None:
     dataset = call.dataset()
     ids = service.add_images(dataset, 5, captioned=5)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         rows = {image.id: image for image in session.query(Image)}
         rows[ids[1]].filename = "sub/PICTURE 000.png"
         rows[ids[2]].filename = "ta\tb.png"
         rows[ids[0]].caption = "NA"
         stored = [(f"images/{rows[each].sha256}.png", rows[each].caption or "") for each in ids]
     gone = [("images/" + "0" * 64 + ".png", "of a deleted image")]
-    service.parts.store.put_bytes(f"datasets/{dataset}/train.csv", write_rows(stored[:4] + gone))
-    service.parts.store.put_bytes(f"datasets/{dataset}/val.csv", write_rows(stored[4:]))
+    service.services.store.put_bytes(f"datasets/{dataset}/train.csv", write_rows(stored[:4] + gone))
+    service.services.store.put_bytes(f"datasets/{dataset}/val.csv", write_rows(stored[4:]))
     lines = [json.dumps({"image_id": each, "method": "original"}) for each in [*ids[:4], 0]]
     lineage = "".join(f"{line}\n" for line in lines).encode()
-    service.parts.store.put_bytes(f"datasets/{dataset}/train_lineage.jsonl", lineage)
+    service.services.store.put_bytes(f"datasets/{dataset}/train_lineage.jsonl", lineage)
     archive = zipfile.ZipFile(io.BytesIO(call("GET", f"/datasets/{dataset}/export.zip")))
     assert archive.testzip() is None
     names = set(archive.namelist())
@@ -226,8 +226,8 @@ def test_deleting_a_dataset_stops_its_jobs_and_removes_its_files(
     call_any("DELETE", f"/datasets/{dataset}", 204)
     call_any("GET", f"/datasets/{dataset}", 404)
     call_any("DELETE", f"/datasets/{dataset}", 404)
-    left = [item.key for item in any_service.parts.store.list("")]
+    left = [item.key for item in any_service.services.store.list("")]
     assert all(not key.startswith((f"datasets/{dataset}/", "uploads/")) for key in left)
-    with any_service.parts.readers() as session:
+    with any_service.services.readers() as session:
         assert [image.id for image in session.query(Image)] == kept
         assert session.query(Job).count() == 0

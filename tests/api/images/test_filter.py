@@ -19,7 +19,7 @@ def found(call: Caller, dataset: str, query: str) -> list[int]:
 
 
 def change(service: Service, image_id: int, **values: Any) -> None:
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.execute(update(Image).where(Image.id == image_id).values(**values))
 
 

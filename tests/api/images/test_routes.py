@@ -59,7 +59,7 @@ def test_files_are_kept_by_the_browser_and_sent_once(
 ) -> None:
     if which == "s3":
         store = open_store(request.getfixturevalue("s3_url"))
-        object.__setattr__(service.parts, "store", store)
+        object.__setattr__(service.services, "store", store)
     dataset = call.dataset()
     [image_id] = service.add_images(dataset, 1)
     item = call("GET", f"/images/{image_id}")
@@ -80,8 +80,8 @@ def test_files_are_kept_by_the_browser_and_sent_once(
 def test_a_file_that_is_missing_in_the_store_is_not_found(service: Service, call: Caller) -> None:
     dataset = call.dataset()
     [image_id] = service.add_images(dataset, 1)
-    for item in list(service.parts.store.list("datasets")):
-        Path(str(service.parts.store.local_path(item.key))).unlink()
+    for item in list(service.services.store.list("datasets")):
+        Path(str(service.services.store.local_path(item.key))).unlink()
     assert call("GET", f"/images/{image_id}/file", 404)["code"] == "not_found"
 
 
@@ -91,5 +91,5 @@ def test_a_deleted_image_is_gone_with_its_files(any_service: Service, call_any: 
     call_any("DELETE", f"/images/{ids[0]}", 204)
     for path in ("", "/file", "/thumb", "/captions"):
         call_any("GET", f"/images/{ids[0]}{path}", 404)
-    assert len(list(any_service.parts.store.list("datasets"))) == 2
+    assert len(list(any_service.services.store.list("datasets"))) == 2
     assert call_any("GET", f"/datasets/{dataset}")["counts"]["images"] == 1

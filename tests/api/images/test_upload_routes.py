@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.images.resumable import Shelf
+from api.images.resumable import ResumableUploads
 from common.db.tables import Image, ImageSource
 from common.errors import Conflict
 from common.jobs import leases
@@ -45,7 +45,7 @@ def test_an_upload_in_portions_becomes_one_file_of_a_job(
     service: Service, call: Caller, which: str, request: pytest.FixtureRequest
 ) -> None:
     if which == "s3":
-        object.__setattr__(service.parts, "store", open_store(request.getfixturevalue("s3_url")))
+        object.__setattr__(service.services, "store", open_store(request.getfixturevalue("s3_url")))
     dataset = call.dataset()
     upload = begin(call)["id"]
     assert put(call, upload, 0, DATA[:100_000])["offset"] == 100_000
@@ -55,7 +55,7 @@ def test_an_upload_in_portions_becomes_one_file_of_a_job(
     job = call("POST", f"/datasets/{dataset}/images", 202, json=body)["job"]
     (stored,) = job["params"]["uploads"]
     assert (job["kind"], stored["name"]) == ("ingest", "set.zip")
-    assert service.parts.store.get_bytes(stored["key"]) == DATA
+    assert service.services.store.get_bytes(stored["key"]) == DATA
     again = call("POST", f"/datasets/{dataset}/images", 202, json=body)["job"]
     assert again["id"] == job["id"]
     told = call("GET", f"/uploads/{upload}")
@@ -103,7 +103,7 @@ def test_an_upload_that_is_not_whole_is_not_taken(service: Service, call: Caller
     put(call, upload, 0, DATA[:7])
     answer = call("POST", f"/datasets/{dataset}/images", 409, json={"uploads": [upload]})
     assert "7 of 300,000 bytes" in answer["message"]
-    assert list(service.parts.store.list("uploads")) == []
+    assert list(service.services.store.list("uploads")) == []
     call("POST", f"/datasets/{dataset}/images", 400, json={"uploads": []})
     call("POST", "/datasets/nowhere/images", 404, json={"uploads": [upload]})
 
@@ -143,19 +143,19 @@ def test_a_name_with_a_path_cannot_leave_the_folder_of_uploads(
 
 
 def test_uploads_outlive_the_process_and_are_swept_when_nobody_goes_on(tmp_path: Path) -> None:
-    first = Shelf(tmp_path / "incoming")
-    parcel = first.begin("ada", "a.zip", 10, "")
-    first.append(parcel, 0, io.BytesIO(b"12345").read)
+    first = ResumableUploads(tmp_path / "incoming")
+    upload = first.begin("ada", "a.zip", 10, "")
+    first.append(upload, 0, io.BytesIO(b"12345").read)
     (tmp_path / "incoming" / f"{'0' * 32}.json").write_text("{cut sho")
-    later = Shelf(tmp_path / "incoming")
-    assert later.offset(later.find("ada", parcel.id)) == 5
+    later = ResumableUploads(tmp_path / "incoming")
+    assert later.offset(later.find("ada", upload.id)) == 5
     assert later.sweep(older_than_s=60) == 0
     old = time.time() - 100
     for path in (tmp_path / "incoming").iterdir():
         os.utime(path, (old, old))
-    os.utime(later.path(parcel))  # something came just now
+    os.utime(later.path(upload))  # something came just now
     assert later.sweep(older_than_s=60) == 1
-    os.utime(later.path(parcel), (old, old))
+    os.utime(later.path(upload), (old, old))
     assert later.sweep(older_than_s=60) == 2
     assert list((tmp_path / "incoming").iterdir()) == []
 
@@ -163,19 +163,19 @@ def test_uploads_outlive_the_process_and_are_swept_when_nobody_goes_on(tmp_path:
 def test_a_connection_that_was_thought_dead_cannot_write_between_the_new_ones_bytes(
     tmp_path: Path,
 ) -> None:
-    shelf = Shelf(tmp_path)
-    parcel = shelf.begin("ada", "a.zip", 100, "")
+    resumable = ResumableUploads(tmp_path)
+    upload = resumable.begin("ada", "a.zip", 100, "")
     pieces = [b"old-1", b"", b"old-2"]
 
     def slow_then_back(_: int) -> bytes:
         if len(pieces) == 2:
             pieces.pop(0)
-            shelf.append(parcel, 5, io.BytesIO(b"new").read)
+            resumable.append(upload, 5, io.BytesIO(b"new").read)
         return pieces.pop(0)
 
     with pytest.raises(Conflict):
-        shelf.append(parcel, 0, slow_then_back)
-    assert shelf.path(parcel).read_bytes() == b"old-1new"
+        resumable.append(upload, 0, slow_then_back)
+    assert resumable.path(upload).read_bytes() == b"old-1new"
 
 
 def test_two_requests_that_hand_an_upload_over_make_one_job(service: Service, call: Caller) -> None:
@@ -206,12 +206,12 @@ def test_portions_of_a_folder_join_the_job_that_has_not_begun(
     assert bert("POST", join, 202, **files(("d.png", b"4")))["job"]["id"] != first["id"]
     elsewhere = f"/datasets/{other}/images?join={first['id']}"
     assert call_any("POST", elsewhere, 202, **files(("e.png", b"5")))["job"]["id"] != first["id"]
-    with any_service.parts.sessions() as session:
-        assert leases.claim(session, first["id"], "worker", 30) is not None
+    with any_service.services.sessions() as session:
+        assert leases.take(session, first["id"], "worker", 30) is not None
     later = call_any("POST", join, 202, **files(("f.png", b"6")))["job"]
     assert later["id"] != first["id"]
     call_any("DELETE", f"/datasets/{dataset}", 204)
-    assert [item.key.rsplit("/", 1)[1] for item in any_service.parts.store.list("uploads")] == [
+    assert [item.key.rsplit("/", 1)[1] for item in any_service.services.store.list("uploads")] == [
         "e.png"
     ]
 
@@ -230,7 +230,7 @@ def test_known_files_are_told_by_their_hash_also_those_that_were_changed(
     ids = any_service.add_images(dataset, 2)
     any_service.add_images(other, 1)
     turned = hashlib.sha256(b"a lying picture").hexdigest()
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         session.add(ImageSource(sha256=turned, image_id=ids[1]))
         stored = session.get_one(Image, ids[0]).sha256
         foreign = session.query(Image).filter_by(dataset_id=other).one().sha256

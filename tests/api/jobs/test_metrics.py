@@ -11,7 +11,7 @@ from tests.api.conftest import Caller, Service
 
 def write(service: Service, points: list[tuple[str, int, float]], job_id: str = "run") -> None:
     """Add points to a job's series, in this order."""
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         if session.get(Job, job_id) is None:
             session.add(
                 Job(id=job_id, kind="train", queue="gpu", state="running", params={}, progress={},

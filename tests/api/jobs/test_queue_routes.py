@@ -28,13 +28,13 @@ def place_worker(service: Service, queue: str = "gpu", number: int = 1) -> None:
     for count in range(number):
         name = f"w{count}@here"
         record = {"name": name, "host": "here", "pid": 1, "queues": [queue], "concurrency": 1}
-        service.parts.queue.redis.set(f"clip-browser:worker:{name}", json.dumps(record))
+        service.services.queue.redis.set(f"clip-browser:worker:{name}", json.dumps(record))
 
 
 def begin(service: Service, job_id: str, **values: Any) -> None:
     """Let a job run as if a worker had taken it."""
-    with service.parts.sessions() as session:
-        assert leases.claim(session, job_id, "here:1", 3600.0) is not None
+    with service.services.sessions() as session:
+        assert leases.take(session, job_id, "here:1", 3600.0) is not None
         for name, value in values.items():
             setattr(session.get_one(Job, job_id), name, value)
 
@@ -63,15 +63,15 @@ def test_a_paused_queue_says_who_paused_it_and_why(any_service: Service, call_an
     assert (paused["may_pause"], ben("GET", "/queues/gpu")["may_pause"]) == (True, False)
     reason = ben("GET", f"/jobs/{job_id}")["queue_reason"]
     assert reason == "Paused by admin: moving the rack"
-    with any_service.parts.sessions() as session:
-        assert leases.claim_next(session, "gpu", ["train"], "here:1", 30.0) is None
+    with any_service.services.sessions() as session:
+        assert leases.take_next(session, "gpu", ["train"], "here:1", 30.0) is None
     call_any("POST", "/queues/gpu/pause", 409)
-    any_service.parts.queue.redis.flushdb()
+    any_service.services.queue.redis.flushdb()
     assert call_any("POST", "/queues/gpu/resume")["paused"] is None
-    assert any_service.parts.queue.depth("gpu") == 1
+    assert any_service.services.queue.depth("gpu") == 1
     call_any("POST", "/queues/gpu/resume", 409)
-    with any_service.parts.sessions() as session:
-        assert leases.claim_next(session, "gpu", ["train"], "here:1", 30.0) is not None
+    with any_service.services.sessions() as session:
+        assert leases.take_next(session, "gpu", ["train"], "here:1", 30.0) is not None
 
 
 def test_only_queues_of_jobs_have_an_order(service: Service, call: Caller) -> None:
@@ -157,7 +157,7 @@ def seconds_from_now(moment: str | None) -> float:
 def ran(service: Service, dataset: str, kind: str, took_s: float, **result: Any) -> None:
     """A job that ended with success after so many seconds."""
     job_id = service.finished(dataset, kind, result)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         job = session.get_one(Job, job_id)
         job.attempt, job.params = 1, result.pop("params", {})
         job.started_at = now() - timedelta(seconds=took_s)

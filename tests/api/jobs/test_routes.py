@@ -48,7 +48,7 @@ def test_stored_parameters_are_complete(service: Service, call: Caller) -> None:
 
 def test_the_datasets_defaults_fill_what_is_left_out(service: Service, call: Caller) -> None:
     dataset = ready(service, call)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         usual = {"model": "clip-browser-small", "pretrained": "", "epochs": 7, "batch_size": "auto"}
         session.get_one(Dataset, dataset).defaults = {"train": usual}
     trained = start(call, dataset, "train", lr=0.01)["params"]
@@ -115,7 +115,7 @@ def test_a_whole_chain_can_be_queued_at_once(any_service: Service, call_any: Cal
         job = start(call_any, dataset, kind, after=before, **params)
         assert job["after_job_id"] == before
         before = job["id"]
-    depth = any_service.parts.queue.depth
+    depth = any_service.services.queue.depth
     assert (depth("cpu"), depth("gpu")) == (1, 0)
     start(call_any, dataset, "split", 404, after="nobody")
 
@@ -174,7 +174,7 @@ def test_priority_moves_a_queued_job(any_service: Service, call_any: Caller) -> 
 def test_log_and_metrics_are_read_from_where_one_left_off(service: Service, call: Caller) -> None:
     dataset = ready(service, call)
     job_id = start(call, dataset, "train")["id"]
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         reports.append_log(session, job_id, "epoch 1 – début\n")
         reports.append_log(session, job_id, "epoch 2\n")
         session.add(JobMetric(job_id=job_id, name="train/loss", step=1, epoch=0.5, value=2.5))
@@ -189,7 +189,7 @@ def test_log_and_metrics_are_read_from_where_one_left_off(service: Service, call
 
 def test_a_training_goes_on_from_an_own_model(service: Service, call: Caller) -> None:
     dataset = ready(service, call)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             Model(
                 id="20261123-101010_cats", name="Cats 1", architecture="ViT-B-32-quickgelu",

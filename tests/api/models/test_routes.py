@@ -14,7 +14,7 @@ OWN = "20261123-101010_cats"
 
 def trained(service: Service, dataset: str, indexed: bool = True) -> None:
     """A fine-tuned model with its files, and an index made with it."""
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             Model(
                 id=OWN, name="Cats 1", architecture="ViT-B-32-quickgelu", pretrained="openai",
@@ -28,12 +28,12 @@ def trained(service: Service, dataset: str, indexed: bool = True) -> None:
                     dataset_id=dataset, model_id=OWN, prefix=f"indexes/{dataset}/{OWN}/1", images=2, dim=512
                 )
             )  # fmt: skip
-    service.parts.store.put_bytes(f"models_finetuned/{OWN}/training.json", b"{}")
-    service.parts.store.put_bytes(
+    service.services.store.put_bytes(f"models_finetuned/{OWN}/training.json", b"{}")
+    service.services.store.put_bytes(
         f"models_finetuned/{OWN}/open_clip_model.safetensors", b"\x00" * 1000
     )
     if indexed:
-        service.parts.store.put_bytes(f"indexes/{dataset}/{OWN}/1/index.faiss", b"index")
+        service.services.store.put_bytes(f"indexes/{dataset}/{OWN}/1/index.faiss", b"index")
 
 
 def test_the_registry_lists_own_models_before_the_catalogue(
@@ -75,7 +75,7 @@ def test_a_model_that_is_searched_with_is_deleted_only_by_force(
     call_any("DELETE", f"/models/{OWN}?force=1", 204)
     call_any("GET", f"/models/{OWN}", 404)
     assert call_any("GET", f"/datasets/{dataset}/indexes")["items"] == []
-    assert list(any_service.parts.store.list("")) == []
+    assert list(any_service.services.store.list("")) == []
     call_any("DELETE", "/models/ViT-B-32/openai?force=1", 400)
 
 
@@ -94,7 +94,7 @@ def test_an_index_is_stale_when_images_came_later(service: Service, call: Caller
     assert call("GET", f"/datasets/{dataset}/indexes")["items"][0]["stale"] is False
     steps = {step["key"]: step for step in call("GET", f"/datasets/{dataset}")["steps"]}
     assert (steps["index"]["state"], steps["search"]["state"]) == ("done", "ready")
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             Model(id="later", name="Cats 2", architecture="ViT-B-32", folder="models_finetuned/later",
                   dataset_id=dataset, created_by="ada", params={}, metrics={})
@@ -110,7 +110,7 @@ def test_an_index_is_stale_when_images_came_later(service: Service, call: Caller
 
 def add_model(service: Service, model_id: str, **facts: Any) -> None:
     """A model of one's own, without files."""
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             Model(
                 **{
@@ -189,21 +189,21 @@ def test_a_dataset_is_searched_with_the_model_that_was_chosen(
 
     dataset = call_any.dataset()
     trained(any_service, dataset)
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         session.add(
             SearchIndex(
                 dataset_id=dataset, model_id="ViT-B-32/openai", prefix="p", images=2, dim=512
             )
         )
     assert call_any("GET", f"/datasets/{dataset}")["model_id"] is None
-    assert _indexed_model(any_service.parts, dataset, None) == "ViT-B-32/openai"
+    assert _indexed_model(any_service.services, dataset, None) == "ViT-B-32/openai"
     chosen = call_any("PUT", f"/datasets/{dataset}/model", json={"model_id": OWN})
     assert chosen["model_id"] == OWN
-    assert _indexed_model(any_service.parts, dataset, None) == OWN
+    assert _indexed_model(any_service.services, dataset, None) == OWN
     assert call_any("GET", f"/models/{OWN}")["is_default_for"] == [dataset]
     chosen = call_any("PUT", f"/datasets/{dataset}/model", json={"model_id": "ViT-L-14/openai"})
     assert call_any("GET", "/models/ViT-L-14")["is_default_for"] == [dataset]
-    assert _indexed_model(any_service.parts, dataset, None) == "ViT-B-32/openai"
+    assert _indexed_model(any_service.services, dataset, None) == "ViT-B-32/openai"
     call_any("PUT", f"/datasets/{dataset}/model", 400, json={"model_id": "nobody"})
     call_any("PUT", f"/datasets/{dataset}/model", 400, json={})
     call_any("PUT", "/datasets/nowhere/model", 404, json={"model_id": OWN})
@@ -217,7 +217,7 @@ def test_a_model_that_is_a_choice_or_that_a_run_waits_for_is_deleted_only_by_for
     dataset = call_any.dataset()
     trained(any_service, dataset, indexed=False)
     call_any("PUT", f"/datasets/{dataset}/model", json={"model_id": OWN})
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         for job_id, state in (("waits", "queued"), ("ended", "failed")):
             session.add(
                 Job(
@@ -249,7 +249,7 @@ def test_a_model_folder_is_brought_in_by_a_job(any_service: Service, call_any: C
     assert (job["kind"], job["queue"], job["dataset_id"]) == ("import_model", "gpu", None)
     assert job["params"]["name"] == "Ours"
     key = job["params"]["upload_key"]
-    stored = any_service.parts.store.get_bytes(key)
+    stored = any_service.services.store.get_bytes(key)
     assert zipfile.ZipFile(io.BytesIO(stored)).namelist() == ["m/open_clip_config.json"]
     named = call_any("POST", "/models?name=Theirs", 202, data={"file": (zipped("a"), "a.zip")})
     assert named["job"]["params"]["name"] == "Theirs"
@@ -266,7 +266,7 @@ def test_a_large_model_folder_comes_in_portions(service: Service, call: Caller) 
             headers={"Upload-Offset": str(start), "Content-Type": "application/octet-stream"},
         )  # fmt: skip
     job = call("POST", "/models", 202, json={"upload": upload, "name": "Ours"})["job"]
-    assert service.parts.store.get_bytes(job["params"]["upload_key"]) == body
+    assert service.services.store.get_bytes(job["params"]["upload_key"]) == body
     assert job["params"]["name"] == "Ours"
     assert call("POST", "/models", 202, json={"upload": upload})["job"]["id"] == job["id"]
 
@@ -281,7 +281,7 @@ def test_an_upload_that_is_no_model_is_refused_and_leaves_nothing(
     both = {"file": [(zipped("a"), "a.zip"), (zipped("b"), "b.zip")]}
     assert "one zip" in call("POST", "/models", 400, data=both)["message"]
     assert call("GET", "/jobs")["items"] == []
-    assert list(service.parts.store.list("uploads/")) == []
+    assert list(service.services.store.list("uploads/")) == []
 
 
 def test_a_blend_is_asked_for_between_a_tuned_model_and_what_it_began_with(

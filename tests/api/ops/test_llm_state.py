@@ -47,6 +47,6 @@ def test_an_endpoint_needs_nothing_on_the_workers() -> None:
 
 
 def test_the_page_of_workers_tells_it(service: Service, call: Caller) -> None:
-    redis = service.parts.queue.redis
+    redis = service.services.queue.redis
     redis.set("clip-browser:worker:w@here", json.dumps(gpu_worker(True, True)))
     assert call("GET", "/system")["llm"]["how"] == "vllm"

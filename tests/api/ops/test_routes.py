@@ -33,7 +33,7 @@ def test_workers_queues_and_versions_are_shown(
 
 
 def test_a_worker_that_has_gone_is_offline(service: Service, call: Caller) -> None:
-    redis = service.parts.queue.redis
+    redis = service.services.queue.redis
     record = {"name": "w@here", "host": "here", "pid": 1, "queues": ["cpu"], "concurrency": 1}
     redis.set("clip-browser:worker:w@here", json.dumps(record))
     assert call("GET", "/system")["workers"][0]["state"] == "online"
@@ -63,7 +63,7 @@ def test_prometheus_sees_requests_jobs_and_queues(service: Service, call: Caller
     assert 'clip_browser_queue_depth{queue="cpu"} 1.0' in text
     route = 'route="/api/v1/datasets/<dataset_id>/jobs"'
     assert f'clip_browser_http_requests_total{{method="POST",{route},status="202"}} 1.0' in text
-    with service.parts.readers() as session:
+    with service.services.readers() as session:
         assert read_queue(session, "cpu").position(session.query(Job).one().id) == 1
 
 

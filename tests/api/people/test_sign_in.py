@@ -75,7 +75,7 @@ def test_signing_out_ends_the_session_everywhere(service: Service) -> None:
 
 
 def test_a_sign_in_link_works_once(any_service: Service) -> None:
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         admin = ensure_admin(session, any_service.settings)
         link = make_sign_in_link(session, any_service.settings, admin)
     assert link.startswith("http://127.0.0.1:8000/signin?token=")
@@ -89,7 +89,7 @@ def test_a_sign_in_link_works_once(any_service: Service) -> None:
 
 
 def test_a_link_cannot_be_used_as_a_token(service: Service) -> None:
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         link = make_sign_in_link(session, service.settings, ensure_admin(session, service.settings))
     secret = link.partition("token=")[2]
     answer = service.app.test_client().get(
@@ -137,7 +137,7 @@ def test_a_forged_cookie_is_nobody(service: Service) -> None:
 
 
 def test_an_expired_session_is_nobody(service: Service) -> None:
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         admin = ensure_admin(session, service.settings)
         _, secret = issue_token(session, admin, "session", lives=timedelta(seconds=-1))
     assert Caller(service.app.test_client(), secret).raw("GET", "/auth/me").status_code == 401
@@ -175,7 +175,7 @@ def test_an_administrator_lets_people_in_and_a_member_does_not(
 
 
 def test_passwords_and_tokens_are_not_stored_as_they_are(service: Service) -> None:
-    with service.parts.readers() as session:
+    with service.services.readers() as session:
         stored = session.query(User).one().password_hash
         tokens = [token.token_hash for token in session.query(Token)]
     assert stored is not None
@@ -196,12 +196,12 @@ def sign_in(service: Service, password: str, name: str = "admin") -> tuple[int, 
 
 
 def store_hash(service: Service, stored: str | None) -> None:
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.query(User).one().password_hash = stored
 
 
 def stored_hash(service: Service) -> str | None:
-    with service.parts.readers() as session:
+    with service.services.readers() as session:
         return session.query(User).one().password_hash
 
 

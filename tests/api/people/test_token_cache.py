@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from api.people.token_cache import KEPT_S, KnownTokens
+from api.people.token_cache import KEPT_S, TokenCache
 from common.db.tables import User
 from common.people.credentials import issue_token
 from tests.api.conftest import PASSWORD, Caller, Service
@@ -34,7 +34,7 @@ def test_another_servers_sign_out_is_known_here_soon(service: Service, call: Cal
     made = call("POST", "/tokens", 201, json={"name": "script"})
     script = Caller(service.app.test_client(), made["token"])
     script("GET", "/auth/me")
-    other = KnownTokens(service.parts.readers, kept_s=0.2)
+    other = TokenCache(service.services.readers, kept_s=0.2)
     assert other.find(made["token"]) is not None
     call("DELETE", f"/tokens/{made['id']}", 204)
     time.sleep(0.25)
@@ -48,12 +48,12 @@ def test_a_token_is_not_asked_for_again_at_once_and_not_kept_past_its_own_end(
 
     def readers() -> AbstractContextManager[Session]:
         asked.append(time.monotonic())
-        return service.parts.readers()
+        return service.services.readers()
 
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         admin = session.query(User).one()
         _, secret = issue_token(session, admin, "session", lives=timedelta(seconds=0.3))
-    known = KnownTokens(readers)
+    known = TokenCache(readers)
     assert known.find(secret) is not None
     assert known.find(secret) is not None
     assert len(asked) == 1

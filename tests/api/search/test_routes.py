@@ -25,7 +25,7 @@ def dataset(service: Service, call: Caller) -> str:
     """Three images and an index by a model of the catalogue."""
     made = call.dataset()
     service.add_images(made, 3, captioned=1)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             SearchIndex(
                 dataset_id=made, model_id="ViT-B-32/openai", prefix=f"indexes/{made}/x", images=3, dim=512
@@ -42,7 +42,7 @@ def worker_is_there(service: Service) -> None:
         "queues": ["search"],
         "concurrency": 1,
     }
-    service.parts.queue.redis.set("clip-browser:worker:search@here", json.dumps(record), ex=30)
+    service.services.queue.redis.set("clip-browser:worker:search@here", json.dumps(record), ex=30)
 
 
 def answer_once(service: Service, answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -51,9 +51,9 @@ def answer_once(service: Service, answer: dict[str, Any]) -> list[dict[str, Any]
     got: list[dict[str, Any]] = []
 
     def serve() -> None:
-        popped: Any = service.parts.queue.redis.blpop(["search\x06\x165"], timeout=4)
+        popped: Any = service.services.queue.redis.blpop(["search\x06\x165"], timeout=4)
         got.extend(json.loads(base64.b64decode(json.loads(popped[1])["body"]))[0])
-        service.parts.replies.give(got[0]["reply"], answer)
+        service.services.replies.give(got[0]["reply"], answer)
 
     threading.Thread(target=serve, daemon=True).start()
     return got
@@ -111,7 +111,7 @@ def test_a_dataset_without_index_says_so(call: Caller) -> None:
 def test_the_map_is_read_from_the_store(service: Service, call: Caller, dataset: str) -> None:
     assert call("GET", f"/datasets/{dataset}/map", 404)["remedy"] == "Build the map."
     drawn = {"points": [[0.5, 1.5, 0, 7]], "clusters": [{"id": 0, "label": "red", "size": 1}]}
-    service.parts.store.put_bytes(
+    service.services.store.put_bytes(
         f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
     )
     assert call("GET", f"/datasets/{dataset}/map?model=ViT-B-32/openai") == drawn

@@ -32,7 +32,7 @@ def measured(service: Service, kind: str = "train", **facts: Any) -> str:
         "device": "the CPU (2 threads)",
         **facts,
     }
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         job = Job(
             id=os.urandom(6).hex(), kind=kind, queue="gpu", state="succeeded", params=params,
             result=result, progress={}, created_by="ada", created_at=now(), finished_at=now(), notes=[],
@@ -47,7 +47,7 @@ def announce_gpus(service: Service, count: int) -> None:
     record = {
         "name": "gpu@far", "host": "far", "pid": 1, "queues": ["gpu"], "concurrency": 1, "gpus": gpus,
     }  # fmt: skip
-    service.parts.queue.redis.set(GPU_WORKER, json.dumps(record), ex=600)
+    service.services.queue.redis.set(GPU_WORKER, json.dumps(record), ex=600)
 
 
 def plan(call: Caller, dataset: str, expect: int = 200, **query: Any) -> Any:
@@ -79,7 +79,7 @@ def test_time_is_told_by_the_newest_fitting_measurement_alone(
     measured(any_service, gpus=2)
     measured(any_service, params={"precision": "amp_bf16"}, precision="amp_bf16")
     measured(any_service, samples_per_second=0)
-    with any_service.parts.sessions() as session:
+    with any_service.services.sessions() as session:
         session.add(
             Job(id="old", kind="train", queue="gpu", state="succeeded", params={"model": "ViT-B-32"},
                 result={"samples_per_second": 9.0}, progress={}, created_by="ada",
@@ -116,7 +116,7 @@ def test_the_gpus_that_the_workers_tell_of_count(service: Service, call: Caller)
         assert parted["fit"]["gradient_checkpointing"]
         assert parted["memory_gb"] <= 86
     finally:
-        service.parts.queue.redis.delete(GPU_WORKER)
+        service.services.queue.redis.delete(GPU_WORKER)
 
 
 BAD = {
@@ -189,7 +189,7 @@ def test_an_architecture_outside_the_catalogue_is_trained_on_with_a_rate_of_its_
     service: Service, call: Caller
 ) -> None:
     dataset = split(service, call)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             Model(id="in", name="in", architecture="ViT-X-9", pretrained="", source="imported",
                   folder="models_finetuned/in", created_by="ada", params={"parameters": 900_000_000},

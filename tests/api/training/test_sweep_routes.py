@@ -16,7 +16,7 @@ SMALL = "clip-browser-small"
 
 def own_model(service: Service) -> str:
     model_id = "20261123-101010_cats"
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.add(
             Model(
                 id=model_id, name="Cats 1", architecture="ViT-B-32-quickgelu",
@@ -57,7 +57,7 @@ def test_other_kinds_are_cloned_too_unless_their_files_are_gone(
 def test_a_clone_of_what_is_gone_says_what_is_missing(service: Service, call: Caller) -> None:
     dataset, base = ready(service, call), own_model(service)
     job = start(call, dataset, "train", pretrained=base)
-    with service.parts.sessions() as session:
+    with service.services.sessions() as session:
         session.execute(delete(Model))
     path = f"/jobs/{job['id']}/clone"
     answer = call("POST", path, 409)
@@ -82,7 +82,7 @@ def test_a_sweep_is_one_run_for_each_rate_and_one_persons_turn(
     assert his["group_id"] is None
     listed = call_any("GET", f"/jobs?group_id={sweep['group_id']}")["items"]
     assert {job["id"] for job in listed} == {job["id"] for job in sweep["jobs"]}
-    assert any_service.parts.queue.depth("gpu") == 4
+    assert any_service.services.queue.depth("gpu") == 4
 
 
 def test_an_automatic_sweep_is_around_the_rate_that_auto_would_use(

@@ -17,10 +17,10 @@ SMALL = ("--dataset", "waiting", "--model", "clip-browser-small")
 @pytest.fixture(scope="module")
 def split(service: Service) -> str:
     """A dataset that counts as split, in the service that the tests share."""
-    parts = open_services(service.settings)
-    search_data.add_dataset(parts, 4, "waiting")
+    services = open_services(service.settings)
+    search_data.add_dataset(services, 4, "waiting")
     result = {"train_images": 3, "val_images": 1, "train_rows": 3, "val_rows": 1}
-    with parts.sessions() as session:
+    with services.sessions() as session:
         session.add(
             Job(
                 id="split", kind="split", queue="cpu", state="succeeded", dataset_id="waiting",

@@ -20,9 +20,9 @@ OURS = "20261123-101010_ours"
 @pytest.fixture
 def ours(service: Service) -> Iterator[str]:
     """A fine-tuned model with a file."""
-    parts = open_services(service.settings)
-    parts.store.put_bytes(f"models_finetuned/{OURS}/training.json", b"{}")
-    with parts.sessions() as session:
+    services = open_services(service.settings)
+    services.store.put_bytes(f"models_finetuned/{OURS}/training.json", b"{}")
+    with services.sessions() as session:
         session.add(
             Model(
                 id=OURS, name="Ours", architecture="ViT-B-32-quickgelu", pretrained="openai",
@@ -34,7 +34,7 @@ def ours(service: Service) -> Iterator[str]:
             )
         )  # fmt: skip
     yield OURS
-    with parts.sessions() as session:
+    with services.sessions() as session:
         model = session.get(Model, OURS)
         if model is not None:
             session.delete(model)
@@ -96,8 +96,8 @@ def test_a_blend_is_queued_and_an_alpha_out_of_range_is_named(call: Call, ours: 
 
 
 def test_a_number_out_of_range_is_named_with_its_range(call: Call, service: Service) -> None:
-    parts = open_services(service.settings)
-    search_data.add_dataset(parts, 4, "numbers")
+    services = open_services(service.settings)
+    search_data.add_dataset(services, 4, "numbers")
     assert call("split", "--dataset", "numbers", "--follow").code == 0
     for name, value in (
         ("lr", "nan"),

@@ -36,11 +36,11 @@ TRAIN_CSV = f"datasets/{BIRDS}/train.csv"
 
 
 def train_rows(stage: Backstage) -> list[tuple[str, str]]:
-    return read_rows(stage.parts.store.get_bytes(TRAIN_CSV))
+    return read_rows(stage.services.store.get_bytes(TRAIN_CSV))
 
 
 def decide(stage: Backstage, variant: Variant, state: str, text: str | None = None) -> None:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         row = session.get_one(Variant, variant.id)
         row.state, row.decided_by, row.decided_at = state, "eve", now()
         row.text = text or row.text
@@ -61,9 +61,9 @@ def test_a_split_freezes_every_caption_with_its_revision_under_the_hash_of_the_f
     add_caption(any_stage, 3, 2, "a third bird")
     result = split(any_stage)
     key = f"datasets/{BIRDS}/snapshots/{result['snapshot_id']}.jsonl"
-    sha256 = hashlib.sha256(any_stage.parts.store.get_bytes(key)).hexdigest()
+    sha256 = hashlib.sha256(any_stage.services.store.get_bytes(key)).hexdigest()
     assert (result["sha256"], result["snapshot_id"]) == (sha256, sha256[:16])
-    frozen = load_snapshot(any_stage.parts.store, BIRDS, result["snapshot_id"])
+    frozen = load_snapshot(any_stage.services.store, BIRDS, result["snapshot_id"])
     assert len(frozen) == result["train_rows"] + result["val_rows"] == 11
     assert [row[2:5] for row in frozen if row.image_id == 3] == [
         (0, 1, "bird number 3"),
@@ -71,7 +71,7 @@ def test_a_split_freezes_every_caption_with_its_revision_under_the_hash_of_the_f
     ]
     assert len({row.side for row in frozen if row.image_id == 3}) == 1
     for name, side in (("train_original.csv", "train"), ("val.csv", "val")):
-        rows = read_rows(any_stage.parts.store.get_bytes(f"datasets/{BIRDS}/{name}"))
+        rows = read_rows(any_stage.services.store.get_bytes(f"datasets/{BIRDS}/{name}"))
         assert rows == [(row.path, row.text) for row in frozen if row.side == side]
 
 
@@ -83,7 +83,7 @@ def test_the_same_captions_and_seed_give_the_same_snapshot_and_other_ones_anothe
     again = split(any_stage, seed=1)
     assert again["snapshot_id"] == first["snapshot_id"]
     assert split(any_stage, seed=2)["snapshot_id"] != first["snapshot_id"]
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         session.execute(update(Caption).where(Caption.image_id == 5).values(revision=2))
     changed = split(any_stage, seed=1)
     assert changed["snapshot_id"] != first["snapshot_id"]  # the same words, saved anew
@@ -97,7 +97,7 @@ def test_a_split_by_folder_or_tag_shows_the_share_of_each(any_stage: Backstage) 
         {"name": "gulls", "train": 16, "val": 4},
         {"name": "owls", "train": 16, "val": 4},
     ]
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         session.execute(update(Image).where(Image.id <= 10).values(tag="night"))
     by_tag = split(any_stage, stratify="tag")
     assert [(one["name"], one["val"]) for one in by_tag["strata"]] == [
@@ -164,12 +164,12 @@ def test_a_rejected_variant_leaves_train_csv_an_edited_one_is_in_it_as_edited(
     first, second, *_ = variants_of(any_stage)
     decide(any_stage, first, "rejected")
     decide(any_stage, second, "edited", "a small bird")
-    refresh_train_csv(any_stage.parts, BIRDS)
+    refresh_train_csv(any_stage.services, BIRDS)
     rows, lineage = train_rows(any_stage), lineage_of(any_stage)
     assert len(rows) == len(lineage) == 11
     assert [text for _, text in rows[:2]] == [first.source_text, "a small bird"]
     assert (lineage[1]["method"], lineage[1]["score"]) == ("edited", None)
-    with any_stage.parts.readers() as session:
+    with any_stage.services.readers() as session:
         assert session.get_one(Dataset, BIRDS).train_rows == 11
 
 
@@ -206,7 +206,7 @@ def test_a_decision_on_another_revision_of_the_caption_is_not_taken_over(
     propose(any_stage, two)
     for variant in variants_of(any_stage):
         decide(any_stage, variant, "rejected")
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         session.execute(update(Caption).values(revision=2))
     split(any_stage)
     assert propose(any_stage, two)["kept_decisions"] == 0
@@ -219,9 +219,9 @@ def test_a_new_split_removes_train_csv_and_the_same_one_leaves_it(any_stage: Bac
     split(any_stage, seed=1)
     assert len(train_rows(any_stage)) == 72
     split(any_stage, seed=2)
-    assert not any_stage.parts.store.exists(TRAIN_CSV)
-    assert write_train_csv(any_stage.parts, BIRDS) is None
-    assert not any_stage.parts.store.exists(TRAIN_CSV)
+    assert not any_stage.services.store.exists(TRAIN_CSV)
+    assert write_train_csv(any_stage.services, BIRDS) is None
+    assert not any_stage.services.store.exists(TRAIN_CSV)
     assert variants_of(any_stage) == []
 
 
@@ -229,11 +229,11 @@ def test_a_training_never_reads_a_train_csv_of_another_snapshot(stage: Backstage
     make_birds(stage, 30)
     split(stage, seed=1)
     propose(stage, two)
-    old = {name: stage.parts.store.get_bytes(f"datasets/{BIRDS}/{name}")
+    old = {name: stage.services.store.get_bytes(f"datasets/{BIRDS}/{name}")
            for name in ("train.csv", "train_lineage.jsonl")}  # fmt: skip
     split(stage, seed=2)
     for name, data in old.items():  # as if a writer that was killed had been late
-        stage.parts.store.put_bytes(f"datasets/{BIRDS}/{name}", data)
+        stage.services.store.put_bytes(f"datasets/{BIRDS}/{name}", data)
 
     def body(ctx: JobContext) -> dict[str, object]:
         train, val = read_training_rows(ctx, BIRDS)
@@ -247,10 +247,10 @@ def test_variants_of_an_image_that_is_deleted_go_with_it(any_stage: Backstage) -
     split(any_stage)
     propose(any_stage, two)
     gone = variants_of(any_stage)[0].image_id
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         session.execute(delete(Image).where(Image.id == gone))
     assert gone not in {row.image_id for row in variants_of(any_stage)}
-    write_train_csv(any_stage.parts, BIRDS)
+    write_train_csv(any_stage.services, BIRDS)
     assert len(train_rows(any_stage)) == 10
 
 
@@ -268,7 +268,7 @@ def test_a_split_that_ends_while_variants_are_made_wins(any_stage: Backstage) ->
     split(any_stage, seed=1)
 
     def texts(caption: str) -> list[str]:
-        with any_stage.parts.sessions() as session:
+        with any_stage.services.sessions() as session:
             session.execute(update(Dataset).values(snapshot_id="another"))
         return two(caption)
 
@@ -280,7 +280,7 @@ def test_a_split_that_ends_while_variants_are_made_wins(any_stage: Backstage) ->
 
 def test_synonyms_become_variants_with_the_words_of_the_map(any_stage: Backstage) -> None:
     make_birds(any_stage, 5)
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         session.execute(update(Caption).values(text="a big red car"))
     split(any_stage)
     job = run(any_stage, augment_with_synonyms, "augment", method="synonyms", per_caption=2, seed=7)
@@ -314,8 +314,8 @@ def test_near_duplicates_that_only_the_index_shows_are_kept_together(any_stage: 
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     folder = any_stage.folder / "index"
     faiss_index.build(folder, rows, np.arange(1, 21), {"model_id": "m"})
-    any_stage.parts.store.put_folder("indexes/birds/m/1", folder)
-    with any_stage.parts.sessions() as session:
+    any_stage.services.store.put_folder("indexes/birds/m/1", folder)
+    with any_stage.services.sessions() as session:
         session.add(
             SearchIndex(
                 dataset_id=BIRDS, model_id="m", prefix="indexes/birds/m/1", images=20, dim=32
@@ -329,11 +329,11 @@ def test_near_duplicates_that_only_the_index_shows_are_kept_together(any_stage: 
         (at, at + 10) for at in range(1, 6)
     }
     assert all(pair["bits"] is None and pair["cosine"] > 0.97 for pair in result["pairs"])
-    frozen = load_snapshot(any_stage.parts.store, BIRDS, result["snapshot_id"])
+    frozen = load_snapshot(any_stage.services.store, BIRDS, result["snapshot_id"])
     side = {row.image_id: row.side for row in frozen}
     assert all(side[at] == side[at + 10] for at in range(1, 6))
     assert split(any_stage, near_duplicate_method="hash")["groups_kept_together"] == 0
-    any_stage.parts.store.delete_prefix("indexes/birds/m/1")
+    any_stage.services.store.delete_prefix("indexes/birds/m/1")
     without = split(any_stage)
     assert (without["near_duplicate_method"], without["index"]) == ("perceptual hash", None)
 
@@ -346,15 +346,15 @@ def test_a_model_tuned_on_the_captions_is_not_followed_where_it_sees_many_images
     rows[:8] = rows[0]
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     faiss_index.build(stage.folder / "index", rows, np.arange(1, 21), {})
-    stage.parts.store.put_folder("indexes/birds/own/1", stage.folder / "index")
+    stage.services.store.put_folder("indexes/birds/own/1", stage.folder / "index")
     index = {"dataset_id": BIRDS, "prefix": "indexes/birds/own/1", "images": 20, "dim": 32}
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Model(id="own", name="own", architecture="x", folder="x", created_by="ada"))
         session.add(SearchIndex(model_id="own", **index))
     result = split(stage)
     assert (result["groups_kept_together"], result["index"]) == (0, None)
     assert "trained on these captions" in result["warnings"][-1]
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(SearchIndex(model_id="ViT-B-32/openai", **index))
     result = split(stage)
     assert result["groups_kept_together"] == 1

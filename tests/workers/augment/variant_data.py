@@ -15,7 +15,7 @@ from tests.workers.conftest import Backstage
 from workers.augment.training_data import Proposal, propose_variants, read_split
 from workers.cpu.split.job import split_dataset
 from workers.runtime.job_context import JobContext
-from workers.runtime.job_runs import run_claimed
+from workers.runtime.job_runs import run_leased
 
 BIRDS = "birds"
 
@@ -25,7 +25,7 @@ def make_birds(stage: Backstage, number: int = 10, **first: Any) -> list[int]:
 
     first: columns of the first image.
     """
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Dataset(id=BIRDS, name="Birds", created_by="ada", defaults={}))
         session.flush()
         for at in range(1, number + 1):
@@ -43,7 +43,7 @@ def make_birds(stage: Backstage, number: int = 10, **first: Any) -> list[int]:
 
 def add_caption(stage: Backstage, image_id: int, slot: int, text: str) -> None:
     """A second, third ... caption."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         put_caption(session, session.get_one(Image, image_id), text, slot=slot)
 
 
@@ -51,14 +51,14 @@ def run(
     stage: Backstage, body: Callable[[JobContext], dict[str, Any]], kind: str, **params: Any
 ) -> Job:
     """A job of the dataset, run here and now."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(
             session, kind, dataset_id=BIRDS, params=params, created_by="ada", max_attempts=1
         )
-    with stage.parts.sessions() as session:
-        held = leases.claim(session, job.id, "here", 30.0)
+    with stage.services.sessions() as session:
+        held = leases.take(session, job.id, "here", 30.0)
     assert held is not None
-    run_claimed(stage.parts, held, body)
+    run_leased(stage.services, held, body)
     return stage.job(job.id)
 
 
@@ -90,7 +90,7 @@ def propose(
 
 def variants_of(stage: Backstage, everything: bool = False) -> list[Variant]:
     """The variants that stand for review; everything: also those that are only remembered."""
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         dataset = session.get_one(Dataset, BIRDS)
         query = select(Variant).where(Variant.dataset_id == BIRDS).order_by(Variant.id)
         if not everything:
@@ -100,5 +100,5 @@ def variants_of(stage: Backstage, everything: bool = False) -> list[Variant]:
 
 def lineage_of(stage: Backstage) -> list[dict[str, Any]]:
     """The lines of train_lineage.jsonl."""
-    data = stage.parts.store.get_bytes(f"datasets/{BIRDS}/train_lineage.jsonl")
+    data = stage.services.store.get_bytes(f"datasets/{BIRDS}/train_lineage.jsonl")
     return [json.loads(line) for line in data.splitlines()]

@@ -25,7 +25,7 @@ from workers.cpu.images.sample import draw_sample
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def worked(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Backstage]:
-    """A stage with one worker for everything but the GPU, and the clock."""
+    """A stage with one worker for everything but the GPU, and beat."""
     folder: Path = tmp_path_factory.mktemp("worked")
     url = ""
     if request.param == "postgresql":
@@ -40,15 +40,15 @@ def worked(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Ba
 
 
 def make_dataset(stage: Backstage, name: str) -> str:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Dataset(id=name, name=name, created_by="anna", defaults={}))
     return name
 
 
 def run(stage: Backstage, kind: str, dataset: str, **params: Any) -> Job:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by="anna")
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     return stage.wait_for(job.id, "succeeded", "failed", timeout_s=60)
 
 
@@ -56,7 +56,7 @@ def upload(stage: Backstage, dataset: str, **files: bytes) -> Job:
     uploads = []
     for number, (name, data) in enumerate(files.items()):
         key = f"uploads/{dataset}/{number}/{name}"
-        stage.parts.store.put_bytes(key, data)
+        stage.services.store.put_bytes(key, data)
         uploads.append({"key": key, "name": name.replace("__", ".")})
     return run(stage, "ingest", dataset, uploads=uploads)
 
@@ -76,7 +76,7 @@ def zipped(**files: bytes) -> bytes:
 
 
 def images_of(stage: Backstage, dataset: str) -> list[Image]:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         found = session.scalars(select(Image).where(Image.dataset_id == dataset).order_by(Image.id))
         return list(found)
 
@@ -84,7 +84,7 @@ def images_of(stage: Backstage, dataset: str) -> list[Image]:
 def heads_of(stage: Backstage, dataset: str) -> list[Caption]:
     """The first captions of the images, in their order."""
     images = images_of(stage, dataset)
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return [head_of(session, image.id) for image in images]
 
 
@@ -100,9 +100,9 @@ def test_bad_files_are_rejected_one_by_one_and_the_rest_goes_in(worked: Backstag
     assert "cut short" in reasons["cut.png"]
     stored = images_of(worked, dataset)
     assert [image.filename for image in stored] == ["red.png", "green.png"]
-    assert all(worked.parts.store.exists(image.key) for image in stored)
-    assert all(worked.parts.store.exists(image.thumb_key) for image in stored)
-    assert not list(worked.parts.store.list("uploads/mixed/"))
+    assert all(worked.services.store.exists(image.key) for image in stored)
+    assert all(worked.services.store.exists(image.thumb_key) for image in stored)
+    assert not list(worked.services.store.list("uploads/mixed/"))
 
 
 def test_captions_in_a_zip_of_images_come_along(worked: Backstage) -> None:
@@ -128,7 +128,7 @@ def test_importing_the_same_captions_again_changes_nothing(worked: Backstage) ->
     results = []
     for number in range(2):
         key = f"uploads/again-{number}.csv"
-        worked.parts.store.put_bytes(key, table)
+        worked.services.store.put_bytes(key, table)
         job = run(worked, "import_captions", dataset, upload={"key": key, "name": "captions.csv"})
         assert job.result is not None, job.error
         results.append(
@@ -142,7 +142,7 @@ def test_a_column_of_tags_or_classes_tags_the_images(worked: Backstage) -> None:
     dataset = make_dataset(worked, "classes")
     upload(worked, dataset, a__png=png("red", 52), b__png=png("blue", 52), c__png=png("lime", 52))
     table = b"image,class,caption\na.png, owl ,a red field\nb.png,,a blue field\nc.png,gull,\n"
-    worked.parts.store.put_bytes("uploads/classes.csv", table)
+    worked.services.store.put_bytes("uploads/classes.csv", table)
     uploaded = {"key": "uploads/classes.csv", "name": "captions.csv"}
     job = run(worked, "import_captions", dataset, upload=uploaded)
     assert job.result is not None, job.error
@@ -155,8 +155,8 @@ def send_caption(stage: Backstage, image: Image, text: str, base: int, client_id
         "image_id": image.id, "text": text, "base_revision": base, "client_id": client_id,
         "author": "bert",
     }  # fmt: skip
-    stage.parts.queue.send(SAVE_CAPTIONS, [[message], f"test:{client_id}"], CAPTIONS)
-    answer = stage.parts.replies.wait(f"test:{client_id}", 20)
+    stage.services.queue.send(SAVE_CAPTIONS, [[message], f"test:{client_id}"], CAPTIONS)
+    answer = stage.services.replies.wait(f"test:{client_id}", 20)
     assert answer is not None
     return answer[client_id]
 
@@ -175,7 +175,7 @@ def test_a_caption_sent_twice_is_saved_once_and_a_stale_one_is_a_conflict(
     assert stale["error"]["details"]["current"]["text"] == "a red field"
     other = send_caption(worked, image, "another text", 1, "typed-1")
     assert other["error"]["code"] == "invalid_input"
-    with worked.parts.readers() as session:
+    with worked.services.readers() as session:
         texts = session.scalars(
             select(CaptionRevision.text).where(CaptionRevision.image_id == image.id)
         ).all()
@@ -189,7 +189,7 @@ def test_index_csv_follows_the_captions_within_seconds(worked: Backstage) -> Non
     send_caption(worked, image, "null", 0, "followed-1")
     key = f"datasets/{dataset}/index.csv"
     rows = wait_until(
-        lambda: worked.parts.store.exists(key) and read_rows(worked.parts.store.get_bytes(key)),
+        lambda: worked.services.store.exists(key) and read_rows(worked.services.store.get_bytes(key)),
         timeout_s=10, what="index.csv",
     )  # fmt: skip
     assert rows == [(f"images/{image.sha256}.png", "null")]
@@ -213,7 +213,7 @@ def test_the_way_from_sample_to_training_rows_leaks_nothing(worked: Backstage) -
 
     augmented = run(worked, "augment", dataset, method="synonyms", per_caption=3, seed=0)
     assert augmented.result is not None, augmented.error
-    store = worked.parts.store
+    store = worked.services.store
     train = read_rows(store.get_bytes(f"datasets/{dataset}/train.csv"))
     val = read_rows(store.get_bytes(f"datasets/{dataset}/val.csv"))
     assert len(train) == augmented.result["rows"] > 2 * split.result["train_images"]

@@ -27,7 +27,7 @@ def stage(tmp_path: Path, chat: ChatServer) -> Iterator[Backstage]:
     with open_backstage(tmp_path, "", llm_base_url=chat.address) as opened:
         opened.start_worker("cpu")
         opened.start_worker("gpu")
-        with opened.parts.sessions() as session:
+        with opened.services.sessions() as session:
             session.add(Dataset(id="shapes", name="Shapes", created_by="anna", defaults={}))
         for kind, params in (("sample", {"count": 20}), ("split", {})):
             assert run(opened, kind, **params).state == "succeeded"
@@ -35,11 +35,11 @@ def stage(tmp_path: Path, chat: ChatServer) -> Iterator[Backstage]:
 
 
 def run(stage: Backstage, kind: str, **params: object) -> Job:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(
             session, kind, dataset_id="shapes", params=dict(params), created_by="anna"
         )
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     return stage.wait_for(job.id, "succeeded", "failed", "stopped", timeout_s=60)
 
 
@@ -48,8 +48,8 @@ def test_train_csv_gets_each_caption_and_its_fit_paraphrases(stage: Backstage) -
     assert job.state == "succeeded", job.error
     assert job.result is not None
     assert job.queue == "gpu"
-    original = read_rows(stage.parts.store.get_bytes("datasets/shapes/train_original.csv"))
-    rows = read_rows(stage.parts.store.get_bytes("datasets/shapes/train.csv"))
+    original = read_rows(stage.services.store.get_bytes("datasets/shapes/train_original.csv"))
+    rows = read_rows(stage.services.store.get_bytes("datasets/shapes/train.csv"))
     assert job.result["variants"] == 2 * len(original)
     assert len(rows) == 3 * len(original)
     assert [rows[0], rows[3]] == original[:2]
@@ -65,4 +65,4 @@ def test_an_endpoint_that_refuses_leaves_no_train_csv_and_offers_synonyms(
     assert job.error is not None
     assert job.error["code"] == "llm_failed"
     assert "synonyms" in job.error["remedy"]
-    assert not stage.parts.store.exists("datasets/shapes/train.csv")
+    assert not stage.services.store.exists("datasets/shapes/train.csv")

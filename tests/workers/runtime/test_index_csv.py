@@ -18,15 +18,15 @@ BURST_S = 4.0
 
 def rows(stage: Backstage) -> list[tuple[str, str]]:
     try:
-        return read_rows(stage.parts.store.get_bytes(KEY))
+        return read_rows(stage.services.store.get_bytes(KEY))
     except NotFound:
         return []
 
 
 @pytest.fixture
 def cats(any_stage: Backstage) -> Backstage:
-    """The dataset "cats" with images 1 to 3, a captions worker and the clock."""
-    with any_stage.parts.sessions() as session:
+    """The dataset "cats" with images 1 to 3, a captions worker and beat."""
+    with any_stage.services.sessions() as session:
         session.add(Dataset(id="cats", name="Cats", created_by="ada", defaults={}))
         session.flush()
         for number in range(1, 4):
@@ -47,8 +47,8 @@ def save(stage: Backstage, image_id: int, text: str | None, base: int, slot: int
         "image_id": image_id, "slot": slot, "text": text, "base_revision": base,
         "client_id": client_id, "author": "ada",
     }  # fmt: skip
-    stage.parts.queue.send(SAVE_CAPTIONS, [[message], client_id], CAPTIONS)
-    answer = stage.parts.replies.wait(client_id, 20)
+    stage.services.queue.send(SAVE_CAPTIONS, [[message], client_id], CAPTIONS)
+    answer = stage.services.replies.wait(client_id, 20)
     assert answer is not None
     assert "error" not in answer[client_id], answer
 
@@ -63,16 +63,16 @@ def test_a_burst_of_captions_is_written_once_and_within_two_seconds_of_the_last(
     while time.monotonic() < end:
         save(cats, 2, f"text {base}", base)
         base += 1
-        written.add(cats.parts.store.stat(KEY).modified_at)
+        written.add(cats.services.store.stat(KEY).modified_at)
         time.sleep(0.1)
     last = time.monotonic()
     assert len(written) == 1  # it waited for the burst to end
     newest = (f"images/{2:064x}.png", f"text {base - 1}")
     wait_until(lambda: newest in rows(cats), 10, "index.csv", every_s=0.02)
     assert time.monotonic() - last < 2.0
-    after = cats.parts.store.stat(KEY).modified_at
+    after = cats.services.store.stat(KEY).modified_at
     time.sleep(2.5)
-    assert cats.parts.store.stat(KEY).modified_at == after
+    assert cats.services.store.stat(KEY).modified_at == after
 
 
 def test_it_has_one_row_a_caption_and_none_for_what_was_taken_away(cats: Backstage) -> None:

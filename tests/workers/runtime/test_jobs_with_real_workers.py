@@ -23,7 +23,7 @@ def test_a_job_runs_reports_and_succeeds(any_stage: Backstage) -> None:
     assert job.result == {"steps": 4}
     assert job.progress["done"] == 4
     assert job.progress["metrics"] == {"depth": 3}
-    with any_stage.parts.readers() as session:
+    with any_stage.services.readers() as session:
         log, end = reports.read_log(session, job_id, 0)
         series = read_series(session, job_id).points
     assert "step 3" in log
@@ -36,9 +36,9 @@ def test_a_second_delivery_of_a_running_or_finished_job_does_nothing(stage: Back
     stage.start_worker()
     job_id = stage.make(steps=20, step_s=0.05)
     stage.wait_for(job_id, "running")
-    stage.parts.queue.send_job(stage.job(job_id), stage.parts.sessions)
+    stage.services.queue.send_job(stage.job(job_id), stage.services.sessions)
     stage.wait_for(job_id, "succeeded")
-    stage.parts.queue.send_job(stage.job(job_id), stage.parts.sessions)
+    stage.services.queue.send_job(stage.job(job_id), stage.services.sessions)
     time.sleep(1.0)
     assert len(stage.executions()) == 1
     assert stage.job(job_id).attempt == 1
@@ -54,13 +54,13 @@ def test_an_error_of_a_job_keeps_its_code_and_its_remedy(stage: Backstage) -> No
     crashed = stage.wait_for(unknown, "failed", "succeeded")
     assert crashed.error is not None
     assert crashed.error["code"] == "internal"
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         assert "ZeroDivisionError" in reports.read_log(session, unknown, 0)[0]
 
 
 def test_a_queued_job_is_stopped_at_once_without_any_worker(any_stage: Backstage) -> None:
     job_id = any_stage.make()
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         assert states.request_stop(session, job_id, "save").state == "stopped"
     any_stage.start_worker()
     time.sleep(1.0)
@@ -72,13 +72,13 @@ def test_a_running_job_stops_soon_and_is_never_called_succeeded(stage: Backstage
     stage.start_worker()
     job_id = stage.make(steps=1000, step_s=0.05)
     stage.wait_for(job_id, "running")
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         states.request_stop(session, job_id, "save")
     asked = time.monotonic()
     job = stage.wait_for(job_id, "stopped", "succeeded", "failed")
     assert job.state == "stopped"
     assert time.monotonic() - asked < 3
-    with stage.parts.sessions() as session, pytest.raises(Conflict, match="already stopped"):
+    with stage.services.sessions() as session, pytest.raises(Conflict, match="already stopped"):
         states.request_stop(session, job_id, "save")
 
 
@@ -86,16 +86,16 @@ def test_a_stopped_child_saves_and_a_resumed_job_goes_on_from_there(stage: Backs
     stage.start_worker()
     job_id = stage.make("probe_child", steps=60)
     wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         states.request_stop(session, job_id, "save")
     stopped = stage.wait_for(job_id, "stopped", "succeeded", "failed")
     assert stopped.state == "stopped"
     assert stopped.result is not None
     saved_at = stopped.result["saved_at"]
     assert 5 <= saved_at < 60
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.requeue(session, job_id, fresh=False)
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     done = stage.wait_for(job_id, "succeeded", "failed", "stopped")
     assert done.result == {"began_at": saved_at, "ended_at": 60}
 
@@ -107,7 +107,7 @@ def test_a_child_that_is_killed_or_does_not_listen_is_gone(
     stage.start_worker()
     job_id = stage.make("probe_child", steps=10_000, deaf=deaf)
     wait_until(stage.children, what="the child's start")
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         states.request_stop(session, job_id, mode)
     assert stage.wait_for(job_id, "stopped", "succeeded", "failed").state == "stopped"
     assert not psutil.pid_exists(stage.children()[0])
@@ -157,7 +157,7 @@ def look_twice(stage: Backstage) -> tuple[int, int]:
     """(jobs queued again, jobs ended) by two looks at all leases, as far apart as in a real service."""
     found = [0, 0]
     for _ in range(2):
-        with stage.parts.sessions() as session:
+        with stage.services.sessions() as session:
             again, ended = leases.reap(session, stage.settings)
         found = [found[0] + len(again), found[1] + len(ended)]
         time.sleep(stage.settings.reap_every_s)
@@ -168,8 +168,8 @@ def test_a_job_whose_worker_is_lost_too_often_fails_with_worker_lost(stage: Back
     job_id = stage.make(send=False)
     found = []
     for _ in range(3):
-        with stage.parts.sessions() as session:
-            assert leases.claim(session, job_id, "ghost", lease_s=0.0) is not None
+        with stage.services.sessions() as session:
+            assert leases.take(session, job_id, "ghost", lease_s=0.0) is not None
         time.sleep(0.01)
         found.append(look_twice(stage))
     assert found == [(1, 0), (1, 0), (0, 1)]
@@ -179,18 +179,18 @@ def test_a_job_whose_worker_is_lost_too_often_fails_with_worker_lost(stage: Back
 
 def test_a_runner_that_lost_its_lease_writes_nothing_more(any_stage: Backstage) -> None:
     job_id = any_stage.make(send=False)
-    with any_stage.parts.sessions() as session:
-        late = leases.claim(session, job_id, "slow", lease_s=0.0)
+    with any_stage.services.sessions() as session:
+        late = leases.take(session, job_id, "slow", lease_s=0.0)
     time.sleep(0.01)
-    with any_stage.parts.sessions() as session:
-        assert leases.claim(session, job_id, "hasty", lease_s=30.0) is None
+    with any_stage.services.sessions() as session:
+        assert leases.take(session, job_id, "hasty", lease_s=30.0) is None
     assert look_twice(any_stage) == (1, 0)
-    with any_stage.parts.sessions() as session:
-        owner = leases.claim(session, job_id, "quick", lease_s=30.0)
+    with any_stage.services.sessions() as session:
+        owner = leases.take(session, job_id, "quick", lease_s=30.0)
     assert late is not None
     assert owner is not None
-    with any_stage.parts.sessions() as session:
-        assert leases.claim(session, job_id, "third", lease_s=30.0) is None
+    with any_stage.services.sessions() as session:
+        assert leases.take(session, job_id, "third", lease_s=30.0) is None
         assert leases.extend_lease(session, late, 30.0)[0] is False
         assert leases.write_progress(session, late, {"done": 1}) is None
         assert leases.finish(session, late, "failed") is False
@@ -212,7 +212,7 @@ def test_what_follows_a_failed_job_fails_too_and_says_why(stage: Backstage) -> N
     stage.start_worker()
     first = stage.make(fail=True, send=False)
     second = stage.make(send=False, after=first)
-    stage.parts.queue.send_job(stage.job(first), stage.parts.sessions)
+    stage.services.queue.send_job(stage.job(first), stage.services.sessions)
     job = stage.wait_for(second, "failed", "succeeded")
     assert job.error is not None
     assert first in job.error["message"]

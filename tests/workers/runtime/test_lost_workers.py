@@ -25,7 +25,7 @@ FOUND_WITHIN_S = 45
 
 def look(stage: Backstage, shift: timedelta) -> None:
     """A look of the reaper on a machine whose clock is wrong by `shift`."""
-    reap_once(stage.parts, now() + shift)
+    reap_once(stage.services, now() + shift)
 
 
 def test_a_killed_worker_is_found_within_45_seconds_with_the_default_settings(
@@ -131,8 +131,8 @@ def test_a_clock_that_jumps_an_hour_does_not_hide_a_lost_worker(
     any_stage: Backstage, shift: timedelta
 ) -> None:
     job_id = any_stage.make(send=False)
-    with any_stage.parts.sessions() as session:
-        assert leases.claim(session, job_id, "ghost", lease_s=30.0) is not None
+    with any_stage.services.sessions() as session:
+        assert leases.take(session, job_id, "ghost", lease_s=30.0) is not None
     look(any_stage, shift)
     look(any_stage, shift)  # at once: a runner would not have had the time to write a new lease
     assert any_stage.job(job_id).state == "running"
@@ -143,14 +143,14 @@ def test_a_clock_that_jumps_an_hour_does_not_hide_a_lost_worker(
 
 def test_a_lease_that_is_extended_is_never_suspect(stage: Backstage) -> None:
     job_id = stage.make(send=False)
-    with stage.parts.sessions() as session:
-        held = leases.claim(session, job_id, "here", stage.settings.lease_s)
+    with stage.services.sessions() as session:
+        held = leases.take(session, job_id, "here", stage.settings.lease_s)
     assert held is not None
     for _ in range(3):
         look(stage, timedelta(0))
         assert stage.job(job_id).suspect_lease is None
         time.sleep(stage.settings.reap_every_s)
-        with stage.parts.sessions() as session:
+        with stage.services.sessions() as session:
             assert leases.extend_lease(session, held, stage.settings.lease_s)[0]
 
 
@@ -185,8 +185,8 @@ def test_a_worker_that_cannot_keep_its_lease_ends_its_child_before_another_may_b
         assert 1.0 < time.monotonic() - cut < 8.0
         elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         for _ in range(2):
-            reap_once(stage.parts)
+            reap_once(stage.services)
             time.sleep(stage.settings.reap_every_s)
-        stage.parts.queue.wake("cpu")
+        stage.services.queue.wake("cpu")
         wait_until(lambda: len(stage.children()) == 2, 20, "the second execution")
         assert stage.job(job_id).attempt == 2

@@ -15,7 +15,7 @@ from tests.workers.conftest import Backstage, kill_hard, wait_until
 
 def stop(stage: Backstage, job_id: str, mode: str = "save") -> float:
     """Ask it to stop; when that was, in monotonic seconds."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         states.request_stop(session, job_id, mode)
     return time.monotonic()
 
@@ -25,7 +25,7 @@ def gone(pids: list[int]) -> bool:
 
 
 def log_of(stage: Backstage, job_id: str) -> str:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return reports.read_log(session, job_id, 0)[0]
 
 

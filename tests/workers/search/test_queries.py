@@ -29,11 +29,11 @@ IMAGES = 24
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Services:
     """A dataset of 24 images with an index by the untrained model, and a fine-tuned model."""
-    parts = search_data.open_world(tmp_path_factory.mktemp("world"))
-    search_data.add_dataset(parts, IMAGES)
-    search_data.add_index(parts, UNTRAINED, UNTRAINED)
-    search_data.add_model(parts, "20260101-000000_mine", seed=7)
-    return parts
+    services = search_data.open_world(tmp_path_factory.mktemp("world"))
+    search_data.add_dataset(services, IMAGES)
+    search_data.add_index(services, UNTRAINED, UNTRAINED)
+    search_data.add_model(services, "20260101-000000_mine", seed=7)
+    return services
 
 
 @pytest.fixture
@@ -119,13 +119,13 @@ def test_a_query_that_is_none_is_refused_with_a_reason(searcher: Searcher, reque
 
 
 def test_a_rebuilt_index_is_searched_at_once(tmp_path: Path) -> None:
-    parts = search_data.open_world(tmp_path)
-    search_data.add_dataset(parts, 6)
-    search_data.add_index(parts, UNTRAINED, UNTRAINED)
-    searcher = Searcher(parts)
+    services = search_data.open_world(tmp_path)
+    search_data.add_dataset(services, 6)
+    search_data.add_index(services, UNTRAINED, UNTRAINED)
+    searcher = Searcher(services)
     assert len(ask(searcher, q="a star", k=50)["hits"]) == 6
     first_prefix = searcher._newest(DATASET, None)[0].prefix
-    with parts.sessions() as session:
+    with services.sessions() as session:
         extra = session.query(Image).first()
         assert extra is not None
         session.add(
@@ -136,21 +136,21 @@ def test_a_rebuilt_index_is_searched_at_once(tmp_path: Path) -> None:
         )  # fmt: skip
         new_key, data = (
             f"datasets/{DATASET}/images/{'f' * 64}.png",
-            parts.store.get_bytes(extra.key),
+            services.store.get_bytes(extra.key),
         )
-    parts.store.put_bytes(new_key, data)
-    search_data.add_index(parts, UNTRAINED, UNTRAINED)
-    parts.store.delete_prefix(first_prefix)
+    services.store.put_bytes(new_key, data)
+    search_data.add_index(services, UNTRAINED, UNTRAINED)
+    services.store.delete_prefix(first_prefix)
     assert len(ask(searcher, q="a star", k=50)["hits"]) == 7
 
 
 def test_an_image_deleted_since_the_index_was_built_is_no_hit(tmp_path: Path) -> None:
-    parts = search_data.open_world(tmp_path)
-    ids = search_data.add_dataset(parts, 20)
-    search_data.add_index(parts, UNTRAINED, UNTRAINED)
-    searcher = Searcher(parts)
+    services = search_data.open_world(tmp_path)
+    ids = search_data.add_dataset(services, 20)
+    search_data.add_index(services, UNTRAINED, UNTRAINED)
+    searcher = Searcher(services)
     best = [hit["image_id"] for hit in ask(searcher, q="a heart", k=8)["hits"]]
-    with parts.sessions() as session:
+    with services.sessions() as session:
         session.query(Image).filter(Image.id.in_(best)).delete()
     left = [hit["image_id"] for hit in ask(searcher, q="a heart", k=8)["hits"]]
     assert len(left) == 8
@@ -226,17 +226,17 @@ def test_an_unknown_model_and_missing_weights_each_have_a_remedy(
 
 
 def test_index_and_model_come_from_a_store_elsewhere(tmp_path: Path, s3_url: str) -> None:
-    parts = search_data.open_world(tmp_path, store_url=s3_url)
-    search_data.add_dataset(parts, 5, "far")
-    model_id = search_data.add_model(parts, "20260102-000000_far", seed=1)
-    made = parts.settings.work_dir / "made" / model_id
-    old = search_data.add_index(parts, f"local-dir:{made}", model_id, "far")
-    load_index(parts, old)
-    new = search_data.add_index(parts, f"local-dir:{made}", model_id, "far")
-    answer = ask(Searcher(parts), dataset_id="far", q="a star")
+    services = search_data.open_world(tmp_path, store_url=s3_url)
+    search_data.add_dataset(services, 5, "far")
+    model_id = search_data.add_model(services, "20260102-000000_far", seed=1)
+    made = services.settings.work_dir / "made" / model_id
+    old = search_data.add_index(services, f"local-dir:{made}", model_id, "far")
+    load_index(services, old)
+    new = search_data.add_index(services, f"local-dir:{made}", model_id, "far")
+    answer = ask(Searcher(services), dataset_id="far", q="a star")
     assert len(answer["hits"]) == 5
-    assert not (parts.settings.work_dir / old).exists()
-    assert (parts.settings.work_dir / new / "index.faiss").exists()
+    assert not (services.settings.work_dir / old).exists()
+    assert (services.settings.work_dir / new / "index.faiss").exists()
 
 
 @pytest.fixture(autouse=True)

@@ -20,17 +20,17 @@ def ask(stage: Backstage, name: str, **request: Any) -> dict[str, Any]:
         "reply": name,
         **request,
     }
-    stage.parts.queue.send(SEARCH_QUERY, [message], SEARCH)
-    answer = stage.parts.replies.wait(name, timeout_s=60)
+    stage.services.queue.send(SEARCH_QUERY, [message], SEARCH)
+    answer = stage.services.replies.wait(name, timeout_s=60)
     assert answer is not None
     return answer
 
 
 def test_a_search_worker_answers_queries_and_errors_and_stays_warm(stage: Backstage) -> None:
-    search_data.add_dataset(stage.parts, 8)
+    search_data.add_dataset(stage.services, 8)
     stage.start_worker(SEARCH, "-P", "threads")
     assert ask(stage, "one", q="a red circle")["error"]["code"] == "no_index"
-    search_data.add_index(stage.parts, UNTRAINED, UNTRAINED)
+    search_data.add_index(stage.services, UNTRAINED, UNTRAINED)
     first = ask(stage, "two", q="a red circle")
     assert len(first["hits"]) == 3
     again = ask(stage, "three", q="a blue square")
@@ -38,10 +38,10 @@ def test_a_search_worker_answers_queries_and_errors_and_stays_warm(stage: Backst
 
 
 def test_a_search_that_nobody_waits_for_any_more_is_dropped(stage: Backstage) -> None:
-    search_data.add_dataset(stage.parts, 2)
+    search_data.add_dataset(stage.services, 2)
     late = {"dataset_id": search_data.DATASET, "model_id": None, "k": 1, "q": "x", "reply": "late"}
-    stage.parts.queue.send(SEARCH_QUERY, [late], SEARCH, expires_s=0.2)
+    stage.services.queue.send(SEARCH_QUERY, [late], SEARCH, expires_s=0.2)
     time.sleep(0.3)
     stage.start_worker(SEARCH, "-P", "threads")
     assert ask(stage, "in time", q="x")["error"]["code"] == "no_index"
-    assert stage.parts.replies.wait("late", 0.1) is None
+    assert stage.services.replies.wait("late", 0.1) is None

@@ -13,20 +13,20 @@ TELL_EVERY_S = 1.0
 _told: dict[str, float] = {}  # dataset id -> when this process said last that it has changed
 
 
-def save_and_tell(parts: Services, saves: list[Save], reply: str) -> None:
+def save_and_tell(services: Services, saves: list[Save], reply: str) -> None:
     """Write the captions; `reply` gets `{client_id: {...} | {"error": {...}}}` once they are durable."""
-    with parts.sessions() as session:
+    with services.sessions() as session:
         outcomes = save_captions(session, saves)
     pairs = list(zip(saves, outcomes, strict=True))
-    parts.replies.give(reply, {save.client_id: _answer(outcome) for save, outcome in pairs})
+    services.replies.give(reply, {save.client_id: _answer(outcome) for save, outcome in pairs})
     for save, outcome in pairs:
         if isinstance(outcome, Saved):
-            parts.events.caption(outcome.dataset_id, outcome.event())
+            services.events.caption(outcome.dataset_id, outcome.event())
         elif isinstance(outcome, CaptionConflict) and outcome.details:
             told = {"client_id": save.client_id, "current": outcome.details["current"]}
-            parts.events.caption_conflict(outcome.details["dataset_id"], told)
+            services.events.caption_conflict(outcome.details["dataset_id"], told)
     for dataset_id in {done.dataset_id for done in outcomes if isinstance(done, Saved)}:
-        _tell_dataset(parts, dataset_id)
+        _tell_dataset(services, dataset_id)
 
 
 def _answer(outcome: Saved | ClipBrowserError) -> dict[str, Any]:
@@ -35,9 +35,9 @@ def _answer(outcome: Saved | ClipBrowserError) -> dict[str, Any]:
     return outcome.event()
 
 
-def _tell_dataset(parts: Services, dataset_id: str) -> None:
+def _tell_dataset(services: Services, dataset_id: str) -> None:
     """Say that the counts have changed, once a second at most: a refresh of index.csv says it last."""
     moment = time.monotonic()
     if moment - _told.get(dataset_id, -TELL_EVERY_S) >= TELL_EVERY_S:
         _told[dataset_id] = moment
-        parts.events.dataset(dataset_id)
+        services.events.dataset(dataset_id)

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from common.datasets.changes import touch_dataset
 from common.db.tables import Dataset, Image, ImageSource
 from common.errors import InvalidInput, NotFound
-from common.images.duplicates import find_known
+from common.images.duplicates import find_duplicates
 from common.settings import MIB
 from workers.cpu.images.verification import VerifiedImage, verify_image
 from workers.runtime.job_context import JobContext
@@ -111,7 +111,7 @@ class Intake:
 
     def _known(self, hashes: Sequence[str]) -> dict[str, int]:
         with self.ctx.reader() as session:
-            return find_known(session, self.dataset_id, hashes)
+            return find_duplicates(session, self.dataset_id, hashes)
 
     def _verify_all(
         self, files: Sequence[Arrived], hashes: Sequence[str], known: Mapping[str, int]
@@ -180,7 +180,9 @@ class Intake:
         Two files may have become the same image, or one that is there.
         """
         images = {sha: image for sha, image in verified.items() if isinstance(image, VerifiedImage)}
-        there = find_known(session, self.dataset_id, [image.sha256 for image in images.values()])
+        there = find_duplicates(
+            session, self.dataset_id, [image.sha256 for image in images.values()]
+        )
         rows: dict[str, Image] = {}
         for source, image in images.items():
             if image.sha256 not in there and image.sha256 not in rows:

@@ -36,7 +36,11 @@ def augment(stage: Backstage, dataset: str, **params: Any) -> tuple[Job, set[str
     """The job, and the words of train.csv that train_original.csv does not have."""
     job = run(stage, "augment", dataset, method="synonyms", **params)
     texts = [
-        {word for _, text in read_rows(stage.parts.store.get_bytes(key)) for word in text.split()}
+        {
+            word
+            for _, text in read_rows(stage.services.store.get_bytes(key))
+            for word in text.split()
+        }
         for key in (f"datasets/{dataset}/train.csv", f"datasets/{dataset}/train_original.csv")
     ]
     return job, texts[0] - texts[1]
@@ -45,7 +49,7 @@ def augment(stage: Backstage, dataset: str, **params: Any) -> tuple[Job, set[str
 def test_a_datasets_entries_win_over_the_shared_ones_in_its_training_rows(
     worked: Backstage,
 ) -> None:
-    store = worked.parts.store
+    store = worked.services.store
     mine, other = split_sample(worked, "mine"), split_sample(worked, "other")
     store.put_bytes(SHARED_KEY, b'{"small": ["petite"], "one": ["single"], "on": ["upon"]}')
     store.put_bytes(own_key(mine), b'{"Small": ["wee"], "on": []}')
@@ -68,7 +72,7 @@ def test_with_no_map_saved_the_projects_own_is_used_and_short_captions_are_count
 
 def test_a_map_that_was_broken_by_hand_ends_the_job_with_its_problems(worked: Backstage) -> None:
     dataset = split_sample(worked, "broken")
-    worked.parts.store.put_bytes(own_key(dataset), b'{"red": "crimson", "big": ["big"]}')
+    worked.services.store.put_bytes(own_key(dataset), b'{"red": "crimson", "big": ["big"]}')
     job = run(worked, "augment", dataset, method="synonyms")
     assert job.state == "failed"
     assert job.error is not None

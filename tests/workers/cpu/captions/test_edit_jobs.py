@@ -24,7 +24,7 @@ MANY = 6000
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def worked(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Backstage]:
-    """A stage with the clock and one worker."""
+    """A stage with beat and one worker."""
     url = ""
     if request.param == "postgresql":
         server = request.getfixturevalue("postgres_session")
@@ -40,7 +40,7 @@ def worked(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Ba
 
 def fill(stage: Backstage, dataset: str, count: int) -> None:
     """A dataset of captioned images: 'caption 0', 'caption 1' ..."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Dataset(id=dataset, name=dataset, created_by="anna", defaults={}))
         session.flush()
         rows = [
@@ -77,21 +77,21 @@ def fill(stage: Backstage, dataset: str, count: int) -> None:
 
 
 def targets_of(stage: Backstage, dataset: str) -> list[Target]:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         ids = select(Image.id).where(Image.dataset_id == dataset)
         return [Target(*head[:3]) for head in read_heads(session, ids) if head.text is not None]
 
 
 def start(stage: Backstage, kind: str, dataset: str, **params: Any) -> str:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by="bert")
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     return job.id
 
 
 def start_edit(stage: Backstage, dataset: str, targets: list[Target], **edit: Any) -> str:
     key = f"datasets/{dataset}/edits/{len(targets)}.json"
-    store_targets(stage.parts.store, key, targets)
+    store_targets(stage.services.store, key, targets)
     return start(stage, "edit_captions", dataset, edit=edit, targets=key)
 
 
@@ -100,7 +100,7 @@ def ended(stage: Backstage, job_id: str) -> Job:
 
 
 def captions(stage: Backstage, dataset: str) -> list[tuple[str | None, int]]:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         rows = session.execute(
             select(Caption.text, Caption.revision)
             .join(Image, Image.id == Caption.image_id)
@@ -118,14 +118,14 @@ def changed(stage: Backstage, dataset: str) -> int:
         .join(Image, Image.id == Caption.image_id)
         .where(Image.dataset_id == dataset, Caption.slot == 0, Caption.revision == 2)
     )
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return session.scalar(wanted) or 0
 
 
 def change(stage: Backstage, target: Target, text: str | None) -> None:
     """Somebody saves a caption."""
     image_id, slot, revision = target
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         client_id = f"carl:{image_id}:{slot}:{revision}"
         save_one(session, Save(image_id, text, revision, client_id, "carl", slot))
 
@@ -136,7 +136,7 @@ def test_an_edit_changes_all_slots_and_leaves_what_was_saved_since(worked: Backs
     change(worked, Target(first.image_id, 1, 0), "caption 0 again")
     targets = targets_of(worked, "slots")
     change(worked, second, "caption of carl")
-    with worked.parts.sessions() as session:
+    with worked.services.sessions() as session:
         session.delete(session.get_one(Image, third.image_id))
     job = ended(
         worked,
@@ -150,7 +150,7 @@ def test_an_edit_changes_all_slots_and_leaves_what_was_saved_since(worked: Backs
         "rejected_count": 1,
     }
     assert captions(worked, "slots") == [("title 0", 2), ("caption of carl", 2)]
-    with worked.parts.readers() as session:
+    with worked.services.readers() as session:
         heads = read_heads(session, [first.image_id])
         seq = session.get_one(Dataset, "slots").caption_seq
         author = session.get_one(Caption, (first.image_id, 0)).author
@@ -187,7 +187,7 @@ def test_undo_restores_every_caption_that_nobody_changed_since(worked: Backstage
 
 def review(stage: Backstage, image_id: int, reviewer: str) -> None:
     """Somebody finds an image's captions right."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         image = session.get_one(Image, image_id)
         image.reviewed_by, image.reviewed_at = reviewer, now()
         session.add(Review(image_id=image_id, reviewer=reviewer, author="anna"))
@@ -195,7 +195,7 @@ def review(stage: Backstage, image_id: int, reviewer: str) -> None:
 
 def marks(stage: Backstage, dataset: str) -> list[tuple[str | None, str | None]]:
     """(who captioned, who reviewed) each image."""
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         images = session.scalars(
             select(Image).where(Image.dataset_id == dataset).order_by(Image.id)
         )
@@ -245,7 +245,7 @@ def test_undoing_the_first_captions_of_images_takes_them_away(worked: Backstage)
 
 def test_captions_of_an_import_are_undone_too(worked: Backstage) -> None:
     fill(worked, "imported", 2)
-    with worked.parts.sessions() as session:
+    with worked.services.sessions() as session:
         image = session.scalar(
             select(Image).where(Image.filename == "0.png", Image.dataset_id == "imported")
         )
@@ -272,7 +272,7 @@ def test_a_bad_pattern_fails_with_its_reason_and_changes_nothing(worked: Backsta
 
 def heard(stage: Backstage, dataset: str, targets: list[Target]) -> Counter[str]:
     """The events that an edit sends to a dataset's room, by name."""
-    listener = stage.parts.queue.redis.pubsub()
+    listener = stage.services.queue.redis.pubsub()
     listener.subscribe("socketio")
     ended(stage, start_edit(stage, dataset, targets, mode="append", text="!"))
     found: Counter[str] = Counter()
@@ -327,15 +327,15 @@ def test_a_stopped_edit_says_how_far_it_came_and_a_retry_does_the_rest(
         any_stage, "stopped", targets_of(any_stage, "stopped"), mode="prepend", text="photo: "
     )
     wait_until(lambda: changed(any_stage, "stopped"), 30, "a changed caption", every_s=0.005)
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         states.request_stop(session, job_id, "save")
     job = ended(any_stage, job_id)
     assert job.state == "stopped"
     assert job.result is not None
     assert 0 < job.result["changed"] == changed(any_stage, "stopped") < MANY
-    with any_stage.parts.sessions() as session:
+    with any_stage.services.sessions() as session:
         job = states.requeue(session, job_id, fresh=True)
-    any_stage.parts.queue.send_job(job, any_stage.parts.sessions)
+    any_stage.services.queue.send_job(job, any_stage.services.sessions)
     job = any_stage.wait_for(job_id, "succeeded", "failed", timeout_s=60)
     assert job.result is not None, job.error
     assert job.result["changed"] == MANY

@@ -120,12 +120,12 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backstage]
 
 
 def ids(stage: Backstage, **wanted: Any) -> list[int]:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return [found.id for found in session.scalars(filtered(BIRDS, ImageFilter(**wanted)))]
 
 
 def heads(stage: Backstage, image_id: int) -> list[Head]:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return read_heads(session, [image_id])
 
 
@@ -139,7 +139,7 @@ def test_every_caption_is_found_again_in_its_slot_with_author_and_time(stage: Ba
     assert heads(stage, 3) == [Head(3, 0, 2, None, None, "anna", LATER)]
     assert heads(stage, 4) == [Head(4, 0, 1, DOG, None, "anna", LATER)]
     assert heads(stage, 5) == [Head(5, 0), Head(5, 1, 1, "the only one", 7, "anna", TIME)]
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         rows = [(row.image_id, row.slot, row.text) for row in caption_rows(session, BIRDS)]
     assert rows == [
         (1, 0, "a dog!"), (1, 1, "a second one"), (4, 0, DOG), (5, 1, "the only one"),
@@ -147,7 +147,7 @@ def test_every_caption_is_found_again_in_its_slot_with_author_and_time(stage: Ba
 
 
 def test_history_reviews_flags_and_claims_stay(stage: Backstage) -> None:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         numbers = [
             session.scalar(select(func.count()).select_from(table))
             for table in (Image, CaptionRevision, Review, ImageSource)
@@ -167,11 +167,11 @@ def test_images_are_captioned_or_not_as_before(stage: Backstage) -> None:
 
 
 def test_saving_goes_on_from_the_revision_that_stood(stage: Backstage) -> None:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         for image_id, slot, base in ((1, 0, 2), (1, 2, 2), (3, 0, 2), (2, 0, 0), (5, 1, 1)):
             save = Save(image_id, "saved", base, f"n{image_id}{slot}", "eve", slot)
             assert save_one(session, save).revision == base + 1
-    with stage.parts.sessions() as session, pytest.raises(CaptionConflict) as raised:
+    with stage.services.sessions() as session, pytest.raises(CaptionConflict) as raised:
         save_one(session, Save(4, "late", 0, "late", "eve"))
     assert raised.value.details
     assert raised.value.details["current"]["text"] == DOG
@@ -179,7 +179,7 @@ def test_saving_goes_on_from_the_revision_that_stood(stage: Backstage) -> None:
 
 
 def test_an_edit_made_before_is_undone_after(stage: Backstage) -> None:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(
             Job(
                 id=EDIT, kind="edit_captions", queue="cpu", state="succeeded", dataset_id=BIRDS,

@@ -41,15 +41,15 @@ def worked(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Ba
 
 
 def make_dataset(stage: Backstage, name: str) -> str:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Dataset(id=name, name=name, created_by="anna", defaults={}))
     return name
 
 
 def start(stage: Backstage, kind: str, dataset: str, **params: Any) -> str:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by="anna")
-    stage.parts.queue.send_job(job, stage.parts.sessions)
+    stage.services.queue.send_job(job, stage.services.sessions)
     return job.id
 
 
@@ -64,7 +64,7 @@ def stored(stage: Backstage, files: Files) -> list[dict[str, str]]:
     uploads = []
     for number, (name, data) in enumerate(files):
         uploads.append({"key": f"{folder}/{number}/{name.replace('/', '_')}", "name": name})
-        stage.parts.store.put_bytes(uploads[-1]["key"], data)
+        stage.services.store.put_bytes(uploads[-1]["key"], data)
     return uploads
 
 
@@ -96,7 +96,7 @@ def picture(seed: int, side: int = 24) -> bytes:
 
 def captions_of(stage: Backstage, dataset: str) -> dict[str, list[str]]:
     """{file name: captions} of a dataset."""
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         names = {
             f"images/{image.sha256}.{image.ext}": image.filename
             for image in session.scalars(select(Image).where(Image.dataset_id == dataset))
@@ -108,7 +108,7 @@ def captions_of(stage: Backstage, dataset: str) -> dict[str, list[str]]:
 
 
 def revisions_of(stage: Backstage, dataset: str) -> int:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return int(
             session.scalar(
                 select(func.count(CaptionRevision.id))
@@ -137,23 +137,23 @@ def test_a_worker_killed_in_the_middle_of_an_upload_is_followed_by_one_that_goes
     job_id = start(stage, "ingest", dataset, uploads=stored(stage, [("set.zip", zipped(files))]))
     wait_until(lambda: (stage.job(job_id).checkpoint or {}).get("done", 0) >= 96, 60)
     kill_hard(worker.pid)
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         first = session.scalars(select(Image).order_by(Image.id)).first()
     assert first is not None
-    written_at = stage.parts.store.stat(first.key).modified_at
+    written_at = stage.services.store.stat(first.key).modified_at
     stage.start_worker("cpu")
     job = ended(stage, job_id)
     assert job.attempt == 2
     assert job.result is not None
     assert (job.result["added"], job.result["duplicates"]) == (number, 0)
     assert [entry["name"] for entry in job.result["rejected"]] == ["bad.png"]
-    assert stage.parts.store.stat(first.key).modified_at == written_at  # it was not done again
+    assert stage.services.store.stat(first.key).modified_at == written_at  # it was not done again
     assert captions_of(stage, dataset) == {
         f"{each}.png": [f"one {each}", f"two {each}"] for each in range(number)
     }
     assert revisions_of(stage, dataset) == 2 * number
     assert job.result["captions"]["written"] == 2 * number
-    assert list(stage.parts.store.list("uploads")) == []
+    assert list(stage.services.store.list("uploads")) == []
 
 
 def test_a_worker_killed_while_it_saves_captions_leaves_none_out_and_none_twice(
@@ -161,7 +161,7 @@ def test_a_worker_killed_while_it_saves_captions_leaves_none_out_and_none_twice(
 ) -> None:
     number = 1500
     dataset = make_dataset(stage, "captions")
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add_all(
             Image(
                 dataset_id=dataset, sha256=f"{each:064x}", ext="png", filename=f"{each}.png",
@@ -212,7 +212,7 @@ def test_the_services_own_index_csv_and_an_export_find_their_images_again(
     dataset = make_dataset(worked, "own")
     same = [("x/cat.png", picture(11)), ("y/cat.png", picture(12)), ("cat.jpg", picture(13))]
     ingest(worked, dataset, same)
-    with worked.parts.readers() as session:
+    with worked.services.readers() as session:
         images = session.scalars(select(Image).where(Image.dataset_id == dataset)).all()
     table = write_rows([(image.key.split("/", 2)[2], image.filename) for image in images])
     assert import_file(worked, dataset, "index.csv", table).result["written"] == 3  # type: ignore[index]
@@ -233,7 +233,7 @@ def test_captions_that_come_along_never_write_over_what_somebody_typed(worked: B
     files = [("a.png", picture(21)), ("a.txt", b"from the file"), ("b.png", picture(22)),
              ("b.caption", b"also from a file")]  # fmt: skip
     ingest(worked, dataset, [("set.zip", zipped(files[:2]))])
-    with worked.parts.sessions() as session:
+    with worked.services.sessions() as session:
         image = session.scalars(select(Image).where(Image.dataset_id == dataset)).one()
         save_captions(session, [Save(image.id, "typed since", 1, "typed-since", "bert")])
     again = ingest(worked, dataset, [("set.zip", zipped(files))])["captions"]
@@ -258,7 +258,7 @@ def test_a_picture_that_was_changed_when_stored_is_known_again(worked: Backstage
     assert ingest(worked, dataset, [*lying, ("twice.jpg", lying[0][1])])["added"] == 1
     again = ingest(worked, dataset, lying)
     assert (again["added"], again["duplicates"]) == (0, 1)
-    with worked.parts.readers() as session:
+    with worked.services.readers() as session:
         image = session.scalars(select(Image).where(Image.dataset_id == dataset)).one()
         source = session.scalars(select(ImageSource).where(ImageSource.image_id == image.id)).one()
     assert source.sha256 != image.sha256
@@ -311,10 +311,10 @@ def test_all_captions_of_an_image_are_on_its_side_and_variants_repeat_nothing(
     ingest(worked, dataset, [("set.zip", zipped(files))])
     split = ended(worked, start(worked, "split", dataset, val_fraction=0.3)).result
     assert split is not None
-    store = worked.parts.store
+    store = worked.services.store
     train = read_rows(store.get_bytes(f"datasets/{dataset}/train_original.csv"))
     val = read_rows(store.get_bytes(f"datasets/{dataset}/val.csv"))
-    with worked.parts.readers() as session:
+    with worked.services.readers() as session:
         rows = index_rows(session, dataset)
     assert sorted(train + val) == sorted(rows)
     assert not {path for path, _ in train} & {path for path, _ in val}
@@ -334,11 +334,11 @@ def test_a_caption_that_was_taken_away_leaves_the_images_others_in_the_rows(
 ) -> None:
     dataset = make_dataset(worked, "taken")
     ingest(worked, dataset, [("s.zip", zipped([("a.png", picture(50)), ("a.txt", b"one\ntwo")]))])
-    with worked.parts.sessions() as session:
+    with worked.services.sessions() as session:
         image = session.scalars(select(Image).where(Image.dataset_id == dataset)).one()
         save_captions(session, [Save(image.id, None, 1, "taken-1", "bert", 0)])
     assert captions_of(worked, dataset) == {"a.png": ["two"]}
-    with worked.parts.sessions() as session:
+    with worked.services.sessions() as session:
         save_captions(session, [Save(image.id, None, 1, "taken-2", "bert", 1)])
         assert session.get_one(Caption, (image.id, 1)).text is None
     assert captions_of(worked, dataset) == {}
@@ -348,7 +348,7 @@ def test_uploads_in_an_s3_store_are_taken_in_and_leave_nothing_on_the_workers_di
     tmp_path: Path, s3_url: str
 ) -> None:
     with open_backstage(tmp_path, "", store_url=s3_url) as stage:
-        left_by_others = list(stage.parts.store.list("uploads"))
+        left_by_others = list(stage.services.store.list("uploads"))
         stage.start_worker("cpu")
         dataset = make_dataset(stage, "away")
         files = [("a.png", picture(61)), ("a.txt", b"one\ntwo")]
@@ -358,6 +358,6 @@ def test_uploads_in_an_s3_store_are_taken_in_and_leave_nothing_on_the_workers_di
         assert captions_of(stage, dataset) == {"a.png": ["one", "two"], "b.png": ["three"]}
         import_file(stage, dataset, "more.jsonl", b'{"image": "b.png", "captions": ["four"]}')
         assert captions_of(stage, dataset)["b.png"] == ["four"]
-        assert list(stage.parts.store.list("uploads")) == left_by_others
+        assert list(stage.services.store.list("uploads")) == left_by_others
         left = [path for path in stage.settings.work_dir.rglob("*") if path.is_file()]
         assert [path for path in left if "upload" in path.name] == []

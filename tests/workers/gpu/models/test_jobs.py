@@ -19,7 +19,7 @@ from workers.gpu.models.import_job import import_model_folder
 from workers.gpu.proof.recall import RECALLS
 from workers.gpu.training.job import train_on_dataset
 from workers.runtime.job_context import ChildLost, JobBody, JobContext
-from workers.runtime.job_runs import run_claimed
+from workers.runtime.job_runs import run_leased
 from workers.search.queries import Searcher
 
 
@@ -46,20 +46,20 @@ def tuned(stage: Backstage, base: str) -> dict[str, Any]:
 
 
 def row_of(stage: Backstage, model_id: str) -> Model:
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         return session.get_one(Model, model_id)
 
 
 def record_of(stage: Backstage, model_id: str) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(
-        stage.parts.store.get_bytes(f"models_finetuned/{model_id}/training.json")
+        stage.services.store.get_bytes(f"models_finetuned/{model_id}/training.json")
     )
     return made
 
 
 def upload(stage: Backstage, archive: Path) -> str:
     key = f"uploads/{archive.stem}/0/{archive.name}"
-    stage.parts.store.put_file(key, archive)
+    stage.services.store.put_file(key, archive)
     return key
 
 
@@ -108,7 +108,7 @@ def test_a_blend_becomes_a_model_with_its_own_figures_and_lineage(
     assert row.lineage["blend_of"] == tuned["model_id"]
     assert row.lineage["base_model"] == base
     assert row.lineage["alpha"] == 0.5
-    stage.parts.store.get_folder(f"models_finetuned/{row.id}", tmp_path / "m")
+    stage.services.store.get_folder(f"models_finetuned/{row.id}", tmp_path / "m")
     open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'm'}", require_pretrained=True)
     assert f"50% of the way from {base}" in (tmp_path / "m/README.md").read_text()
 
@@ -134,10 +134,10 @@ def test_an_imported_model_is_searched_with_and_trained_on(
     stage: Backstage, tuned: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = tmp_path / "m"
-    stage.parts.store.get_folder(f"models_finetuned/{tuned['model_id']}", folder)
+    stage.services.store.get_folder(f"models_finetuned/{tuned['model_id']}", folder)
     key = upload(stage, zip_folder(folder, tmp_path / "theirs.zip", "theirs"))
     taken = trained(stage, run(stage, "import_model", upload_key=key))
-    assert not stage.parts.store.exists(key)
+    assert not stage.services.store.exists(key)
     row = row_of(stage, taken["model_id"])
     assert (row.source, row.architecture, row.name) == (
         "imported", "clip-browser-small", "tuned on",
@@ -146,7 +146,7 @@ def test_an_imported_model_is_searched_with_and_trained_on(
     assert row.dataset_id is None
     assert trained(stage, run(stage, "index", model=row.id))["images"] == 60
     query = {"dataset_id": "shapes", "model_id": row.id, "q": "a red circle", "k": 5, "reply": "x"}
-    assert len(Searcher(stage.parts).answer(query)["hits"]) == 5
+    assert len(Searcher(stage.services).answer(query)["hits"]) == 5
     on = run(stage, "train", model="clip-browser-small", pretrained=row.id, epochs=1, lr=1e-5)
     result = trained(stage, on)
     assert result["recall_before"] == pytest.approx(tuned["recall_after"], abs=0.001)
@@ -167,7 +167,7 @@ def test_a_model_of_an_architecture_of_its_own_is_searched_with_trained_on_and_b
         "k": 3,
         "reply": "x",
     }
-    assert len(Searcher(stage.parts).answer(query)["hits"]) == 3
+    assert len(Searcher(stage.services).answer(query)["hits"]) == 3
     params = {"model": taken["architecture"], "pretrained": taken["model_id"], "lr": 1e-3}
     done = trained(stage, run(stage, "train", **params, epochs=1, batch_size=16))
     assert done["architecture"] == "own-ViT"
@@ -182,13 +182,13 @@ def lost_at_the_end(stage: Backstage, kind: str, body: JobBody, **params: Any) -
         body(ctx)
         raise ChildLost("killed before the job was closed")
 
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         job = states.create_job(
             session, kind, dataset_id="shapes", params=params, created_by="anna", max_attempts=2
         )
-        held = leases.claim(session, job.id, "here", 30.0)
+        held = leases.take(session, job.id, "here", 30.0)
     assert held is not None
-    run_claimed(stage.parts, held, dies)
+    run_leased(stage.services, held, dies)
     return stage.wait_for(job.id, *OVER, timeout_s=60)
 
 
@@ -196,7 +196,7 @@ def test_a_worker_lost_between_registering_and_closing_registers_nothing_twice(
     stage: Backstage, tuned: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = tmp_path / "m"
-    stage.parts.store.get_folder(f"models_finetuned/{tuned['model_id']}", folder)
+    stage.services.store.get_folder(f"models_finetuned/{tuned['model_id']}", folder)
     key = upload(stage, zip_folder(folder, tmp_path / "twice.zip", "twice"))
     training = {**SMALL, "epochs": 1, "batch_size": 16}
     for job in (
@@ -205,10 +205,10 @@ def test_a_worker_lost_between_registering_and_closing_registers_nothing_twice(
     ):
         result = trained(stage, job)
         assert job.attempt == 2
-        with stage.parts.readers() as session:
+        with stage.services.readers() as session:
             made = list(session.scalars(select(Model.id).where(Model.job_id == job.id)))
         assert made == [result["model_id"]]
-        stored = {item.key.split("/")[1] for item in stage.parts.store.list("models_finetuned")}
+        stored = {item.key.split("/")[1] for item in stage.services.store.list("models_finetuned")}
         assert result["model_id"] in stored
         assert log_of(stage, job.id).count("Training on") == (job.kind == "train")
 
@@ -222,13 +222,13 @@ def test_an_import_that_is_refused_says_why_and_leaves_nothing(
     error = failed(run(stage, "import_model", upload_key=key))
     assert error["code"] == "invalid_input"
     assert "open_clip_model.safetensors" in error["message"]
-    assert not stage.parts.store.exists(key)
+    assert not stage.services.store.exists(key)
 
 
 def test_a_blend_whose_base_is_gone_says_so(
     stage: Backstage, base: str, tuned: dict[str, Any]
 ) -> None:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.delete(session.get_one(Model, base))
     job = run(stage, "blend", model=tuned["model_id"], alpha=0.5)
     error = failed(job)

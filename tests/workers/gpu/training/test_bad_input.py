@@ -38,19 +38,19 @@ def remove_dataset(stage: Backstage, dataset: str) -> None:
     """As the API deletes it: its jobs are asked to end, its files go, then its row and theirs."""
     from common.jobs import states
 
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         active = select(Job.id).where(Job.dataset_id == dataset, Job.state.in_(states.ACTIVE))
         for job_id in session.scalars(active).all():
             states.request_stop(session, job_id, "kill")
     for kind in ("datasets", "indexes", "maps"):
-        stage.parts.store.delete_prefix(f"{kind}/{dataset}")
-    with stage.parts.sessions() as session:
+        stage.services.store.delete_prefix(f"{kind}/{dataset}")
+    with stage.services.sessions() as session:
         session.execute(delete(Dataset).where(Dataset.id == dataset))
 
 
 def known_files(stage: Backstage, *words: str) -> list[str]:
     return [
-        item.key for item in stage.parts.store.list() if any(word in item.key for word in words)
+        item.key for item in stage.services.store.list() if any(word in item.key for word in words)
     ]
 
 
@@ -63,7 +63,7 @@ def test_a_dataset_deleted_while_its_run_is_queued_leaves_nothing(stage: Backsta
     stop_it(stage, before)
     after = run(stage, "train", **SMALL, epochs=1, batch_size=16)
     trained(stage, after)  # the worker goes on with what comes
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         assert session.get(Job, waiting) is None
     assert known_files(stage, waiting, "datasets/queued") == []
     assert not (stage.settings.work_dir / waiting).exists()
@@ -72,7 +72,7 @@ def test_a_dataset_deleted_while_its_run_is_queued_leaves_nothing(stage: Backsta
 def stop_it(stage: Backstage, job_id: str) -> None:
     from common.jobs import states
 
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         states.request_stop(session, job_id, "kill")
     stage.wait_for(job_id, "stopped")
 
@@ -90,7 +90,7 @@ def test_a_dataset_deleted_while_its_run_trains_ends_the_run_and_leaves_nothing(
     folder = stage.settings.work_dir / job_id
     wait_until(lambda: not folder.exists(), 10, "the removal of its folder")
     assert known_files(stage, job_id, "datasets/running", "running") == []
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         assert session.scalars(select(Model).where(Model.job_id == job_id)).all() == []
 
 
@@ -98,9 +98,9 @@ def test_a_model_stays_when_its_dataset_is_deleted(stage: Backstage) -> None:
     add_dataset(stage, "gone", 24)
     model_id = trained(stage, run(stage, "train", "gone", **SMALL, epochs=1))["model_id"]
     remove_dataset(stage, "gone")
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         assert session.get_one(Model, model_id).dataset_id is None
-    assert stage.parts.store.exists(f"models_finetuned/{model_id}/open_clip_model.safetensors")
+    assert stage.services.store.exists(f"models_finetuned/{model_id}/open_clip_model.safetensors")
     on = run(stage, "train", model=SMALL["model"], pretrained=model_id, epochs=1)
     assert trained(stage, on)["model_id"] != model_id
 
@@ -109,13 +109,13 @@ def test_images_missing_from_the_store_are_left_out_and_said(stage: Backstage) -
     add_dataset(stage, "holes", 24)
     images = [
         item.key
-        for item in stage.parts.store.list("datasets/holes/images")
-        if stage.parts.store.get_bytes("datasets/holes/train_original.csv").find(
+        for item in stage.services.store.list("datasets/holes/images")
+        if stage.services.store.get_bytes("datasets/holes/train_original.csv").find(
             item.key.rsplit("/", 1)[-1].encode()
         ) > 0
     ]  # fmt: skip
     for key in images[:3]:
-        stage.parts.store.delete(key)
+        stage.services.store.delete(key)
     done = run(stage, "train", "holes", **SMALL, epochs=1)
     trained(stage, done)
     assert any("3 of" in note and "could not be read" in note for note in done.notes), done.notes
@@ -123,7 +123,7 @@ def test_images_missing_from_the_store_are_left_out_and_said(stage: Backstage) -
 
 def test_a_dataset_without_any_image_in_the_store_says_so(stage: Backstage) -> None:
     add_dataset(stage, "empty", 12)
-    stage.parts.store.delete_prefix("datasets/empty/images")
+    stage.services.store.delete_prefix("datasets/empty/images")
     failed = run(stage, "train", "empty", **SMALL, epochs=1)
     assert failed.error is not None, failed.state
     assert failed.error["code"] == "training_failed_to_start"
@@ -133,7 +133,7 @@ def test_a_dataset_without_any_image_in_the_store_says_so(stage: Backstage) -> N
 
 def test_a_base_model_whose_folder_is_gone_says_so(stage: Backstage) -> None:
     base = trained(stage, run(stage, "train", **SMALL, epochs=1))["model_id"]
-    stage.parts.store.delete_prefix(f"models_finetuned/{base}")
+    stage.services.store.delete_prefix(f"models_finetuned/{base}")
     failed = run(stage, "train", model=SMALL["model"], pretrained=base, epochs=1)
     assert failed.error is not None, failed.state
     assert failed.error["code"] == "training_failed_to_start"
@@ -144,8 +144,10 @@ def test_a_base_model_whose_folder_is_gone_says_so(stage: Backstage) -> None:
 def test_a_run_that_diverges_keeps_its_last_good_weights_as_a_model(stage: Backstage) -> None:
     add_dataset(stage, "diverging", 20)
     # Without validation images the newest epoch counts as the best: some epoch is, for certain.
-    for line in stage.parts.store.get_bytes("datasets/diverging/val.csv").decode().splitlines()[1:]:
-        stage.parts.store.delete(f"datasets/diverging/{line.split(chr(9))[0]}")
+    for line in (
+        stage.services.store.get_bytes("datasets/diverging/val.csv").decode().splitlines()[1:]
+    ):
+        stage.services.store.delete(f"datasets/diverging/{line.split(chr(9))[0]}")
     params = {"epochs": 60, "batch_size": 8, "lr": 1.0, "warmup": 10, "weight_decay": 10.0}
     failed = run(stage, "train", "diverging", **{**SMALL, **params})
     assert failed.error is not None, log_of(stage, failed.id)[-2000:]
@@ -153,13 +155,13 @@ def test_a_run_that_diverges_keeps_its_last_good_weights_as_a_model(stage: Backs
     details = failed.error["details"]
     assert set(details) == {"best_epoch", "model_id"}
     assert details["best_epoch"] >= 1
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         row = session.get_one(Model, details["model_id"])
     assert row.metrics["best_epoch"] == details["best_epoch"]
     assert row.lineage is not None
     assert row.lineage["snapshot_sha256"].startswith(row.lineage["snapshot_id"])
     assert row.lineage["caption_revisions"]["captions"] == 20
-    assert stage.parts.store.exists(f"{row.folder}/open_clip_model.safetensors")
+    assert stage.services.store.exists(f"{row.folder}/open_clip_model.safetensors")
     assert any(details["model_id"] in note for note in failed.notes)
 
 

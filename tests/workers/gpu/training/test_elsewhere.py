@@ -65,7 +65,9 @@ def lose(worker: Worker) -> None:
 
 
 def copies(stage: Backstage, job_id: str) -> list[str]:
-    return [item.key.rsplit("/", 1)[-1] for item in stage.parts.store.list(copies_prefix(job_id))]
+    return [
+        item.key.rsplit("/", 1)[-1] for item in stage.services.store.list(copies_prefix(job_id))
+    ]
 
 
 def wait_for_copy(stage: Backstage, job_id: str) -> None:
@@ -90,7 +92,7 @@ def test_a_run_whose_machine_is_lost_goes_on_at_another_one_from_the_copied_chec
     assert "was fetched from the artifact store" in log
     assert "Going on after step" in log
     assert copies(stage, job_id) == []
-    assert stage.parts.store.exists(f"models_finetuned/{done.result['model_id']}/README.md")  # type: ignore[index]
+    assert stage.services.store.exists(f"models_finetuned/{done.result['model_id']}/README.md")  # type: ignore[index]
 
 
 def test_a_run_that_was_stopped_is_resumed_by_another_machine(

@@ -52,7 +52,7 @@ def test_a_training_ends_with_a_model_that_plain_open_clip_loads(
     import open_clip
 
     result = trained(stage, finished)
-    stage.parts.store.get_folder(f"models_finetuned/{result['model_id']}", tmp_path / "m")
+    stage.services.store.get_folder(f"models_finetuned/{result['model_id']}", tmp_path / "m")
     files = {path.name for path in (tmp_path / "m").iterdir()}
     assert files == {
         "open_clip_config.json", "open_clip_model.safetensors", "training.json", "metrics.jsonl",
@@ -64,7 +64,7 @@ def test_a_training_ends_with_a_model_that_plain_open_clip_loads(
     written = json.loads((tmp_path / "m/training.json").read_text())
     assert written["job_id"] == finished.id
     assert written["lineage"]["snapshot_id"]
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         row = session.get_one(Model, result["model_id"])
     assert (row.name, row.architecture, row.job_id) == (
         "six epochs", "clip-browser-small", finished.id,
@@ -180,7 +180,7 @@ def test_weights_that_are_nowhere_fail_at_once_and_say_where_to_place_them(
 
 
 def test_training_before_the_split_says_no_split(stage: Backstage) -> None:
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Dataset(id="bare", name="Bare", created_by="anna", defaults={}))
     failed = run(stage, "train", "bare", **SMALL)
     assert failed.error is not None
@@ -201,21 +201,21 @@ def test_an_index_finds_images_and_a_new_one_takes_its_place(
     first = run(stage, "index", model=model_id)
     assert first.result is not None, first.error
     assert (first.result["images"], first.result["skipped"]) == (60, [])
-    answer = Searcher(stage.parts).answer(
+    answer = Searcher(stage.services).answer(
         {"dataset_id": "shapes", "model_id": model_id, "q": "a red circle", "k": 5, "reply": "x"}
     )
     assert len(answer["hits"]) == 5
-    with stage.parts.readers() as session:
+    with stage.services.readers() as session:
         old = session.scalar(select(SearchIndex.prefix))
         missing = session.scalars(select(Image)).first()
     assert missing is not None
     assert old is not None
     vectors = np.load(stage.settings.data_dir / old / "embeddings.npy")
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
-    data = stage.parts.store.get_bytes(missing.key)
-    stage.parts.store.put_bytes(missing.key, data[:50])
+    data = stage.services.store.get_bytes(missing.key)
+    stage.services.store.put_bytes(missing.key, data[:50])
     second = run(stage, "index", model=model_id)
-    stage.parts.store.put_bytes(missing.key, data)
+    stage.services.store.put_bytes(missing.key, data)
     assert second.result is not None, second.error
     assert [entry["image_id"] for entry in second.result["skipped"]] == [missing.id]
-    assert not stage.parts.store.exists(f"{old}/index.faiss")
+    assert not stage.services.store.exists(f"{old}/index.faiss")

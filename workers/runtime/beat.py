@@ -1,4 +1,4 @@
-"""The clock of the maintenance tasks: sends each one every so many seconds.
+"""Beat: sends each maintenance task every so many seconds.
 
 In place of Celery's beat, which plans by the wall clock: set back by an hour, it sends nothing for an
 hour, and its messages expire at once on a machine whose clock is ahead. This one counts the seconds
@@ -43,7 +43,7 @@ def periods(settings: Settings) -> dict[str, float]:
     }
 
 
-def run_clock(settings: Settings) -> None:
+def run_beat(settings: Settings) -> None:
     """Send the tasks until the process is ended."""
     queue, every_s = Queue(settings), periods(settings)
     due = dict.fromkeys(every_s, time.monotonic())

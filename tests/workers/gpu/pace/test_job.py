@@ -16,7 +16,7 @@ TEN_EPOCHS = {**SMALL, "epochs": 10, "batch_size": 16, "precision": "auto", "gpu
 @pytest.fixture
 def empty(stage: Backstage) -> Backstage:
     """A GPU worker, and a dataset without images."""
-    with stage.parts.sessions() as session:
+    with stage.services.sessions() as session:
         session.add(Dataset(id="shapes", name="Shapes", created_by="anna", defaults={}))
     stage.start_worker("gpu")
     return stage
@@ -33,12 +33,12 @@ def test_a_probe_measures_without_a_dataset_and_the_next_estimate_goes_by_it(
     assert not (empty.settings.work_dir / job.id).exists()
     empty.start_worker("cpu")
     machine = Machine("cpu", gpus=0, name="the CPU")
-    with empty.parts.readers() as session:
+    with empty.services.readers() as session:
         assert estimate_training_s(session, machine, "shapes", TEN_EPOCHS) is None
     assert run(empty, "sample", count=60).state == "succeeded"
     split = run(empty, "split").result
     assert split is not None
-    with empty.parts.readers() as session:
+    with empty.services.readers() as session:
         told_s = estimate_training_s(session, machine, "shapes", TEN_EPOCHS)
         other = estimate_training_s(session, machine, "shapes", {**TEN_EPOCHS, "model": "ViT-B-32"})
         on_gpu = Machine("cuda", 80.0, name="NVIDIA H100")

@@ -1,4 +1,4 @@
-"""A pace measurement in a process of its own: `python -m workers.gpu.training.pace_child CONFIG.json`.
+"""A pace measurement in a process of its own: `python -m workers.gpu.pace.child CONFIG.json`.
 
 A run's own steps are made, with the architecture's random weights (nothing is downloaded) on random
 pixels and words: time and memory do not depend on what the numbers mean.
@@ -24,7 +24,7 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
     began = time.monotonic()
     config = PaceConfig.model_validate(raw)
     emitter.progress(0, None, "steps", "loading torch")
-    from workers.gpu.training.pace_measurement import measure_pace
+    from workers.gpu.pace.measurement import measure_pace
 
     try:
         return measure_pace(emitter, config, began)

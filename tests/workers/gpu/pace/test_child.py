@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from workers.gpu.pace.measurement import MAX_STEPS, Stopwatch
 from workers.gpu.training.memory import BatchLayout
-from workers.gpu.training.pace_measurement import MAX_STEPS, Stopwatch
 
 
 def probe(folder: Path, memory_gb: float | None = None, **params: Any) -> list[dict[str, Any]]:
@@ -21,7 +21,7 @@ def probe(folder: Path, memory_gb: float | None = None, **params: Any) -> list[d
     told = {"params": settings, "work_dir": str(work), "device": "cpu", "memory_gb": memory_gb}
     config.write_text(json.dumps(told))
     done = subprocess.run(
-        [sys.executable, "-m", "workers.gpu.training.pace_child", str(config)],
+        [sys.executable, "-m", "workers.gpu.pace.child", str(config)],
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]

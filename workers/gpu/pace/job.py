@@ -9,7 +9,7 @@ from workers.gpu.training.inputs import params_and_base
 from workers.runtime.child import run_child
 from workers.runtime.job_context import JobContext
 
-CHILD = "workers.gpu.training.pace_child"
+CHILD = "workers.gpu.pace.child"
 
 
 def probe_training(ctx: JobContext) -> dict[str, Any]:
