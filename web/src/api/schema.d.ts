@@ -152,7 +152,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lease me the next uncaptioned image; 204 when none is left. */
+        /** Claim the next uncaptioned image for me; 204 when none is left. */
         post: operations["captions_claim"];
         delete?: never;
         options?: never;
@@ -329,7 +329,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Queue a job: split, augment, train, index or map. With after_job_id it waits for that one. */
+        /** Queue a job of a dataset. With after_job_id it waits for that one. */
         post: operations["jobs_start_job"];
         delete?: never;
         options?: never;
@@ -627,7 +627,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lease me this image, or renew my lease. */
+        /** Claim this image for me, or renew my claim. */
         post: operations["captions_claim_this"];
         delete?: never;
         options?: never;
@@ -1323,6 +1323,18 @@ export interface components {
             ok: boolean;
         };
         /**
+         * Blend
+         * @description Weights between base (alpha 0) and tuned (alpha 1), with their recalls on the validation images.
+         */
+        Blend: {
+            /** Alpha */
+            alpha: number;
+            /** Forgetting */
+            forgetting?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * CaptionRevisionOut
          * @description One saved caption, or one taken away (text null).
          */
@@ -1446,6 +1458,22 @@ export interface components {
             val: number;
         };
         /**
+         * CurrentCaption
+         * @description The caption that stands where somebody wanted to save another one.
+         */
+        CurrentCaption: {
+            /** By */
+            by: string | null;
+            /** Image Id */
+            image_id: number;
+            /** Revision */
+            revision: number;
+            /** Slot */
+            slot: number;
+            /** Text */
+            text: string | null;
+        };
+        /**
          * DatasetJob
          * @description A new dataset and the job that fills it.
          */
@@ -1476,7 +1504,7 @@ export interface components {
         };
         /**
          * DatasetOut
-         * @description A dataset with its counts, cover pictures and steps.
+         * @description A dataset with its counts, cover pictures and steps. defaults: params by kind of job.
          */
         DatasetOut: {
             counts: components["schemas"]["Counts"];
@@ -1491,7 +1519,9 @@ export interface components {
             created_by: string;
             /** Defaults */
             defaults: {
-                [key: string]: unknown;
+                [key: string]: {
+                    [key: string]: unknown;
+                };
             };
             /** Id */
             id: string;
@@ -1629,8 +1659,11 @@ export interface components {
             device: string;
             /** Job Id */
             job_id: string;
-            /** Source */
-            source: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "run" | "probe";
         };
         /**
          * ExtraCaptionOut
@@ -1663,6 +1696,24 @@ export interface components {
              * @default null
              */
             note?: string | null;
+        };
+        /**
+         * Forgetting
+         * @description What a run kept of what the model could do before, on images it did not train on.
+         */
+        Forgetting: {
+            /** After */
+            after: {
+                [key: string]: number | null;
+            };
+            /** Before */
+            before: {
+                [key: string]: number | null;
+            };
+            /** Images */
+            images: number;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * GpuOut
@@ -2210,6 +2261,29 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * ModelMetrics
+         * @description What was measured; each model has of it what its run wrote, and more of its own.
+         */
+        ModelMetrics: {
+            /** Best Alpha */
+            best_alpha?: number | null;
+            /** Best Epoch */
+            best_epoch?: number | null;
+            /** Blends */
+            blends?: components["schemas"]["Blend"][] | null;
+            forgetting?: components["schemas"]["Forgetting"] | null;
+            /** Recall After */
+            recall_after?: {
+                [key: string]: number | null;
+            } | null;
+            /** Recall Before */
+            recall_before?: {
+                [key: string]: number | null;
+            } | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * ModelOut
          * @description A model of the catalogue or of the registry.
          *
@@ -2273,10 +2347,7 @@ export interface components {
             lineage: {
                 [key: string]: unknown;
             } | null;
-            /** Metrics */
-            metrics: {
-                [key: string]: unknown;
-            };
+            metrics: components["schemas"]["ModelMetrics"];
             /** Name */
             name: string;
             /**
@@ -2439,7 +2510,7 @@ export interface components {
         };
         /**
          * NewJob
-         * @description A job for a dataset. params: see the schemas of each kind.
+         * @description A job for a dataset. params: see the schema `params_<kind>`.
          */
         NewJob: {
             /**
@@ -2684,13 +2755,8 @@ export interface components {
         Problem: {
             /** Code */
             code: string;
-            /**
-             * Current
-             * @default null
-             */
-            current?: {
-                [key: string]: unknown;
-            } | null;
+            /** @default null */
+            current?: components["schemas"]["CurrentCaption"] | null;
             /**
              * Details
              * @default null
@@ -2814,7 +2880,10 @@ export interface components {
              * Extras
              * @default null
              */
-            extras?: number[][] | null;
+            extras?: [
+                number,
+                number
+            ][] | null;
             /** Reviewed */
             reviewed: boolean;
             /** Revision */
@@ -2979,6 +3048,16 @@ export interface components {
             skipped: components["schemas"]["Skipped"][];
             /** Stored */
             stored: number;
+        };
+        /**
+         * StoredUpload
+         * @description A file that was sent: where it lies in the store, and what it was called.
+         */
+        StoredUpload: {
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
         };
         /**
          * SuggestionList
@@ -3203,7 +3282,7 @@ export interface components {
         TrainPlanOut: {
             /** Defaults */
             defaults: {
-                [key: string]: unknown;
+                [key: string]: number | string;
             };
             /** Defaults Why */
             defaults_why: string;
@@ -3469,6 +3548,61 @@ export interface components {
             seed?: number;
         };
         /**
+         * BlendParams
+         * @description What a blend job is asked for. alpha: 0 (untuned) to 1 (tuned).
+         */
+        params_blend: {
+            /** Alpha */
+            alpha: number;
+            /** Model */
+            model: string;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+        };
+        /**
+         * EditCaptionsParams
+         * @description An edit, the filter by which the images were chosen, and how many captions that are.
+         *
+         *     targets: the key in the store of the captions with their revisions, as they were chosen.
+         */
+        params_edit_captions: {
+            /** Captions */
+            captions: number;
+            /** Edit */
+            edit: {
+                [key: string]: unknown;
+            };
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            };
+            /** Targets */
+            targets: string;
+        };
+        /**
+         * ImportCaptionsParams
+         * @description The file that was uploaded: a table, JSON lines, or a zip of .txt files.
+         */
+        params_import_captions: {
+            upload: components["schemas"]["StoredUpload"];
+        };
+        /**
+         * ImportModelParams
+         * @description What an import is asked for. upload_key: of the zip in the store.
+         */
+        params_import_model: {
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /** Upload Key */
+            upload_key: string;
+        };
+        /**
          * IndexParams
          * @description The model to embed the images with; left out: the one that was trained last, if any.
          */
@@ -3478,6 +3612,14 @@ export interface components {
              * @default null
              */
             model?: string | null;
+        };
+        /**
+         * IngestParams
+         * @description The files that were uploaded: images, zips of them, captions beside them.
+         */
+        params_ingest: {
+            /** Uploads */
+            uploads: components["schemas"]["StoredUpload"][];
         };
         /**
          * MapParams
@@ -3495,6 +3637,93 @@ export interface components {
              */
             seed?: number;
         };
+        /**
+         * TrainParams
+         * @description What a train job may be asked for. None and "auto" are filled in by `plan_training`.
+         *
+         *     batch_size: of one optimizer step, over all GPUs. gpus: of one machine; without a GPU as many
+         *     processes. The descriptions say which values a setting takes; errors quote them.
+         */
+        params_probe: {
+            /**
+             * Batch Size
+             * @description a whole number from 2 to 8,192, or auto
+             * @default 32
+             */
+            batch_size?: number | "auto";
+            /**
+             * Early Stopping
+             * @description a number of epochs from 0 (off) to 1,000, true or false
+             * @default 0
+             */
+            early_stopping?: number;
+            /**
+             * Epochs
+             * @description a whole number from 1 to 1,000, or auto
+             * @default null
+             */
+            epochs?: number | "auto" | null;
+            /**
+             * Gpus
+             * @description a whole number from 1 to 16
+             * @default 1
+             */
+            gpus?: number;
+            /**
+             * Lr
+             * @description a number above 0 and at most 1, or auto
+             * @default auto
+             */
+            lr?: number | "auto";
+            /**
+             * Model
+             * @description the name of a model of at most 160 characters
+             * @default ViT-B-32
+             */
+            model?: string;
+            /**
+             * Name
+             * @description a text of one line and at most 60 characters
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Precision
+             * @description one of auto, fp32, amp and amp_bf16
+             * @default auto
+             * @enum {string}
+             */
+            precision?: "auto" | "fp32" | "amp" | "amp_bf16";
+            /**
+             * Pretrained
+             * @description a tag of the model, the id of a model of the registry, or "" for none
+             * @default null
+             */
+            pretrained?: string | null;
+            /**
+             * Seed
+             * @description a whole number from 0 to 2,147,483,647
+             * @default 0
+             */
+            seed?: number;
+            /**
+             * Warmup
+             * @description a whole number of steps from 0 to 10,000,000, or auto
+             * @default auto
+             */
+            warmup?: number | "auto";
+            /**
+             * Weight Decay
+             * @description a number from 0 to 10
+             * @default 0.1
+             */
+            weight_decay?: number;
+        };
+        /**
+         * SampleParams
+         * @description The sample dataset is always the same: nothing.
+         */
+        params_sample: Record<string, never>;
         /**
          * SplitParams
          * @description Part that is kept for validation, and whether near-duplicates stay on one side.
@@ -3613,6 +3842,14 @@ export interface components {
              */
             weight_decay?: number;
         };
+        /**
+         * UndoEditParams
+         * @description The job whose changes are taken back.
+         */
+        params_undo_edit: {
+            /** Job Id */
+            job_id: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -3623,12 +3860,14 @@ export interface components {
 export type ActiveJob = components['schemas']['ActiveJob'];
 export type Alive = components['schemas']['Alive'];
 export type BackendState = components['schemas']['BackendState'];
+export type Blend = components['schemas']['Blend'];
 export type CaptionRevisionOut = components['schemas']['CaptionRevisionOut'];
 export type ChosenImages = components['schemas']['ChosenImages'];
 export type ClaimedImage = components['schemas']['ClaimedImage'];
 export type Clone = components['schemas']['Clone'];
 export type Cluster = components['schemas']['Cluster'];
 export type Counts = components['schemas']['Counts'];
+export type CurrentCaption = components['schemas']['CurrentCaption'];
 export type DatasetJob = components['schemas']['DatasetJob'];
 export type DatasetList = components['schemas']['DatasetList'];
 export type DatasetModel = components['schemas']['DatasetModel'];
@@ -3644,6 +3883,7 @@ export type EditedRow = components['schemas']['EditedRow'];
 export type EstimatedFrom = components['schemas']['EstimatedFrom'];
 export type ExtraCaptionOut = components['schemas']['ExtraCaptionOut'];
 export type FlagChange = components['schemas']['FlagChange'];
+export type Forgetting = components['schemas']['Forgetting'];
 export type GpuOut = components['schemas']['GpuOut'];
 export type GuideFigures = components['schemas']['GuideFigures'];
 export type Health = components['schemas']['Health'];
@@ -3673,6 +3913,7 @@ export type MetricPoint = components['schemas']['MetricPoint'];
 export type Metrics = components['schemas']['Metrics'];
 export type ModelChange = components['schemas']['ModelChange'];
 export type ModelList = components['schemas']['ModelList'];
+export type ModelMetrics = components['schemas']['ModelMetrics'];
 export type ModelOut = components['schemas']['ModelOut'];
 export type Move = components['schemas']['Move'];
 export type Neighbours = components['schemas']['Neighbours'];
@@ -3718,6 +3959,7 @@ export type StateCounts = components['schemas']['StateCounts'];
 export type Step = components['schemas']['Step'];
 export type Stop = components['schemas']['Stop'];
 export type StoredSuggestions = components['schemas']['StoredSuggestions'];
+export type StoredUpload = components['schemas']['StoredUpload'];
 export type SuggestionList = components['schemas']['SuggestionList'];
 export type SuggestionOut = components['schemas']['SuggestionOut'];
 export type SweepOut = components['schemas']['SweepOut'];
@@ -3740,10 +3982,18 @@ export type VariantOut = components['schemas']['VariantOut'];
 export type Words = components['schemas']['Words'];
 export type WorkerOut = components['schemas']['WorkerOut'];
 export type ParamsAugment = components['schemas']['params_augment'];
+export type ParamsBlend = components['schemas']['params_blend'];
+export type ParamsEditCaptions = components['schemas']['params_edit_captions'];
+export type ParamsImportCaptions = components['schemas']['params_import_captions'];
+export type ParamsImportModel = components['schemas']['params_import_model'];
 export type ParamsIndex = components['schemas']['params_index'];
+export type ParamsIngest = components['schemas']['params_ingest'];
 export type ParamsMap = components['schemas']['params_map'];
+export type ParamsProbe = components['schemas']['params_probe'];
+export type ParamsSample = components['schemas']['params_sample'];
 export type ParamsSplit = components['schemas']['params_split'];
 export type ParamsTrain = components['schemas']['params_train'];
+export type ParamsUndoEdit = components['schemas']['params_undo_edit'];
 export type $defs = Record<string, never>;
 export interface operations {
     people_link: {
@@ -4048,7 +4298,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["SampleDataset"];
             };
@@ -7084,7 +7334,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Clone"];
             };
@@ -7405,7 +7655,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Stop"];
             };
@@ -8020,7 +8270,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Pause"];
             };
