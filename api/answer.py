@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError
 from api.openapi import KnownSchema
 
 
-def iso(moment: datetime) -> str:
+def _iso(moment: datetime) -> str:
     """ISO-8601 in UTC."""
     return moment.isoformat()
 
@@ -36,7 +36,7 @@ def _require_all(schema: dict[str, Any], answer: type[BaseModel]) -> None:
 
 Moment = Annotated[
     datetime,
-    PlainSerializer(iso, return_type=str),
+    PlainSerializer(_iso, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]  # 3 stays 3, not 3.0
@@ -50,8 +50,9 @@ class Answer(KnownSchema):
     @classmethod
     def of(cls, row: object, **more: Any) -> Self:
         """The answer of a row of the database. more: what is not simply the row's value of that name."""
-        there = getattr(row, "__dict__", {})  # read at once: half the time of a list of images went
-        for name in cls.model_fields:  # into SQLAlchemy's attributes, which look here first as well
+        # SQLAlchemy's attributes look there first as well, but took a third of the time of a list
+        there = getattr(row, "__dict__", {})
+        for name in cls.model_fields:
             if name not in more:
                 more[name] = there[name] if name in there else getattr(row, name)
         return cls(**more)
