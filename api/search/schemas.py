@@ -71,7 +71,10 @@ class Cluster(Answer):
 
 
 class MapAnswer(Answer):
-    """Every image as a point: `[x, y, cluster, image_id]`."""
+    """Every image as a point: `[x, y, cluster, image_id]`. model, index_job_id: whose embeddings these are."""
 
     points: list[tuple[Number, Number, int, int]]
     clusters: list[Cluster]
+    model: str
+    index_job_id: str | None
+    created_at: Moment

@@ -124,7 +124,10 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
         session.add(
             Suggestion(image_id=ids[0], text="a cat", text_sha256="0" * 64, source="blip", score=0.5, created_at=now())
         )  # fmt: skip
-    drawn = {"points": [[0.5, -1, 0, ids[0]]], "clusters": [{"id": 0, "label": "cats", "size": 1}]}
+    drawn = {
+        "points": [[0.5, -1, 0, ids[0]]], "clusters": [{"id": 0, "label": "cats", "size": 1}],
+        "model": "ViT-B-32/openai", "index_job_id": None, "created_at": now().isoformat(),
+    }  # fmt: skip
     service.services.store.put_bytes(
         f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
     )

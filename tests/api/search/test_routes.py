@@ -110,7 +110,11 @@ def test_a_dataset_without_index_says_so(call: Caller) -> None:
 
 def test_the_map_is_read_from_the_store(service: Service, call: Caller, dataset: str) -> None:
     assert call("GET", f"/datasets/{dataset}/map", 404)["remedy"] == "Build the map."
-    drawn = {"points": [[0.5, 1.5, 0, 7]], "clusters": [{"id": 0, "label": "red", "size": 1}]}
+    drawn = {
+        "points": [[0.5, 1.5, 0, 7]], "clusters": [{"id": 0, "label": "red", "size": 1}],
+        "model": "ViT-B-32/openai", "index_job_id": "0f" * 6,
+        "created_at": "2026-11-27T19:22:46.807854+00:00",
+    }  # fmt: skip
     service.services.store.put_bytes(
         f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
     )

@@ -2092,11 +2092,20 @@ export interface components {
         };
         /**
          * MapAnswer
-         * @description Every image as a point: `[x, y, cluster, image_id]`.
+         * @description Every image as a point: `[x, y, cluster, image_id]`. model, index_job_id: whose embeddings these are.
          */
         MapAnswer: {
             /** Clusters */
             clusters: components["schemas"]["Cluster"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Index Job Id */
+            index_job_id: string | null;
+            /** Model */
+            model: string;
             /** Points */
             points: [
                 number,
