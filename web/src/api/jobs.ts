@@ -1,9 +1,12 @@
 /** Jobs, their series and logs, and the queues they wait in. */
 import { exchange, part, query, request, withSignal } from "./http";
-import type { JobList, JobOut, Metrics, QueueOut, Stop } from "./schema";
+import type { JobList, JobOut, Metrics, NewJob, QueueOut, Stop } from "./schema";
 
+/** The params and the result of a job are other ones for each kind: who shows a kind says what it reads of them. */
 export type { JobList, JobOut as Job, MetricPoint, Metrics, Progress, QueueOut as Queue } from "./schema";
 export type JobState = JobOut["state"];
+/** The kinds that a person may ask for. */
+export type JobKind = NewJob["kind"];
 
 export interface JobFilter {
   state?: string | undefined;
@@ -13,10 +16,8 @@ export interface JobFilter {
   limit?: number | undefined;
 }
 
-export const startJob = (id: string, kind: string, params: Record<string, unknown>, after?: string) =>
-  request<JobOut>("POST", `/datasets/${part(id)}/jobs`, {
-    json: { kind, params, ...(after ? { after_job_id: after } : {}) },
-  });
+export const startJob = (id: string, kind: JobKind, params: Record<string, unknown>) =>
+  request<JobOut>("POST", `/datasets/${part(id)}/jobs`, { json: { kind, params } });
 export const listJobs = (filter: JobFilter, signal?: AbortSignal) =>
   request<JobList>("GET", `/jobs${query({ ...filter })}`, withSignal(signal));
 export const getJob = (id: string, signal?: AbortSignal) =>

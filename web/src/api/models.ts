@@ -1,35 +1,14 @@
 /** The registry of models. */
 import { part, request, withSignal } from "./http";
-import type { DatasetOut, JobAnswer, ModelChange, ModelOut } from "./schema";
+import type { DatasetOut, Forgetting, JobAnswer, ModelChange, ModelList, ModelOut } from "./schema";
 
+export type { Blend, Forgetting, ModelList, ModelMetrics, ModelOut as Model } from "./schema";
 /** Recall at 1, 5 and 10 as fractions: `t2i_r1`, `i2t_r10` and so on. */
-export type Recall = Record<string, number>;
+export type Recall = Forgetting["before"];
 
-/** What a run kept of what the model could do before, on images it did not train on. */
-export interface Forgetting {
-  images: number;
-  before: Recall;
-  after: Recall;
-}
-
-/** The weights between base (alpha 0) and tuned (alpha 1), measured. forgetting: recall@1 on images it did not train on. */
-export type Blend = { alpha: number; forgetting: number | null } & Record<string, number | null>;
-
-/** The registry keeps what a run has measured as that run wrote it; this is what the dashboard reads of it. */
-export interface ModelMetrics {
-  recall_before?: Recall | null;
-  recall_after?: Recall | null;
-  best_epoch?: number | null;
-  forgetting?: Forgetting | null;
-  blends?: Blend[] | null;
-  best_alpha?: number | null;
-}
-
-export type Model = Omit<ModelOut, "metrics"> & { metrics: ModelMetrics };
-
-export const listModels = (signal?: AbortSignal) => request<{ items: Model[] }>("GET", "/models", withSignal(signal));
+export const listModels = (signal?: AbortSignal) => request<ModelList>("GET", "/models", withSignal(signal));
 export const patchModel = (id: string, change: ModelChange) =>
-  request<Model>("PATCH", `/models/${part(id)}`, { json: change });
+  request<ModelOut>("PATCH", `/models/${part(id)}`, { json: change });
 /** Registers weights between a tuned model (alpha 1) and what it began with (alpha 0). */
 export const blendModel = (id: string, alpha: number) => request<JobAnswer>("POST", `/models/${part(id)}/blend`, { json: { alpha } });
 /** Takes a whole upload, a zip of a model folder, into the registry. */

@@ -1,12 +1,12 @@
 import type { Dataset } from "../../../api/datasets";
-import { listModels, type Model } from "../../../api/models";
+import { listModels, type Model, type ModelList } from "../../../api/models";
 import { datasetVersion } from "../../../state/datasets/live-datasets";
 import { type Resource, useResource } from "../../../state/resource";
 import { modelPath } from "../../models/list/addresses";
 import { bestOf, recallArrow } from "../../models/list/model-words";
 
 /** The models, asked for where the dataset has been trained on; kept while it changes. */
-export function useModels(dataset: Dataset): Resource<{ items: Model[] }> {
+export function useModels(dataset: Dataset): Resource<ModelList> {
   const isTrained = dataset.steps.some((step) => step.key === "train" && step.state !== "empty" && step.state !== "ready");
   return useResource((stop) => listModels(stop), [isTrained ? dataset.id : null], datasetVersion(dataset.id));
 }

@@ -1,5 +1,5 @@
 /** What can be done with chosen images. */
-import { markImages, type MarkChange } from "../../../api/captions";
+import { type MarkChange, markImages } from "../../../api/captions";
 import { asApiError } from "../../../api/http";
 import { deleteImages } from "../../../api/images";
 import { imageOf } from "../../../state/images/live-images";

@@ -1,4 +1,4 @@
-import { type Job, retryJob, startJob } from "../../../api/jobs";
+import { type Job, type JobKind, retryJob, startJob } from "../../../api/jobs";
 import { ErrorState } from "../../../design/states";
 import { go } from "../../../routing/router";
 import { copyPath } from "../../../routing/routes";
@@ -7,7 +7,8 @@ import { useAction } from "../../../state/resource";
 
 /** Starts the same job again with other params: what an error's remedy does. */
 function startAgain(job: Job, change: Record<string, unknown>): Promise<Job> {
-  return startJob(job.dataset_id ?? "", job.kind, { ...job.params, ...change });
+  // only what a person has asked for has a remedy that starts it again
+  return startJob(job.dataset_id ?? "", job.kind as JobKind, { ...job.params, ...change });
 }
 
 /** The same run would diverge again. */

@@ -4,7 +4,7 @@ import type { Model } from "../../../api/models";
 import { percent } from "../../../text/format";
 import { isActive, jobTitle } from "../../../text/jobs/job-words";
 import { tagsOf } from "../../../text/models/model-choices";
-import { arrowText } from "../../../text/models/recall";
+import { arrowText, recallAt } from "../../../text/models/recall";
 
 export interface ModelFilter {
   q: string;
@@ -47,9 +47,9 @@ export function recallArrow(model: Pick<Model, "metrics">): string {
 /** The points of recall@1 lost on images that it did not train on; negative: gained. Null: not known. */
 export function pointsLost({ metrics, base, source }: Pick<Model, "metrics" | "base" | "source">): number | null {
   if (!base && source !== "imported") return null; // random weights know nothing that could be lost
-  const before = metrics.forgetting?.before.t2i_r1;
-  const after = metrics.forgetting?.after.t2i_r1;
-  return before === undefined || after === undefined ? null : 100 * (before - after);
+  const before = recallAt(metrics.forgetting?.before, "t2i_r1");
+  const after = recallAt(metrics.forgetting?.after, "t2i_r1");
+  return before === null || after === null ? null : 100 * (before - after);
 }
 
 /** "2 points lost", "none", "1 point gained". */
@@ -105,7 +105,7 @@ export function loadSnippet(model: Pick<Model, "id" | "folder">): string {
 
 /** The model of a dataset with the highest recall@1, text to image; undefined when none was measured. */
 export function bestOf(models: readonly Model[], dataset: string): Model | undefined {
-  const measured = models.filter((model) => model.dataset_id === dataset && model.metrics.recall_after?.t2i_r1 !== undefined);
+  const measured = models.filter((model) => model.dataset_id === dataset && recallAt(model.metrics.recall_after, "t2i_r1") !== null);
   return measured.reduce<Model | undefined>((best, model) => {
     const isBetter = (model.metrics.recall_after?.t2i_r1 ?? 0) > (best?.metrics.recall_after?.t2i_r1 ?? -1);
     return isBetter ? model : best;

@@ -10,11 +10,12 @@ import { Table } from "../../../design/table";
 import { acceptJob, activeJobs, useJob } from "../../../state/jobs/live-jobs";
 import { useAction } from "../../../state/resource";
 import { percent } from "../../../text/format";
+import { blendFigure } from "../../../text/models/recall";
 import { JobWatch } from "../../jobs/controls/job-watch";
 import { modelPath } from "../list/addresses";
 import { alphaText } from "../list/model-words";
 
-const figure = (value: number | null | undefined) => (value === null || value === undefined ? "-" : percent(value));
+const figure = (value: number | null) => (value === null ? "-" : percent(value));
 
 /** The blend that is being made of a model, then the way to it. */
 function Making({ jobId }: { jobId: string }) {
@@ -37,10 +38,10 @@ function BlendRow({ blend, isBest, canMake, busy, onMake }: RowProps) {
   return (
     <tr>
       <th scope="row"><span class="row tight">{name}{isBest && <Chip accent>best</Chip>}</span></th>
-      <td class="num right">{figure(blend.t2i_r1)}</td>
-      <td class="num right">{figure(blend.t2i_r5)}</td>
-      <td class="num right">{figure(blend.i2t_r1)}</td>
-      <td class="num right">{figure(blend.forgetting)}</td>
+      <td class="num right">{figure(blendFigure(blend, "t2i_r1"))}</td>
+      <td class="num right">{figure(blendFigure(blend, "t2i_r5"))}</td>
+      <td class="num right">{figure(blendFigure(blend, "i2t_r1"))}</td>
+      <td class="num right">{figure(blendFigure(blend, "forgetting"))}</td>
       <td><div class="model-actions">{canMake && !isEnd && <Button small kind={isBest ? "primary" : "secondary"} busy={busy} onClick={onMake}>Make this blend</Button>}</div></td>
     </tr>
   );

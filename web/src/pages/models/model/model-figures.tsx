@@ -2,18 +2,22 @@ import type { Model, Recall } from "../../../api/models";
 import { Card } from "../../../design/card";
 import { Table } from "../../../design/table";
 import { countOf, percent } from "../../../text/format";
+import { recallAt } from "../../../text/models/recall";
 import { lostText, pointsLost } from "../list/model-words";
 
 const ROWS: [string, string][] = [["t2i", "Text to image"], ["i2t", "Image to text"]];
 const CUTS = [1, 5, 10];
 
-const shown = (recall: Recall | null | undefined, key: string) => (recall?.[key] === undefined ? "-" : percent(recall[key]));
+const shown = (recall: Recall | null | undefined, key: string) => {
+  const value = recallAt(recall, key);
+  return value === null ? "-" : percent(value);
+};
 
 function RecallTable({ before, after }: { before: Recall | null | undefined; after: Recall | null | undefined }) {
   return (
     <Table name="Recall on the validation images" columns={[{ title: "Recall" }, { title: "Untuned", right: true }, { title: "This model", right: true }]}>
       {ROWS.flatMap(([way, name]) =>
-        CUTS.filter((cut) => after?.[`${way}_r${cut}`] !== undefined).map((cut) => (
+        CUTS.filter((cut) => recallAt(after, `${way}_r${cut}`) !== null).map((cut) => (
           <tr key={`${way}${cut}`}>
             <th scope="row">{name}, recall@{cut}</th>
             <td class="num right">{shown(before, `${way}_r${cut}`)}</td>

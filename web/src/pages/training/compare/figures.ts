@@ -1,8 +1,8 @@
 /** What came of several runs, side by side, the best of each figure marked. Pure. */
 import type { Job } from "../../../api/jobs";
-import type { Forgetting, Recall } from "../../../api/models";
 import { duration, short } from "../../../text/format";
-import { arrowText, recallOf } from "../../../text/models/recall";
+import { arrowText, recallAt, recallOf } from "../../../text/models/recall";
+import { forgettingOf } from "../run/blend-figures";
 
 export interface FigureRow {
   name: string;
@@ -29,11 +29,11 @@ const numberOf = (job: Result, key: string): number | null => {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 };
 
-const recallFigure = (measure: keyof Recall & string, name: string): Figure => ({
+const recallFigure = (measure: string, name: string): Figure => ({
   name,
   why: "Before and after training, on the validation images.",
   better: "more",
-  value: (job) => recallOf(job).after?.[measure] ?? null,
+  value: (job) => recallAt(recallOf(job).after, measure),
   text: (_, job) => arrowText(recallOf(job), measure),
 });
 
@@ -48,10 +48,10 @@ const plainFigure = (key: string, name: string, why: string, better: Better, tex
 /** The points of recall@1 lost on images that the run did not train on; null where it began from scratch. */
 function lostPoints(job: Result): number | null {
   if (!job.params.pretrained) return null;
-  const forgetting = job.result?.forgetting as Forgetting | null | undefined;
-  const before = forgetting?.before.t2i_r1;
-  const after = forgetting?.after.t2i_r1;
-  return before === undefined || after === undefined ? null : 100 * (before - after);
+  const forgetting = forgettingOf(job);
+  const before = recallAt(forgetting?.before, "t2i_r1");
+  const after = recallAt(forgetting?.after, "t2i_r1");
+  return before === null || after === null ? null : 100 * (before - after);
 }
 
 const FIGURES: Figure[] = [
@@ -66,7 +66,7 @@ const FIGURES: Figure[] = [
     why: "Recall@1 before and after, on images that it did not train on.",
     better: "less",
     value: lostPoints,
-    text: (_, job) => arrowText(job.result?.forgetting as Forgetting),
+    text: (_, job) => arrowText(forgettingOf(job) ?? {}),
   },
   plainFigure("best_epoch", "Best epoch", "The epoch whose weights are kept; 0 is the untuned model.", null, short),
   plainFigure("took_s", "Time", "From the start of the trainer to its end.", "less", duration),
@@ -94,10 +94,10 @@ export function figureRows(jobs: readonly Result[]): FigureRow[] {
 
 /** The run with the highest recall@1, text to image; the first of equal ones; undefined: none was measured. */
 export function bestRun<J extends Result>(jobs: readonly J[]): J | undefined {
-  const r1 = (job: J) => recallOf(job).after?.t2i_r1;
+  const r1 = (job: J) => recallAt(recallOf(job).after, "t2i_r1");
   return jobs.reduce<J | undefined>((best, job) => {
     const own = r1(job);
-    return own !== undefined && own > ((best && r1(best)) ?? -1) ? job : best;
+    return own !== null && own > ((best && r1(best)) ?? -1) ? job : best;
   }, undefined);
 }
 

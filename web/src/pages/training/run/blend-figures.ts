@@ -2,6 +2,7 @@
 import type { Job } from "../../../api/jobs";
 import type { Blend, Forgetting } from "../../../api/models";
 import type { Series } from "../../../charts/series";
+import { blendFigure } from "../../../text/models/recall";
 
 const MEASURE = "t2i_r1";
 
@@ -27,8 +28,8 @@ export function forgettingOf(job: Pick<Job, "result">): Forgetting | null {
 
 function curve(blends: readonly Blend[], measure: string): [number, number][] {
   return blends.flatMap((blend): [number, number][] => {
-    const value = blend[measure];
-    return typeof value === "number" ? [[blend.alpha, value]] : [];
+    const value = blendFigure(blend, measure);
+    return value === null ? [] : [[blend.alpha, value]];
   });
 }
 
@@ -51,8 +52,8 @@ export function alphaText(alpha: number): string {
 
 /** Text-to-image recall@1 of a blend, and of what it kept. */
 export const measuresOf = (blend: Blend): { recall: number | null; back: number | null; kept: number | null } => ({
-  recall: blend[MEASURE] ?? null,
-  back: blend.i2t_r1 ?? null,
-  kept: blend.forgetting ?? null,
+  recall: blendFigure(blend, MEASURE),
+  back: blendFigure(blend, "i2t_r1"),
+  kept: blendFigure(blend, "forgetting"),
 });
 
