@@ -2,12 +2,12 @@
 
 python -m bench.caption_table [--against FOLDER] [--images 100000] [--databases sqlite,postgresql]
 
-Times are those of HTTP requests to a whole running service, one after the other on one connection.
---against: the checkout of another version, with its environment in `.venv` (a link will do where both
-need the same packages) and its dashboard built. Both versions then run
-side by side on data of their own, and each request goes to both, first to the one, then to the other
-in turn, so that a slow moment of the machine meets both. The rows are written into the database
-straight away, in the layout of the version that made it.
+Requests to the API without its server, and captions written as the captions worker does, in one
+process a version (`bench/caption_requests.py`). The time is that of the CPU, of this process and of
+the database: what else runs on the machine has little part in it, and the disk none.
+--against: the checkout of another version that needs the same packages. Each request then goes to
+both, to the one first and to the other first in turn. The rows are written into the database straight
+away, in the layout of the version that made it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import argparse
 import json
 import os
 import random
-import secrets
 import statistics
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,9 +28,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, MetaData, Table, insert, text
 
-from bench.stack import Stack, in_checkout, program_of, running_stack
 from common.db.engine import open_engine
-from tests.servers import postgres_server, server_folder
+from tests.servers import postgres_server, redis_server, server_folder
 
 DATASET = "large"
 PORTION = 5000  # rows in one statement
@@ -73,154 +70,125 @@ WORDS = [
     "new",
     "wooden",
 ]
+READS = (
+    "list, first page", "list, captioned", "list, uncaptioned", "list, a text that many have",
+    "list, a text that none has", "list, by one of four people", "list, several captions", "index.csv",
+)  # fmt: skip
+WRITES = ("claim", "save a first caption", "save another over it", "save a second caption")
+HERE = Path(__file__).parent.parent
+MIGRATE = """
+import sys
+try:
+    from common.db.engine import migrate
+except ImportError:  # versions before the packages by capability
+    from common.db import migrate
+migrate(sys.argv[1])
+"""
 Row = dict[str, Any]
+Times = dict[str, dict[str, list[list[float]]]]  # by request and version: [CPU ms, ms that passed]
 
 
-@dataclass
 class Version:
-    """A running service, what it is called, and the images that were claimed in it."""
+    """A process with the code of a checkout, on a database of its own."""
 
-    name: str
-    stack: Stack
-    claimed: list[int] = field(default_factory=list)
+    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
+        self.name, self._process = name, process
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", f"{name} did not start"
 
-
-Ask = Callable[[Version], None]
+    def ask(self, what: str) -> list[float]:
+        """Make a request; [CPU ms, ms that passed]."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(what, file=self._process.stdin, flush=True)
+        took: list[float] = json.loads(self._process.stdout.readline())
+        return took
 
 
 def main() -> None:
     """Fill, start, measure and print a table for each database."""
     chosen = _parser().parse_args()
-    versions = {"before": chosen.against, "now": ""} if chosen.against else {"now": ""}
+    versions = {"before": Path(chosen.against)} if chosen.against else {}
+    versions["now"] = HERE
     for database in chosen.databases.split(","):
         with ExitStack() as opened:
             running = [
                 Version(name, opened.enter_context(_service(database, checkout, chosen.images)))
                 for name, checkout in versions.items()
             ]
-            report = _measured(running, READS, chosen.reads) | _measured(
-                running, WRITES, chosen.writes
-            )
-        _print(database, chosen.images, report)
+            times = _measured(running, READS, chosen.reads)
+            times |= _measured(running, WRITES, chosen.writes)
+        _print(database, chosen.images, times)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--against", default="", help="another checkout, with its .venv")
+    parser.add_argument("--against", default="", help="another checkout")
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--databases", default="sqlite,postgresql")
-    parser.add_argument("--reads", type=int, default=25, help="rounds of lists and index.csv")
+    parser.add_argument("--reads", type=int, default=15, help="rounds of lists and index.csv")
     parser.add_argument("--writes", type=int, default=150, help="rounds of claims and saves")
     return parser
 
 
-# -- what is measured
-
-
-def _get(path: str, **query: str) -> Ask:
-    def ask(version: Version) -> None:
-        version.stack.http.get(f"/datasets/{DATASET}/{path}", params=query).raise_for_status()
-
-    return ask
-
-
-def _claim(version: Version) -> None:
-    query = {"holder": secrets.token_hex(8)}
-    answer = version.stack.http.post(f"/datasets/{DATASET}/claim", params=query)
-    version.claimed.append(answer.raise_for_status().json()["id"])
-
-
-def _save(base_revision: int, slot: int) -> Ask:
-    """A caption of the image that was claimed last, answered when it is durable."""
-
-    def ask(version: Version) -> None:
-        body = {
-            "text": " ".join(random.choices(WORDS, k=10)),
-            "base_revision": base_revision,
-            "client_id": secrets.token_hex(12),
-            "slot": slot,
-        }
-        path = f"/images/{version.claimed[-1]}/caption"
-        answer = version.stack.http.put(path, json=body, headers={"Prefer": "wait=30"})
-        assert answer.status_code == 200, answer.text
-
-    return ask
-
-
-READS: dict[str, Ask] = {
-    "list, first page": _get("images", limit="100"),
-    "list, captioned": _get("images", limit="100", status="captioned"),
-    "list, uncaptioned": _get("images", limit="100", status="uncaptioned"),
-    "list, q of many": _get("images", limit="100", q="wooden"),
-    "list, q of none": _get("images", limit="100", q="zeppelin"),
-    "list, by one of four people": _get("images", limit="100", by="anna"),
-    "list, with several captions": _get("images", limit="100", has="several"),
-    "the ids of all": _get("images/ids"),
-    "index.csv": _get("files/index.csv"),
-}
-WRITES: dict[str, Ask] = {
-    "claim": _claim,
-    "save a first caption": _save(0, 0),
-    "save another over it": _save(1, 0),
-    "save a second caption": _save(0, 1),
-}
-
-
-def _measured(
-    running: list[Version], asked: dict[str, Ask], rounds: int
-) -> dict[str, dict[str, list[float]]]:
-    """Milliseconds by what was asked and by version; the first round warms up and is left out."""
-    times: dict[str, dict[str, list[float]]] = {}
+def _measured(running: list[Version], asked: tuple[str, ...], rounds: int) -> Times:
+    """The first round warms up and is left out."""
+    times: Times = {what: {version.name: [] for version in running} for what in asked}
     for number in range(rounds + 1):
-        for what, ask in asked.items():
+        for what in asked:
             for version in running if number % 2 else reversed(running):
-                began = time.perf_counter()
-                ask(version)
-                took_ms = 1000 * (time.perf_counter() - began)
-                own = times.setdefault(what, {one.name: [] for one in running})[version.name]
-                own += [took_ms] if number else []
+                took = version.ask(what)
+                times[what][version.name] += [took] if number else []
     return times
 
 
-def _print(database: str, images: int, report: dict[str, dict[str, list[float]]]) -> None:
-    names = list(next(iter(report.values())))
-    print(f"\n{database}, {images:,} images, median ms\n")
-    print(f"| | {' | '.join(names)} |" + (" ratio |" if len(names) > 1 else ""))
-    print("| --- " * (len(names) + 1 + (len(names) > 1)) + "|")
-    medians = {
-        what: [statistics.median(own[name]) for name in names] for what, own in report.items()
-    }
-    for what, found in medians.items():
-        ratio = f" {found[-1] / found[0]:.2f} |" if len(found) > 1 else ""
-        print(f"| {what} | {' | '.join(f'{each:.1f}' for each in found)} |{ratio}")
-    print(json.dumps({database: medians}), flush=True)
+def _print(database: str, images: int, times: Times) -> None:
+    names = list(next(iter(times.values())))
+    columns = [
+        *names,
+        *(["ratio"] if len(names) > 1 else []),
+        *(f"{name}, passed" for name in names),
+    ]
+    print(f"\n{database}, {images:,} images: median milliseconds of the CPU, and that passed\n")
+    print(f"| | {' | '.join(columns)} |")
+    print("| --- " * (len(columns) + 1) + "|")
+    for what, own in times.items():
+        cpu, passed = (
+            [statistics.median(took[kind] for took in own[name]) for name in names]
+            for kind in (0, 1)
+        )
+        ratio = [f"{cpu[-1] / cpu[0]:.2f}"] if len(names) > 1 else []
+        cells = [*(f"{each:.1f}" for each in cpu), *ratio, *(f"{each:.1f}" for each in passed)]
+        print(f"| {what} | {' | '.join(cells)} |", flush=True)
 
 
-# -- a service with a large dataset
+# -- a version with a large dataset
 
 
 @contextmanager
-def _service(database: str, checkout: str, images: int) -> Iterator[Stack]:
-    """A stack of a version, on its own folder and database, filled before it starts."""
-    with server_folder() as folder, ExitStack() as opened:
-        data_dir = folder / "data"
-        url = f"sqlite:///{data_dir / 'clip-browser.db'}"
+def _service(database: str, checkout: Path, images: int) -> Iterator[subprocess.Popen[str]]:
+    """The child process of a version, on its own folder and database, filled before it starts."""
+    with ExitStack() as opened:
+        folder, servers = (opened.enter_context(server_folder()) for _ in range(2))
+        redis = opened.enter_context(redis_server(folder))
+        url, server_pid = f"sqlite:///{folder / 'clip-browser.db'}", 0
         if database == "postgresql":
-            url = opened.enter_context(postgres_server(_folder(folder / "server"))).url
-        environment = {"CLIP_BROWSER_DATABASE_URL": url, "CLIP_BROWSER_DATA_DIR": str(data_dir)}
+            server = opened.enter_context(postgres_server(servers))
+            url, server_pid = server.url, server.pid
+        environment = {
+            **os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
         subprocess.run(
-            [program_of(checkout), "migrate"],
-            check=True,
-            cwd=checkout or None,
-            env={**os.environ, **environment, **in_checkout(checkout)},
+            [sys.executable, "-c", MIGRATE, url], check=True, cwd=checkout, env=environment
         )
         fill(url, images)
-        yield opened.enter_context(running_stack(data_dir, checkout=checkout, **environment))
-
-
-def _folder(path: Path) -> Path:
-    path.mkdir()
-    return path
+        child = [str(HERE / "bench" / "caption_requests.py"), url, redis.url, str(folder)]
+        process = subprocess.Popen(
+            [sys.executable, *child, str(server_pid)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=checkout, env=environment,
+        )  # fmt: skip
+        with process:
+            yield process
 
 
 def fill(url: str, images: int) -> None:

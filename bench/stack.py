@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 
-PROGRAMS = str(Path(sys.executable).parent)
 PASSWORD = "a password for measurements"
 READY_TIMEOUT_S = 120.0
 FINISHED = ("succeeded", "failed", "stopped")
@@ -106,32 +105,16 @@ class Stack:
         return self.process.wait(timeout_s)
 
 
-def program_of(checkout: str) -> str:
-    """`clip-browser` of a checkout; "": of this one."""
-    return f"{checkout}/.venv/bin/clip-browser" if checkout else f"{PROGRAMS}/clip-browser"
-
-
-def in_checkout(checkout: str) -> dict[str, str]:
-    """The environment in which that program takes its code from there, and leaves nothing there."""
-    return {"PYTHONPATH": checkout, "PYTHONDONTWRITEBYTECODE": "1"} if checkout else {}
-
-
 @contextmanager
-def running_stack(
-    data_dir: Path, *options: str, checkout: str = "", **environment: str
-) -> Iterator[Stack]:
-    """`clip-browser up` on a free port, signed in as admin; stopped at the end.
-
-    checkout: the folder of another version, with its environment in `.venv`.
-    """
+def running_stack(data_dir: Path, *options: str, **environment: str) -> Iterator[Stack]:
+    """`clip-browser up` on a free port, signed in as admin; stopped at the end."""
     port = free_port()
-    command = [program_of(checkout), "up"]
+    command = [str(Path(sys.executable).parent / "clip-browser"), "up"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(data_dir), "--port", str(port), *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "CLIP_BROWSER_ADMIN_PASSWORD": PASSWORD, "PYTHONUNBUFFERED": "1",
-             **in_checkout(checkout), **environment},
-        cwd=checkout or None,
+             **environment},
     )  # fmt: skip
     stack = Stack(process, f"http://127.0.0.1:{port}", data_dir)
     try:

@@ -22,7 +22,7 @@ def move_job(
     Administrators may set any; others lower their own jobs' priority and change places among them.
     Raises NotFound, Forbidden, InvalidInput, Conflict when it does not wait (any more).
     """
-    hold(session, turn_of(get_job(session, job_id).queue))  # nobody claims it meanwhile
+    hold(session, turn_of(get_job(session, job_id).queue))  # nobody takes it meanwhile
     job = get_job(session, job_id)
     if priority is None and before is None:
         raise InvalidInput("priority, before: one is needed", remedy="Say where the job goes.")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from common.db.tables import Caption, CaptionRevision, Image
@@ -54,6 +54,13 @@ class Target(NamedTuple):
     revision: int
 
 
+# Built once: every save and every page asks it.
+_HEADS = select(*(getattr(Caption, name) for name in Head._fields)).order_by(
+    Caption.image_id, Caption.slot
+)
+_HEADS_OF = _HEADS.where(Caption.image_id.in_(bindparam("ids", expanding=True)))
+
+
 def read_heads(session: Session, images: Sequence[int] | Select[Any]) -> list[Head]:
     """The captions of some images, given as ids or as a query of ids; by image, then by slot.
 
@@ -72,14 +79,10 @@ def heads_by_image(
     among: the same images or more of them, where a query names them better than many ids.
     """
     found = {image_id: [Head(image_id, FIRST_SLOT)] for image_id in image_ids}
-    rows = session.execute(
-        select(
-            Caption.image_id, Caption.slot, Caption.revision, Caption.text, Caption.tokens,
-            Caption.author, Caption.saved_at,
-        )
-        .where(Caption.image_id.in_(image_ids if among is None else among))
-        .order_by(Caption.image_id, Caption.slot)
-    )  # fmt: skip
+    if among is None:
+        rows = session.execute(_HEADS_OF, {"ids": list(image_ids)})
+    else:
+        rows = session.execute(_HEADS.where(Caption.image_id.in_(among)))
     for head in map(Head._make, rows):
         if head.is_first and head.image_id in found:
             found[head.image_id] = [head]

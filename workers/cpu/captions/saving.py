@@ -6,10 +6,11 @@ Many saves are written in one transaction (group commit): a commit costs far mor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from common.captions.clip_tokens import count_tokens
@@ -66,7 +67,8 @@ def save_captions(session: Session, saves: Sequence[Save]) -> list[Saved | ClipB
     Each once per `client_id`. One that cannot be saved leaves the others as they are, and is given
     back as NotFound (no such image), CaptionConflict (somebody saved another revision since
     `base_revision`; details hold `current`) or InvalidInput (the text, the slot, or the client_id
-    was used for something else). Durable once the session has committed.
+    was used for something else). Durable once the session has committed. Images that the session
+    has loaded as objects before are not refreshed.
     """
     batch = _Batch(session, saves)
     outcomes = [batch.save(save) for save in saves]
@@ -74,6 +76,20 @@ def save_captions(session: Session, saves: Sequence[Save]) -> list[Saved | ClipB
     for dataset_id in sorted(batch.touched):
         touch_dataset(session, dataset_id)
     return outcomes
+
+
+@dataclass
+class _Image:
+    """What a save may change of an image: plain values, which cost less than an object of the ORM."""
+
+    id: int
+    dataset_id: str
+    is_captioned: bool
+    claimed_by: str | None
+    claim_holder: str | None
+    claim_until: datetime | None
+    reviewed_by: str | None
+    reviewed_at: datetime | None
 
 
 class _Revision(NamedTuple):
@@ -87,6 +103,18 @@ class _Revision(NamedTuple):
     client_id: str
 
 
+# Built once: to build them anew is a good part of the time that a save takes.
+_LOCKED_IMAGES = (
+    select(*(getattr(Image, each.name) for each in fields(_Image)))
+    .where(Image.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Image.id)
+    .with_for_update()
+)
+_SAVED_BEFORE = select(*(getattr(CaptionRevision, name) for name in _Revision._fields)).where(
+    CaptionRevision.client_id.in_(bindparam("client_ids", expanding=True))
+)
+
+
 class _Batch:
     """What a list of saves needs of the database, read at once; what becomes of it, written at once.
 
@@ -97,28 +125,29 @@ class _Batch:
     def __init__(self, session: Session, saves: Sequence[Save]) -> None:
         self._session = session
         ids = sorted({save.image_id for save in saves})
-        self._images = {
-            image.id: image
-            for image in session.scalars(
-                select(Image).where(Image.id.in_(ids)).order_by(Image.id).with_for_update()
-            )
-        }
+        found = session.execute(_LOCKED_IMAGES, {"ids": ids})
+        self._images = {row.id: _Image(*row) for row in found}
+        self._shown = {image.id: replace(image) for image in self._images.values()}
         heads = heads_by_image(session, ids)  # after the lock, or they might be older than it
         self._heads = {head[:2]: head for own in heads.values() for head in own}
         self._stored = {place for place, head in self._heads.items() if head.revision}
         self._changed: dict[tuple[int, int], Head] = {}
-        wanted = CaptionRevision.client_id.in_([save.client_id for save in saves])
-        columns = [getattr(CaptionRevision, name) for name in _Revision._fields]
-        found = session.execute(select(*columns).where(wanted))
-        self._before = {row.client_id: _Revision(*row) for row in found}
+        saved = session.execute(_SAVED_BEFORE, {"client_ids": [save.client_id for save in saves]})
+        self._before = {row.client_id: _Revision(*row) for row in saved}
         self._revisions: list[_Revision] = []
         self.touched: set[str] = set()
 
     def write(self) -> None:
         """Write the images, the heads and their history."""
-        self._session.flush()
+        images = [
+            {name: value for name, value in vars(image).items() if name != "dataset_id"}
+            for image in self._images.values()
+            if image != self._shown[image.id]
+        ]  # its dataset stays, and with it the entries of three indexes
         new = [head for place, head in self._changed.items() if place not in self._stored]
         old = [head for place, head in self._changed.items() if place in self._stored]
+        if images:
+            self._session.execute(update(Image), images)
         if new:
             self._session.execute(insert(Caption), [head._asdict() for head in new])
         if old:
@@ -139,7 +168,7 @@ class _Batch:
         except ClipBrowserError as problem:
             return problem
 
-    def _image(self, save: Save) -> Image:
+    def _image(self, save: Save) -> _Image:
         if not 0 <= save.slot < MAX_CAPTIONS:
             raise InvalidInput(
                 f"slot is {save.slot}; an image has at most {MAX_CAPTIONS} captions",
@@ -153,7 +182,7 @@ class _Batch:
             )
         return image
 
-    def _write(self, image: Image, save: Save, text: str | None) -> Saved:
+    def _write(self, image: _Image, save: Save, text: str | None) -> Saved:
         place = (image.id, save.slot)
         head = self._heads.get(place, Head(*place))
         if head.revision != save.base_revision:
@@ -177,7 +206,7 @@ class _Batch:
         )
 
 
-def _repeated(before: _Revision, image: Image, save: Save, text: str | None) -> Saved:
+def _repeated(before: _Revision, image: _Image, save: Save, text: str | None) -> Saved:
     if (before.image_id, before.slot, before.text) != (image.id, save.slot, text):
         raise InvalidInput(
             f"client_id {before.client_id!r} was already used for another caption.",
@@ -189,7 +218,7 @@ def _repeated(before: _Revision, image: Image, save: Save, text: str | None) -> 
     )  # fmt: skip
 
 
-def _conflict(image: Image, head: Head) -> CaptionConflict:
+def _conflict(image: _Image, head: Head) -> CaptionConflict:
     return CaptionConflict(
         f"{head.author or 'Somebody'} saved another caption meanwhile.",
         details={"current": head.shown(), "dataset_id": image.dataset_id},
