@@ -29,7 +29,7 @@ def require_described(app: Flask, method: str, path: str, response: TestResponse
     if content is None:
         assert not response.data, f"{method} {path}: an answer where none is described"
     elif response.status_code != 304 and method != "HEAD":
-        found = [kind for kind in content if _fits(kind, response.mimetype)]
+        found = [kind for kind in content if _fits(kind, response.mimetype or "")]
         assert found, f"{method} {path}: {response.mimetype} is not among {list(content)}"
         if response.is_json:
             _require_valid(content[found[0]]["schema"], response.get_json(), f"{method} {path}")
