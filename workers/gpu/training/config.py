@@ -24,7 +24,8 @@ class TrainConfig(BaseModel):
     ""), or "local-dir:<folder>" of a model tuned here. runs_dir: for TensorBoard's files.
     image_cache_mib: images kept in memory, the rest in a file. lineage: copied to training.json.
     memory_gb: of the GPU, or of the machine without one, that it may take; None for all there is.
-    rung: the batch's layout (accumulation, gradient checkpointing) to begin with, when more did not fit before.
+    rung: the layout of a batch (accumulation, gradient checkpointing) to begin with, when more did not
+    fit before.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -125,7 +125,7 @@ class Ranks:
         ]
 
     def mark(self, args: Namespace) -> None:
-        """Tell open_clip's own code (loss, logging) about the processes."""
+        """Tell open_clip's loss about the processes."""
         args.distributed = not self.alone
         args.rank = args.local_rank = self.rank
         args.world_size = self.world_size
