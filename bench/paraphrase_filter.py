@@ -1,89 +1,53 @@
 """How well the filter tells good paraphrases from bad ones: `python -m bench.paraphrase_filter`.
 
-tests/data/paraphrases.jsonl holds pairs {part, caption, candidate, good, kind}, written for this project.
-All pairs of a caption are in one part. Thresholds and word lists were set while looking at mistakes on
-the part "tune" only; the part "test" (a third of the first captions, and captions written after
-everything else) was only counted. Words known to the lists occur in both parts, since one hand wrote both.
-
-A pair is good when the candidate is true of every image of which the caption is true, and says as
-much. So: other words for the same, another order, the passive, digits for words are good; anything left
-out or added is bad, and so is a wider or narrower word (animal, spaniel for dog). "Crimson" for "red"
-is good, as manual_synonym_map.json exchanges them; light or dark for a plain colour is bad. "One" says no
-more than "a". The same words with other capitals or punctuation are bad: they teach nothing.
+--ablate: what each rule and each list of words is worth, by leaving it out.
+--judge encoder|learned|llm|nli: what judges in its place, see `bench.paraphrase_judges`.
+The pairs, and what is called good: `bench.paraphrase_pairs`.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
-from workers.paraphrase.filter import check_all
-from workers.paraphrase.sentence_encoder import Encoder, SentenceEncoder
+import numpy as np
+from numpy.typing import NDArray
 
-PAIRS = Path(__file__).parents[1] / "tests" / "data" / "paraphrases.jsonl"
-PARTS = ("tune", "test")
+from bench.paraphrase_judges import JUDGES, measure_judge
+from bench.paraphrase_pairs import PARTS, Measured, Pair, print_parts, read_pairs
+from workers.paraphrase import words
+from workers.paraphrase.filter import Verdict, check_all, rule_of
+from workers.paraphrase.sentence_encoder import DIMENSIONS, Encoder, SentenceEncoder
+
 AT_ONCE = 3  # candidates of a caption in one answer of a language model
 
-
-@dataclass(frozen=True)
-class Pair:
-    """A labelled paraphrase."""
-
-    part: str
-    caption: str
-    candidate: str
-    good: bool
-    kind: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the filter made of some pairs."""
-
-    pairs: Sequence[Pair]
-    kept: Sequence[bool]
-
-    def count(self, *, kept: bool, good: bool) -> int:
-        """Pairs that were kept or not, and are good or not."""
-        return sum(
-            pair.good == good and was == kept
-            for pair, was in zip(self.pairs, self.kept, strict=True)
-        )
-
-    @property
-    def precision(self) -> float:
-        """Share of the kept ones that are good."""
-        good = self.count(kept=True, good=True)
-        return good / max(1, good + self.count(kept=True, good=False))
-
-    @property
-    def recall(self) -> float:
-        """Share of the good ones that are kept."""
-        good = self.count(kept=True, good=True)
-        return good / max(1, good + self.count(kept=False, good=True))
-
-    def by_kind(self) -> dict[tuple[str, bool], tuple[int, int]]:
-        """{(kind, whether it is good): (pairs judged rightly, pairs)}."""
-        all_of, right = Counter[tuple[str, bool]](), Counter[tuple[str, bool]]()
-        for pair, was in zip(self.pairs, self.kept, strict=True):
-            all_of[pair.kind, pair.good] += 1
-            right[pair.kind, pair.good] += was == pair.good
-        return {key: (right[key], count) for key, count in sorted(all_of.items())}
-
-
-def read_pairs() -> list[Pair]:
-    """All labelled pairs, in the order of the file."""
-    return [Pair(**json.loads(line)) for line in PAIRS.read_text("utf-8").splitlines()]
+# Lists of words, each with what stands in its place when it is left out.
+_LISTS: dict[str, tuple[str, Any]] = {
+    "word families": ("workers.paraphrase.words.families", dict),
+    "which of them exclude": ("workers.paraphrase.difference._excluding", lambda *_: ()),
+    "which of them say the same": (
+        "workers.paraphrase.difference.synonyms_of",
+        lambda _: frozenset(),
+    ),
+    "the synonym map": ("workers.paraphrase.difference._exchanges", dict),
+    "words that say little": ("workers.paraphrase.words.SUPPORT", frozenset()),
+    "irregular forms": ("workers.paraphrase.words._BASE", {}),
+    "phrases that are a word": ("workers.paraphrase.words._PHRASES", []),
+}
 
 
 def measure(pairs: Sequence[Pair], encoder: Encoder | None) -> Measured:
     """Judge pairs; None: without comparing meanings."""
-    kept = [check_all(pair.caption, [pair.candidate], encoder)[0].kept for pair in pairs]
-    return Measured(pairs, kept)
+    return Measured(pairs, [verdict.kept for verdict in _judge(pairs, encoder)])
+
+
+def _judge(pairs: Sequence[Pair], encoder: Encoder | None) -> list[Verdict]:
+    return [check_all(pair.caption, [pair.candidate], encoder)[0] for pair in pairs]
 
 
 def measure_speed(pairs: Sequence[Pair], encoder: Encoder | None) -> float:
@@ -98,14 +62,88 @@ def measure_speed(pairs: Sequence[Pair], encoder: Encoder | None) -> float:
     return len(pairs) / (time.process_time() - began)
 
 
+class _Memory:
+    """An encoder that remembers all texts: ablations judge the same ones again and again."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As the encoder does."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.array([self._known[text] for text in texts]).reshape(-1, DIMENSIONS)
+
+
+def print_ablation(pairs: Sequence[Pair], encoder: Encoder) -> None:
+    """What the filter is worth without one rule, or without one list of words."""
+    memory = _Memory(encoder)
+    verdicts = _judge(pairs, memory)
+    whole = Measured(pairs, [verdict.kept for verdict in verdicts])
+    print(
+        "without                         precision and recall: "
+        + ", ".join(PARTS)
+        + "; pairs changed"
+    )
+    _print_without("nothing", whole, whole)
+    for rule in sorted({rule_of(reason) for verdict in verdicts for reason in verdict.reasons}):
+        kept = [all(rule_of(reason) == rule for reason in verdict.reasons) for verdict in verdicts]
+        _print_without(f"rule: {rule}", Measured(pairs, kept), whole)
+    for name, (target, nothing) in _LISTS.items():
+        with _fresh_words(), patch(target, nothing):
+            _print_without(f"list: {name}", measure(pairs, memory), whole)
+
+
+@contextmanager
+def _fresh_words() -> Iterator[None]:
+    """What was read from the lists is forgotten, before and after."""
+    caches = (words.stem, words.groups_of_stems, words._support_stems)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+def _print_without(name: str, told: Measured, whole: Measured) -> None:
+    cells = "".join(f"  {some.precision:.3f} {some.recall:.3f}" for some in map(told.of, PARTS))
+    changed = [
+        sum(a != b for a, b in zip(told.of(part).kept, whole.of(part).kept, strict=True))
+        for part in PARTS
+    ]
+    print(f"{name:36}{cells}  {changed}")
+
+
 def main() -> None:
     """Print the tables."""
+    arguments = _parser().parse_args()
     pairs = read_pairs()
+    if arguments.judge:
+        told, speed = measure_judge(arguments.judge, pairs, arguments.model)
+        print_parts(f"rules of form, then {arguments.judge}", told)
+        print(f"\nspeed: {speed:,.0f} candidates a second of one core")
+    elif arguments.ablate:
+        print_ablation(pairs, SentenceEncoder())
+    else:
+        _print_filter(pairs)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ablate", action="store_true")
+    parser.add_argument("--judge", choices=JUDGES)
+    parser.add_argument("--model", type=Path, help="a folder, for the judges llm and nli")
+    return parser
+
+
+def _print_filter(pairs: Sequence[Pair]) -> None:
     encoder = SentenceEncoder()
     encoder.encode(["loads the model"])
-    with_encoder = _print_parts("with the sentence encoder", pairs, encoder)
-    _print_parts("rules alone", pairs, None)
-    _print_kinds(with_encoder)
+    told = measure(pairs, encoder)
+    print_parts("with the sentence encoder", told)
+    print_parts("rules alone", measure(pairs, None))
+    _print_kinds(told)
     # an encoder of its own, which remembers no text
     fresh = SentenceEncoder()
     fresh.encode(["loads the model"])
@@ -113,27 +151,13 @@ def main() -> None:
     print(f"       {measure_speed(pairs, None):,.0f} with the rules alone")
 
 
-def _print_parts(name: str, pairs: Sequence[Pair], encoder: Encoder | None) -> dict[str, Measured]:
-    print(f"\n{name}\npart   pairs   good  precision  recall  bad kept  good lost")
-    found = {}
-    for part in PARTS:
-        some = [pair for pair in pairs if pair.part == part]
-        found[part] = told = measure(some, encoder)
-        good = sum(pair.good for pair in some)
-        print(
-            f"{part:5} {len(some):6} {good:6} {told.precision:10.3f} {told.recall:7.3f} "
-            f"{told.count(kept=True, good=False):9} {told.count(kept=False, good=True):10}"
-        )
-    return found
-
-
-def _print_kinds(found: dict[str, Measured]) -> None:
-    print(f"\njudged rightly, by kind\n{'kind':22} {'tune':>9} {'test':>9}")
-    kinds = {part: told.by_kind() for part, told in found.items()}
-    for key in sorted(kinds["tune"] | kinds["test"], key=lambda key: (not key[1], key[0])):
+def _print_kinds(told: Measured) -> None:
+    print("\njudged rightly, by kind\n" + f"{'kind':22}" + "".join(f"{part:>10}" for part in PARTS))
+    kinds = {part: told.of(part).by_kind() for part in PARTS}
+    for key in sorted(told.by_kind(), key=lambda key: (not key[1], key[0])):
         kind, good = key
-        cells = [_cell(kinds[part].get(key)) for part in PARTS]
-        print(f"{'good' if good else 'bad':5}{kind:17} {cells[0]:>9} {cells[1]:>9}")
+        cells = "".join(f"{_cell(kinds[part].get(key)):>10}" for part in PARTS)
+        print(f"{'good' if good else 'bad':5}{kind:17}{cells}")
 
 
 def _cell(counts: tuple[int, int] | None) -> str:

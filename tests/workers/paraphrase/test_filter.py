@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.paraphrase_filter import measure, read_pairs
+from bench.paraphrase_filter import measure
+from bench.paraphrase_pairs import read_pairs
 from common.captions.clip_tokens import count_tokens
 from common.captions.languages import language_of, may_be_english, same_language, script_of
 from workers.paraphrase.facts import Facts
