@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from bench.train_sets import TrainSet
+from workers.gpu.config import TrainItem
 from workers.gpu.data.examples import input_shape, load_val_images
 from workers.gpu.proof.evaluation import evaluate, make_validation
-from workers.gpu.training.config import TrainItem
 from workers.models.clip_model import LOCAL_DIR, create_clip, cut_text
 from workers.runtime.child_io import Emitter
 

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from cli.credentials import Access, remember_login
 from cli.jobs.params import Misuse, parse_params
-from cli.jobs.progress import FINISHED, Job, bytes_bar, follow, require_success, status_text
+from cli.jobs.progress import FINISHED, Job, bytes_bar, show_job, status_text
 from cli.lookups import find_dataset
-from cli.terminal import Terminal, figures, table
+from cli.terminal import Terminal, table
 from cli.training.plan import say_plan
 from cli.training.sweeps import start_sweep
 
@@ -42,23 +42,6 @@ def run_job(terminal: Terminal, arguments: argparse.Namespace) -> int:
 def _job_of(answer: dict[str, Any]) -> Job:
     job: Job = answer.get("job", answer)
     return job
-
-
-def show_job(terminal: Terminal, job: Job, follow_it: bool) -> int:
-    """A queued job, or after following it its result. Raises the job's error."""
-    if not follow_it:
-        hint = f"To watch it: clip-browser jobs --watch, or clip-browser log {job['id']} --follow"
-        told = f"Job {job['id']} ({job['kind']}) {status_text(job)}\n{hint}"
-        terminal.answer(job, "\n".join([told, *job["notes"]]))
-        return 0
-    ended = follow(terminal, job["id"])
-    told = "\n".join(
-        [f"Job {ended['id']} ({ended['kind']}) has {ended['state']}.", *ended["notes"]]
-        + ([figures(ended["result"])] if ended["result"] else [])
-    )
-    terminal.answer(ended, told)
-    require_success(ended)
-    return 0
 
 
 def list_jobs(terminal: Terminal, arguments: argparse.Namespace) -> int:

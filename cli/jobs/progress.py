@@ -18,7 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from cli.terminal import Terminal
+from cli.terminal import Terminal, figures
 from common.errors import Conflict, Unavailable, error_from_dict
 
 POLL_S = 0.5
@@ -187,3 +187,20 @@ def require_success(job: Job) -> None:
         raise Conflict(
             f"Job {job['id']} was stopped.", remedy=f"Go on with: clip-browser resume {job['id']}"
         )
+
+
+def show_job(terminal: Terminal, job: Job, follow_it: bool) -> int:
+    """A queued job, or after following it its result. Raises the job's error."""
+    if not follow_it:
+        hint = f"To watch it: clip-browser jobs --watch, or clip-browser log {job['id']} --follow"
+        told = f"Job {job['id']} ({job['kind']}) {status_text(job)}\n{hint}"
+        terminal.answer(job, "\n".join([told, *job["notes"]]))
+        return 0
+    ended = follow(terminal, job["id"])
+    told = "\n".join(
+        [f"Job {ended['id']} ({ended['kind']}) has {ended['state']}.", *ended["notes"]]
+        + ([figures(ended["result"])] if ended["result"] else [])
+    )
+    terminal.answer(ended, told)
+    require_success(ended)
+    return 0

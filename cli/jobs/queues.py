@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 from rich.table import Table
 
-from cli.commands import show_job
 from cli.jobs.params import Misuse, parse_params
-from cli.jobs.progress import Job, clock, status_text
+from cli.jobs.progress import Job, clock, show_job, status_text
 from cli.terminal import Terminal, table
 
 USUAL_QUEUE = "gpu"

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cli.commands import show_job
 from cli.images.batches import Upload
 from cli.images.sending import send_portions
 from cli.jobs.params import Misuse, read_value
-from cli.jobs.progress import bytes_bar
+from cli.jobs.progress import bytes_bar, show_job
 from cli.lookups import find_dataset
 from cli.terminal import Terminal, table
 from common.errors import InvalidInput

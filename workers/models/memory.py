@@ -8,9 +8,12 @@ import errno
 import gc
 import re
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
+Made = TypeVar("Made")
 _M_MMAP_THRESHOLD = -3  # malloc.h
 # What torch says when there is no memory left, besides raising torch.OutOfMemoryError: the CPU's
 # allocator (c10/core/impl/alloc_cpu.cpp), oneDNN, CUDA itself, cuBLAS, cuDNN, and the system.
@@ -64,3 +67,19 @@ def limit_memory(limit_gb: float, device: str) -> None:
         if hard != resource.RLIM_INFINITY:
             wanted = min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+def with_smaller_batches(
+    work: Callable[[int], Made], first: int, log: Callable[[str], None]
+) -> Made:
+    """work(batch size), again with half as many when memory runs out, down to one image at a time."""
+    size = first
+    while True:
+        try:
+            return work(size)
+        except Exception as problem:
+            if size == 1 or not is_out_of_memory(problem):
+                raise
+        release_memory()
+        log(f"{size} images at once do not fit the memory; going on with {size // 2}.")
+        size //= 2

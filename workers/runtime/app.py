@@ -19,7 +19,7 @@ def create_app() -> Celery:
     made = Celery(
         "clip_browser",
         include=[
-            "workers.runtime.maintenance",
+            "workers.ops.maintenance",
             "workers.cpu.tasks",
             "workers.gpu.tasks",
             "workers.search.queries",

@@ -17,7 +17,7 @@ from common.db.tables import now
 from common.jobs import leases
 from common.settings import Settings
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
-from workers.runtime.maintenance import reap_once
+from workers.ops.maintenance import reap_once
 
 HOUR = timedelta(hours=1)
 FOUND_WITHIN_S = 45

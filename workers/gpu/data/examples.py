@@ -12,12 +12,11 @@ import numpy as np
 
 from common.errors import InvalidInput
 from common.training.plan import TrainPlan
+from workers.gpu.config import TrainConfig, TrainItem
 from workers.gpu.data.batches import InputShape, TrainBatches
 from workers.gpu.data.cache import PixelCache, Pixels, decode_all
 from workers.gpu.data.reading import MIB, REPORT_EVERY_S, ImageReading
-from workers.gpu.data.views import View, decode_view
-from workers.gpu.proof.evaluation import shrink
-from workers.gpu.training.config import TrainConfig, TrainItem
+from workers.gpu.data.views import View, decode_view, shrink
 from workers.models.clip_model import LoadedClip, cut_text
 from workers.models.pixels import open_rgb
 from workers.runtime import child_io

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from workers.gpu.config import TrainConfig, TrainItem
 from workers.gpu.data.cache import PixelCache, Pixels, decode_all, decode_shrunk
 from workers.gpu.data.host_memory import image_limit_bytes
 from workers.gpu.data.views import View, decode_view, expect_view
-from workers.gpu.training.config import TrainConfig, TrainItem
 from workers.runtime import child_io
 from workers.runtime.child_io import Emitter, Stopped
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from common.models.catalogue import find_model
+from workers.gpu.config import TrainConfig
 from workers.gpu.data.cache import Pixels
-from workers.gpu.training.config import TrainConfig
 from workers.models.pixels import open_rgb
+
+if TYPE_CHECKING:
+    from workers.models.clip_model import LoadedClip  # it imports torch
 
 LOCAL_DIR = "local-dir:"
 _INTERPOLATIONS = {
@@ -81,3 +85,11 @@ def decode_view(path: Path, view: View) -> Pixels:
         image = image.resize(size, how)
     left, top = (round((side - view.size) / 2.0) for side in size)
     return np.asarray(image.crop((left, top, left + view.size, top + view.size)), dtype=np.uint8)
+
+
+def shrink(loaded: LoadedClip, image: Image.Image) -> npt.NDArray[np.uint8]:
+    """(S, S, 3): the image as the model's own preprocessing makes it, before it is normalised."""
+    made: Any = image
+    for step in loaded.preprocess.transforms[:-2]:  # type: ignore[attr-defined]  # ToTensor, Normalize
+        made = step(made)
+    return np.asarray(made, dtype=np.uint8)

@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import GpuOutOfMemory
+from workers.gpu.config import TrainItem
 from workers.gpu.data.examples import input_shape, load_val_images
 from workers.gpu.devices import choose_precision, describe_device
 from workers.gpu.models.code_version import read_versions
@@ -22,7 +23,6 @@ from workers.gpu.proof.before_after import Evaluator, end_if_asked, make_evaluat
 from workers.gpu.proof.blends import interpolate
 from workers.gpu.proof.evaluation import Validation, make_validation
 from workers.gpu.proof.recall import RECALLS
-from workers.gpu.training.config import TrainItem
 from workers.models.clip_model import LoadedClip, choose_device, load_clip
 from workers.models.memory import is_out_of_memory
 from workers.models.source import ModelSource

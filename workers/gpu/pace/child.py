@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 from common.errors import InvalidInput, NotFound
+from workers.gpu.config import PaceConfig
 from workers.gpu.training.child import as_start_failure
-from workers.gpu.training.config import PaceConfig
 from workers.runtime import child_io
 from workers.runtime.child_io import Emitter
 

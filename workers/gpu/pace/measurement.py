@@ -18,6 +18,7 @@ from common.errors import GpuOutOfMemory
 from common.models.catalogue import resolve_architecture
 from common.training.plan import DataSize, Machine, TrainPlan
 from common.training.planning import plan_training
+from workers.gpu.config import PaceConfig
 from workers.gpu.data.batches import TrainBatches
 from workers.gpu.data.cache import KEEP_RATIO, PixelCache
 from workers.gpu.data.examples import input_shape
@@ -25,7 +26,6 @@ from workers.gpu.devices import choose_precision, describe_device, free_gpu_memo
 from workers.gpu.report.metrics import MetricWriter
 from workers.gpu.report.progress import Reports
 from workers.gpu.training.checkpoints import Checkpoints, CheckpointSaver
-from workers.gpu.training.config import PaceConfig
 from workers.gpu.training.epochs import EpochEnd
 from workers.gpu.training.loop import train
 from workers.gpu.training.memory import BatchLayout, estimate_layout

@@ -23,9 +23,8 @@ from workers.gpu.proof.blends import INNER, State, choose_best, interpolate
 from workers.gpu.proof.control_set import SERIES, kept_figures, make_control_set, say_forgetting
 from workers.gpu.proof.evaluation import Validation, evaluate, usual_encode_batch
 from workers.gpu.proof.recall import RECALLS
-from workers.gpu.training.memory import with_smaller_batches
 from workers.models.clip_model import LoadedClip, cut_text
-from workers.models.memory import is_out_of_memory
+from workers.models.memory import is_out_of_memory, with_smaller_batches
 from workers.runtime import child_io
 from workers.runtime.child_io import Emitter, Stopped
 

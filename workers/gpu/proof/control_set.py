@@ -16,7 +16,8 @@ from typing import Any
 from PIL import Image
 
 from workers.gpu.data.examples import input_shape
-from workers.gpu.proof.evaluation import Validation, make_validation, shrink
+from workers.gpu.data.views import shrink
+from workers.gpu.proof.evaluation import Validation, make_validation
 from workers.models.clip_model import LoadedClip
 
 FOLDER = Path(__file__).parent / "control_pictures"

@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
 from common.errors import TrainingDiverged
 from workers.gpu.data.batches import InputShape
 from workers.gpu.proof.recall import Truth, find_truth, measure_recall
-from workers.models.clip_model import LoadedClip
 
 ENCODE_BATCH, CPU_ENCODE_BATCH = 64, 16  # images at once; a stop waits for one such batch
 
@@ -36,14 +34,6 @@ class Validation:
 
     def __len__(self) -> int:
         return len(self.pixels)
-
-
-def shrink(loaded: LoadedClip, image: Image.Image) -> npt.NDArray[np.uint8]:
-    """(S, S, 3): the image as the model's own preprocessing makes it, before it is normalised."""
-    made: Any = image
-    for step in loaded.preprocess.transforms[:-2]:  # type: ignore[attr-defined]  # ToTensor, Normalize
-        made = step(made)
-    return np.asarray(made, dtype=np.uint8)
 
 
 def make_validation(

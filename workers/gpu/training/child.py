@@ -15,8 +15,8 @@ from common.errors import ClipBrowserError, InvalidInput, NotFound, TrainingFail
 from common.models.catalogue import SMALL_MODEL, find_model
 from common.processes import is_of_a_cluster
 from common.training.params import resolve_pretrained, source_of
+from workers.gpu.config import TrainConfig
 from workers.gpu.data.reading import read_early
-from workers.gpu.training.config import TrainConfig
 from workers.models.weights import obtain_weights
 from workers.runtime import child_io
 from workers.runtime.child_io import Emitter

@@ -17,7 +17,7 @@ from workers.gpu.proof.recall import is_better
 from workers.gpu.report.progress import Reports
 from workers.gpu.report.trends import find_trends
 from workers.gpu.training.checkpoints import is_disk_full
-from workers.gpu.training.memory import with_smaller_batches
+from workers.models.memory import with_smaller_batches
 
 Figures = dict[str, float]
 

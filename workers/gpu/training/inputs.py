@@ -63,7 +63,7 @@ def make_config(
     files: dict[str, Path],
     runs_dir: Path,
 ) -> dict[str, Any]:
-    """What the child is told (`workers/gpu/training/config.py`). Raises TrainingFailedToStart."""
+    """What the child is told (`workers/gpu/config.py`). Raises TrainingFailedToStart."""
 
     def items(captions: Captions) -> list[dict[str, Any]]:
         return [{"path": str(files[name]), "captions": texts} for name, texts in captions.items()]

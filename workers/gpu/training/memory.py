@@ -8,10 +8,10 @@ as in GradCache, Gao et al. 2021). Each is the same optimisation; each is slower
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import torch
@@ -19,12 +19,11 @@ import torch
 from common.errors import GpuOutOfMemory
 from common.models.catalogue import CATALOGUE, find_model
 from common.training.memory import fit_batch
+from workers.gpu.config import TrainConfig
 from workers.gpu.devices import gpu_memory_gb
-from workers.gpu.training.config import TrainConfig
 from workers.models.clip_model import choose_device
-from workers.models.memory import is_out_of_memory, release_memory
+from workers.models.memory import is_out_of_memory
 
-Made = TypeVar("Made")
 Embeddings = dict[str, torch.Tensor]  # what open_clip's model gives and its loss takes
 SCALES = ("logit_scale", "logit_bias")  # those of them that belong to no image or text
 
@@ -126,22 +125,6 @@ def allocate_moments(optimizer: torch.optim.Optimizer) -> None:
         state["step"].zero_()
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
-
-
-def with_smaller_batches(
-    work: Callable[[int], Made], first: int, log: Callable[[str], None]
-) -> Made:
-    """work(batch size), again with half as many when memory runs out, down to one image at a time."""
-    size = first
-    while True:
-        try:
-            return work(size)
-        except Exception as problem:
-            if size == 1 or not is_out_of_memory(problem):
-                raise
-        release_memory()
-        log(f"{size} images at once do not fit the memory; going on with {size // 2}.")
-        size //= 2
 
 
 def has_batch_norm(model: Any) -> bool:

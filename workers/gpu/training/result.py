@@ -9,6 +9,7 @@ from typing import Any
 
 from common.errors import InvalidInput, TrainingDiverged
 from common.training.plan import TrainPlan
+from workers.gpu.config import TrainConfig
 from workers.gpu.data.examples import input_shape
 from workers.gpu.devices import describe_device, peak_memory_gb
 from workers.gpu.models.code_version import read_versions
@@ -20,7 +21,6 @@ from workers.gpu.models.folder import (
 )
 from workers.gpu.proof.before_after import Findings, Proof
 from workers.gpu.proof.recall import RECALLS
-from workers.gpu.training.config import TrainConfig
 from workers.gpu.training.epochs import Progress
 from workers.gpu.training.run_state import PreparedRun, Run
 from workers.models.memory import is_out_of_memory, release_memory

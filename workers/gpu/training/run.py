@@ -13,6 +13,7 @@ from common.models.catalogue import resolve_architecture
 from common.training.params import resolve_pretrained
 from common.training.plan import DataSize, Machine
 from common.training.planning import plan_training
+from workers.gpu.config import TrainConfig
 from workers.gpu.data.examples import input_shape, make_batches, no_images, read_images
 from workers.gpu.data.reading import ImageReading
 from workers.gpu.devices import (
@@ -27,7 +28,6 @@ from workers.gpu.report.metrics import MetricWriter
 from workers.gpu.report.progress import Reports, StepReports
 from workers.gpu.report.system_load import SystemLoad
 from workers.gpu.training.checkpoints import Checkpoints, CheckpointSaver, disk_full_told
-from workers.gpu.training.config import TrainConfig
 from workers.gpu.training.distributed import Ranks
 from workers.gpu.training.epochs import EpochEnd
 from workers.gpu.training.loop import train

@@ -17,13 +17,12 @@ from open_clip.transform import image_transform
 from PIL import Image
 
 from common.models.catalogue import CATALOGUE, MODEL_CONFIG_DIR
+from workers.gpu.config import TrainConfig
 from workers.gpu.data.cache import decode_shrunk
 from workers.gpu.data.examples import read_images
 from workers.gpu.data.host_memory import available_bytes, image_limit_bytes
 from workers.gpu.data.reading import ImageReading, read_early
-from workers.gpu.data.views import View, decode_view, expect_view
-from workers.gpu.proof.evaluation import shrink
-from workers.gpu.training.config import TrainConfig
+from workers.gpu.data.views import View, decode_view, expect_view, shrink
 from workers.models.clip_model import LoadedClip, create_clip
 from workers.models.pixels import open_rgb
 from workers.runtime import child_io

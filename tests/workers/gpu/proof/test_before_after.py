@@ -17,11 +17,12 @@ from tests.workers.gpu.children import Child
 from tests.workers.gpu.model_folders import write_tiny
 from workers.cpu.images.sample import draw_sample
 from workers.gpu.data.examples import input_shape
+from workers.gpu.data.views import shrink
 from workers.gpu.models.folder import WEIGHTS_FILE, save_weights
 from workers.gpu.proof import before_after as proof_module
 from workers.gpu.proof.before_after import Proof, make_evaluator
 from workers.gpu.proof.blends import ALPHAS, choose_best
-from workers.gpu.proof.evaluation import evaluate, make_validation, shrink
+from workers.gpu.proof.evaluation import evaluate, make_validation
 from workers.gpu.proof.recall import RECALLS
 from workers.models.clip_model import LoadedClip, create_clip, cut_text
 from workers.models.pixels import open_rgb

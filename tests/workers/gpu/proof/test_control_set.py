@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workers.gpu.data.views import shrink
 from workers.gpu.proof.control_set import (
     FIGURES,
     FOLDER,
@@ -16,7 +17,7 @@ from workers.gpu.proof.control_set import (
     read_pictures,
     say_forgetting,
 )
-from workers.gpu.proof.evaluation import evaluate, shrink
+from workers.gpu.proof.evaluation import evaluate
 from workers.models.clip_model import LoadedClip, create_clip, cut_text
 
 

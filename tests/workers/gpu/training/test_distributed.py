@@ -20,7 +20,7 @@ from common.errors import GpuOutOfMemory
 from tests.workers.conftest import wait_until
 from tests.workers.gpu import tiny_clip
 from tests.workers.gpu.children import Child, run_child
-from workers.gpu.training.config import TrainConfig
+from workers.gpu.config import TrainConfig
 from workers.gpu.training.memory import BatchLayout, LessMemoryNeeded, memory_shortage_told
 
 IMAGES, VAL, BATCH, EPOCHS = 44, 8, 8, 3

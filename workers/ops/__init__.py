@@ -1,0 +1,1 @@
+"""What keeps the service in order: lost jobs, stale files."""
