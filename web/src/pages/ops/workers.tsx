@@ -15,7 +15,7 @@ import { useQueue } from "../../state/jobs/live-queues";
 import { useResource } from "../../state/resource";
 import { useTitle } from "../../state/title";
 import { count, percent } from "../../text/format";
-import { kindWord } from "../../text/jobs/job-words";
+import { kindWord } from "../../text/jobs/job-kinds";
 import { pausedText } from "../../text/jobs/queue-words";
 import type { StateWord } from "../../text/tone";
 import "./workers.css";

@@ -2,15 +2,15 @@
 import { undoJob } from "../../api/captions";
 import { asApiError } from "../../api/http";
 import type { Job } from "../../api/jobs";
+import { UNDOABLE_KINDS } from "../../text/jobs/job-kinds";
 import { acceptJob, offerAtEnd } from "../jobs/live-jobs";
 import { toast } from "../toasts";
 
-const KINDS = new Set(["edit_captions", "import_captions", "undo_edit"]);
 const changedBy = ({ result }: Pick<Job, "result">): number => Number(result?.changed ?? result?.restored ?? result?.written ?? 0);
 
 /** Whether a job has changed captions that can be brought back. */
 export const isUndoable = (job: Pick<Job, "kind" | "state" | "result">): boolean =>
-  KINDS.has(job.kind) && (job.state === "succeeded" || job.state === "stopped") && changedBy(job) > 0;
+  UNDOABLE_KINDS.has(job.kind) && (job.state === "succeeded" || job.state === "stopped") && changedBy(job) > 0;
 
 /** What taking a job back is called. */
 export const undoVerb = ({ kind }: Pick<Job, "kind">): "Undo" | "Redo" => (kind === "undo_edit" ? "Redo" : "Undo");

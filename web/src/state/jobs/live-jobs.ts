@@ -6,6 +6,7 @@ import { asApiError } from "../../api/http";
 import { getJob, type Job, listJobs } from "../../api/jobs";
 import { connection, enterRoom } from "../../api/socket";
 import { runPath } from "../../routing/routes";
+import { CAPTION_WRITERS } from "../../text/jobs/job-kinds";
 import { endingText, isActive } from "../../text/jobs/job-words";
 import { touchCaptions, touchDataset } from "../datasets/live-datasets";
 import { announce, toast, type ToastAction } from "../toasts";
@@ -19,7 +20,6 @@ const quiet = new Set<string>();
 
 type Offer = (job: Job) => ToastAction | undefined;
 const offers = new Map<string, { offer: Offer; leave: () => void }>();
-const BULK = new Set(["edit_captions", "undo_edit", "import_captions", "ingest"]);
 
 const POLL_OFFLINE_MS = 3000;
 const POLL_ONLINE_MS = 15_000;
@@ -56,7 +56,7 @@ function tellEnd(job: Job): void {
 
 function touch(job: Job): void {
   if (job.dataset_id) touchDataset(job.dataset_id);
-  if (job.dataset_id && BULK.has(job.kind)) touchCaptions(job.dataset_id);
+  if (job.dataset_id && CAPTION_WRITERS.has(job.kind)) touchCaptions(job.dataset_id);
 }
 
 function put(job: Job): void {

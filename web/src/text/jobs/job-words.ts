@@ -1,7 +1,8 @@
-/** The words for jobs: their states, kinds, progress and ends. Pure. */
+/** The words for jobs: their states, progress and ends. Pure. */
 import type { Job, JobState } from "../../api/jobs";
 import { count, countOf, duration } from "../format";
 import type { StateWord } from "../tone";
+import { kindWord } from "./job-kinds";
 
 const JOB_WORDS: Record<JobState, StateWord> = {
   queued: { tone: "waiting", word: "Waiting" },
@@ -13,24 +14,6 @@ const JOB_WORDS: Record<JobState, StateWord> = {
 };
 
 export const jobWord = (state: JobState): StateWord => JOB_WORDS[state] ?? { tone: "idle", word: state };
-
-const KINDS: Record<string, string> = {
-  sample: "Draw sample dataset",
-  ingest: "Add images",
-  import_captions: "Import captions",
-  edit_captions: "Edit captions",
-  undo_edit: "Undo edit",
-  split: "Split captions",
-  augment: "Augment captions",
-  train: "Train",
-  index: "Build index",
-  map: "Build map",
-  probe: "Measure",
-  blend: "Blend weights",
-  import_model: "Import model",
-};
-
-export const kindWord = (kind: string): string => KINDS[kind] ?? kind.replaceAll("_", " ");
 
 /** What a job is called in lists: its own name, or its kind and model. */
 export function jobTitle(job: Pick<Job, "kind" | "params">): string {

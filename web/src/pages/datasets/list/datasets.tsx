@@ -16,7 +16,7 @@ import { acceptJob, activeJobs } from "../../../state/jobs/live-jobs";
 import { useAction, useResource } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
 import { count, countOf } from "../../../text/format";
-import { kindWord } from "../../../text/jobs/job-words";
+import { kindWord } from "../../../text/jobs/job-kinds";
 import "./datasets.css";
 
 function Cover({ urls }: { urls: string[] }) {

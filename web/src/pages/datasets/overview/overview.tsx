@@ -14,7 +14,7 @@ import { useDataset } from "../../../state/datasets/live-datasets";
 import { activeJobs } from "../../../state/jobs/live-jobs";
 import { type Resource, useAction } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
-import { kindWord } from "../../../text/jobs/job-words";
+import { kindWord } from "../../../text/jobs/job-kinds";
 import { ImportCaptions } from "../../captions/import/import-captions";
 import { TeamCard } from "../../captions/team/team";
 import { AddImages } from "../../images/upload/add-images";

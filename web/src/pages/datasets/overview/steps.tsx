@@ -1,4 +1,4 @@
-import type { Dataset, Step, StepKey } from "../../../api/datasets";
+import type { Dataset, Step } from "../../../api/datasets";
 import type { Job } from "../../../api/jobs";
 import type { Model } from "../../../api/models";
 import { Button } from "../../../design/button";
@@ -7,19 +7,10 @@ import { datasetPath, runPath } from "../../../routing/routes";
 import { activeJobs } from "../../../state/jobs/live-jobs";
 import { STEP_TITLES, stepWord } from "../../../text/datasets/step-words";
 import { percent } from "../../../text/format";
+import { STEP_OF_KIND } from "../../../text/jobs/job-kinds";
 import { fractionDone, progressText } from "../../../text/jobs/job-words";
 import { bestModelFigure, BestModelLine, useModels } from "./best-model";
 import "./steps.css";
-
-const KIND_STEPS: Record<string, StepKey> = {
-  sample: "images",
-  ingest: "images",
-  import_captions: "captioned",
-  split: "split",
-  augment: "augment",
-  train: "train",
-  index: "index",
-};
 
 interface StepAction {
   verb: string;
@@ -93,7 +84,7 @@ function StepCell({ step, dataset, models, isNext }: CellProps) {
 /** The line of steps: state, one figure and one next action each. */
 export function Steps({ dataset }: { dataset: Dataset }) {
   const running = new Map(
-    activeJobs.value.filter((job) => job.dataset_id === dataset.id).map((job) => [KIND_STEPS[job.kind], job] as const),
+    activeJobs.value.filter((job) => job.dataset_id === dataset.id).map((job) => [STEP_OF_KIND.get(job.kind), job] as const),
   );
   const models = useModels(dataset).data?.items ?? [];
   const steps = dataset.steps.map((step) => live(step, running.get(step.key)));
