@@ -24,7 +24,6 @@ from common.errors import Conflict, Unauthorized
 from common.settings import Settings
 
 ADMIN = "admin"
-ROLES = ("admin", "member")
 LINK_HOURS = 24
 # RFC 9106, section 4, second recommended option: argon2id, 64 MiB, 3 passes, 4 lanes. A quarter of a
 # second of processor time, 0.7 of what the scrypt before it took (N=2^15, r=8, p=3).
