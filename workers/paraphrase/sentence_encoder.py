@@ -7,7 +7,7 @@ One core loads it in a second and encodes some 1,500 captions a second; it takes
 Why not the CLIP being tuned: that knows the dataset's language least well before the training that
 the captions are for, is trained to look past word order, and would need torch in this process.
 Not covered: the order of words counts little, so who does what to whom, left and right, negations,
-colours and numbers are not seen here; `caption_facts` reads those.
+colours and numbers are not seen here; `facts` reads those.
 """
 
 from __future__ import annotations
