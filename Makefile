@@ -50,6 +50,7 @@ format: $(VENV)/.test
 # A draft of the next migration, from what the tables have and the newest schema has not
 migration: $(VENV)/.test
 	@$(BIN)/python .ci/new_migration.py "$(SAYS)"
+	@$(BIN)/ruff check --fix --quiet common/db/migrations && $(BIN)/ruff format --quiet common/db/migrations
 
 screenshots: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m pytest tests/system/test_way_in_the_browser.py --screenshots test-results/screenshots

@@ -10,6 +10,7 @@ from flask_openapi3.models.tag import Tag
 from api.answer import Problem
 
 PREFIX = "/api/v1"
+FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the content's hash
 ERRORS: dict[int | str, type[Problem]] = {400: Problem, 401: Problem, "default": Problem}
 
 

@@ -23,7 +23,7 @@ from api.augment.schemas import (
     SynonymsOut,
 )
 from api.capability import make_blueprint
-from api.captions.word_routes import newest_captions, words_of
+from api.captions.words import newest_captions, words_of
 from api.datasets.facts import find_dataset, require_dataset
 from api.datasets.schemas import DatasetPath
 from api.people.identity import require_admin

@@ -13,7 +13,7 @@ from api.captions.review_schemas import FlagChange, Marked, Marks, ReviewChange,
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.answers import answer_image
-from api.images.routes import no_image
+from api.images.facts import no_image
 from api.images.schemas import ImageOut, ImagePath
 from api.people.identity import user
 from api.services import app_services

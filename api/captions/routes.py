@@ -25,8 +25,8 @@ from api.captions.schemas import (
 from api.datasets.facts import find_dataset, require_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.answers import answer_image
+from api.images.facts import find_image, require_image
 from api.images.multipart import store_uploads
-from api.images.routes import find_image, require_image
 from api.images.schemas import ImagePath
 from api.jobs.schemas import JobAnswer
 from api.jobs.submission import submit

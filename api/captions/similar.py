@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 
 from api.captions.schemas import SuggestionOut, SuggestionState
-from api.datasets.facts import newest_index
-from api.search.routes import ask_search_worker, has_search_worker
+from api.search.indexes import newest_index
+from api.search.worker import ask_search_worker, has_search_worker
 from api.services import Services
 from common.db.tables import Caption, Image
 from common.errors import QueueUnavailable

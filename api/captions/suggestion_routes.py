@@ -23,7 +23,7 @@ from api.captions.schemas import (
 from api.captions.similar import SIMILAR, nearest_captions
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
-from api.images.routes import find_image, no_image
+from api.images.facts import find_image, no_image
 from api.images.schemas import ImagePath
 from api.people.identity import user
 from api.services import app_services

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
 from flask import Response, request
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from api.answer import Problem
-from api.capability import file_of, make_blueprint
+from api.capability import FOR_EVER, file_of, make_blueprint
 from api.captions.schemas import Words
+from api.captions.words import words_of
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
-from api.images.routes import FOR_EVER
-from api.services import Services, app_services
+from api.services import app_services
 from common.captions.clip_tokens import MERGES, merges_file
-from common.captions.wording import count_wording
-from common.db.tables import Caption, Dataset, Image
 
 words = make_blueprint("words", __name__, "captions")
-MAX_CAPTIONS_READ = 10_000  # the newest ones: some tenths of a second of counting
-LEAST_S = 5.0
 
 
 @words.get("/datasets/<dataset_id>/words", responses={200: Words, 404: Problem})
@@ -35,14 +28,6 @@ def get_words(path: DatasetPath) -> Response:
         dataset = find_dataset(session, path.dataset_id)
     body = words_of(app_services(), dataset)
     return _fresh(Response(body, mimetype="application/json"), "private, no-cache")
-
-
-def words_of(services: Services, dataset: Dataset) -> bytes:
-    """The JSON of `Words`; at most some seconds old."""
-    state = (dataset.created_at, dataset.caption_seq)
-    return services.response_cache.get(
-        f"words:{dataset.id}", state, lambda: _words(services, dataset.id), LEAST_S
-    )
 
 
 @words.get("/tokenizer/merges.txt", responses={200: file_of("text/plain")})
@@ -66,25 +51,6 @@ def _fresh(response: Response, cached: str) -> Response:
     response.headers["Cache-Control"] = cached
     response.make_conditional(request)
     return response
-
-
-def _words(services: Services, dataset_id: str) -> bytes:
-    with services.readers() as session:
-        found = count_wording(newest_captions(session, dataset_id))
-    return Words(words=found.words, phrases=found.phrases).to_json()
-
-
-def newest_captions(session: Session, dataset_id: str) -> Iterator[str]:
-    """The newest captions of a dataset, the newest first."""
-    newest = (
-        select(Caption.text)
-        .join(Image, Image.id == Caption.image_id)
-        .where(Image.dataset_id == dataset_id, Caption.text.is_not(None))
-        .order_by(Caption.saved_at.desc(), Caption.image_id.desc(), Caption.slot)
-        .limit(MAX_CAPTIONS_READ)
-    )
-    for text in session.scalars(newest):
-        yield str(text)
 
 
 @lru_cache(maxsize=1)

@@ -13,8 +13,8 @@ from flask import Response
 from sqlalchemy import select
 
 from api.datasets.facts import find_dataset
-from api.datasets.slugs import safe_file_name
 from api.datasets.zipstream import Entry, zip_stream
+from api.images.file_names import safe_file_name
 from api.services import Services
 from common.captions.csv_files import read_rows, write_rows
 from common.captions.rows import StoredCaption, caption_rows, index_rows

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from api.datasets.schemas import DatasetOut
 from api.datasets.steps import Facts, counts_of, steps_of
 from api.images.answers import thumb_url
+from api.search.indexes import newest_index
 from api.services import Services
 from common.db.tables import Dataset, Image, Job, Model, SearchIndex
 from common.errors import NotFound
@@ -70,16 +71,6 @@ def read_facts(session: Session, dataset: Dataset) -> Facts:
         index_job_id=index.job_id if index else None,
         model_waits=_model_without_index(session, dataset.id) if index else "",
         train_rows=dataset.train_rows,
-    )
-
-
-def newest_index(session: Session, dataset_id: str) -> SearchIndex | None:
-    """The index of a dataset that was built last."""
-    return session.scalar(
-        select(SearchIndex)
-        .where(SearchIndex.dataset_id == dataset_id)
-        .order_by(SearchIndex.created_at.desc(), SearchIndex.id.desc())
-        .limit(1)
     )
 
 

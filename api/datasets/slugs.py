@@ -1,4 +1,4 @@
-"""Ids and file names made from what people type."""
+"""Ids made from what people type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 import unicodedata
 
 MAX_SLUG_CHARS = 60
-MAX_FILE_NAME_CHARS = 100
 
 
 def slug_of(name: str) -> str:
@@ -14,13 +13,3 @@ def slug_of(name: str) -> str:
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:MAX_SLUG_CHARS].strip("-")
     return slug or "dataset"
-
-
-def safe_file_name(name: str) -> str:
-    """The last part of a path, fit for a key of the store and for an archive."""
-    last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(letter if letter.isprintable() else "_" for letter in last).strip().rstrip(". ")
-    stem, dot, ext = kept.rpartition(".")
-    if not dot:
-        return kept[:MAX_FILE_NAME_CHARS] or "file"
-    return f"{stem[: MAX_FILE_NAME_CHARS - len(ext[:10]) - 1].strip(' .') or 'file'}.{ext[:10]}"

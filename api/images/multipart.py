@@ -19,7 +19,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Request
 
-from api.datasets.slugs import safe_file_name
+from api.images.file_names import safe_file_name
 from api.services import Services
 from common.errors import ClipBrowserError, DiskFull, InvalidInput, TooLarge, UnsupportedMedia
 

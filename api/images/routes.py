@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from flask import Response, request, send_file
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete
 
 from api.answer import Problem
-from api.capability import file_of, make_blueprint
+from api.capability import FOR_EVER, file_of, make_blueprint
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.answers import answer_image, answer_images
+from api.images.facts import find_image, read_image
 from api.images.filter import around, count, filtered, place
 from api.images.schemas import (
     ImageList,
@@ -26,7 +26,6 @@ from common.db.tables import Image
 from common.errors import NotFound
 
 images = make_blueprint("images", __name__, "images")
-FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the content's hash
 TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "tif": "image/tiff", "tiff": "image/tiff"}
 STREAM_BYTES = 256 * 1024
 
@@ -89,33 +88,6 @@ def get_thumb(path: ImagePath) -> Response:
     """A small WebP of the image."""
     image = read_image(path.image_id)
     return _stored(image.thumb_key, f"{image.sha256}-thumb", "image/webp")
-
-
-def find_image(session: Session, image_id: int) -> Image:
-    """The image. Raises NotFound."""
-    image = session.get(Image, image_id)
-    if image is None:
-        raise no_image(image_id)
-    return image
-
-
-def no_image(image_id: int, where: str = "") -> NotFound:
-    """The error that says so."""
-    message = f"There is no image {image_id} {where}".rstrip()
-    return NotFound(f"{message}.", remedy="It may have been deleted.")
-
-
-def require_image(image_id: int) -> None:
-    """Raises NotFound unless there is such an image."""
-    with app_services().readers() as session:
-        if session.scalar(select(Image.id).where(Image.id == image_id)) is None:
-            raise no_image(image_id)
-
-
-def read_image(image_id: int) -> Image:
-    """The image as it stands now. Raises NotFound."""
-    with app_services().readers() as session:
-        return find_image(session, image_id)
 
 
 def _stored(key: str, etag: str, mimetype: str) -> Response:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-from collections.abc import Callable
 from functools import partial
 
 from flask import request
@@ -13,7 +10,6 @@ from api.answer import Problem
 from api.capability import make_blueprint
 from api.datasets.facts import find_dataset, require_dataset
 from api.datasets.schemas import DatasetPath
-from api.datasets.slugs import safe_file_name
 from api.errors import read_body
 from api.images.multipart import MIB, store_uploads, too_large
 from api.images.resumable import ResumableUpload, ResumableUploads
@@ -27,17 +23,17 @@ from api.images.schemas import (
     UploadPath,
     WholeUploads,
 )
+from api.images.whole_uploads import Stored, open_uploads, take_whole
 from api.jobs.schemas import JobAnswer, JobOut
 from api.jobs.submission import announce, shown, submit
 from api.people.identity import user
 from api.request import Chunk, ImageUpload
 from api.services import Services, app_services
-from common.errors import ClipBrowserError, Conflict, InvalidInput
+from common.errors import InvalidInput
 from common.images.duplicates import find_duplicates
 from common.jobs import states
 
 incoming = make_blueprint("incoming", __name__, "images")
-Stored = list[dict[str, str]]
 
 
 @images.post(  # flask-openapi3 describes an address in one blueprint only: there it is listed by GET
@@ -77,7 +73,7 @@ def begin_upload(body: NewUpload) -> tuple[UploadOut, int]:
     services = app_services()
     if body.size_bytes > services.settings.max_upload_mib * MIB:
         raise too_large(services.settings.max_upload_mib)
-    resumable = _resumable(services)
+    resumable = open_uploads(services)
     resumable.sweep()
     upload = resumable.begin(user().name, body.name, body.size_bytes, body.fingerprint)
     answer = _answer(resumable, upload)
@@ -87,7 +83,7 @@ def begin_upload(body: NewUpload) -> tuple[UploadOut, int]:
 @incoming.get("/uploads/<upload_id>", responses={200: UploadOut, 404: Problem})
 def get_upload(path: UploadPath) -> UploadOut:
     """How much of an upload has come."""
-    resumable = _resumable(app_services())
+    resumable = open_uploads(app_services())
     return _answer(resumable, resumable.find(user().name, path.upload_id))
 
 
@@ -100,7 +96,7 @@ def put_upload(path: UploadPath, raw: Chunk) -> UploadOut:
 
     409 with `details.offset` when the upload is elsewhere: go on there.
     """
-    resumable = _resumable(app_services())
+    resumable = open_uploads(app_services())
     upload = resumable.find(user().name, path.upload_id)
     resumable.append(upload, _upload_offset(), raw.stream.read)
     return _answer(resumable, upload)
@@ -109,13 +105,9 @@ def put_upload(path: UploadPath, raw: Chunk) -> UploadOut:
 @incoming.delete("/uploads/<upload_id>", responses={204: None, 404: Problem})
 def drop_upload(path: UploadPath) -> tuple[str, int]:
     """Forget an upload."""
-    resumable = _resumable(app_services())
+    resumable = open_uploads(app_services())
     resumable.drop(resumable.find(user().name, path.upload_id))
     return "", 204
-
-
-def _resumable(services: Services) -> ResumableUploads:
-    return ResumableUploads(services.settings.work_dir / "incoming")
 
 
 def _answer(resumable: ResumableUploads, upload: ResumableUpload) -> UploadOut:
@@ -130,55 +122,6 @@ def _upload_offset() -> int:
             remedy="Send the byte at which this portion begins, 0 for the first.",
         )
     return int(given)
-
-
-def take_whole(services: Services, ids: list[str], begin: Callable[[Stored], JobOut]) -> JobOut:
-    """The job that takes uploads in, made by `begin`; the same when they were handed over before.
-
-    Raises NotFound, or Conflict when one is not whole.
-    """
-    resumable = _resumable(services)
-    uploads = [resumable.find(user().name, upload_id) for upload_id in ids]
-    with resumable.hold(uploads[0]):
-        done = {resumable.job_of(upload) for upload in uploads}
-        job_id = done.pop() if len(done) == 1 else None
-        if job_id:
-            return shown(services, job_id)
-        for upload in uploads:
-            _require_whole(resumable, upload)
-        job = begin(_store(services, resumable, uploads))
-        for upload in uploads:
-            resumable.hand_over(upload, job.id)
-    return job
-
-
-def _require_whole(resumable: ResumableUploads, upload: ResumableUpload) -> None:
-    offset = resumable.offset(upload)
-    if resumable.job_of(upload) is not None:
-        raise Conflict(f"{upload.name} was taken already.", remedy="Upload it again.")
-    if offset < upload.size_bytes:
-        raise Conflict(
-            f"{upload.name} is not whole: {offset:,} of {upload.size_bytes:,} bytes have come.",
-            remedy="Send the rest first.",
-            details={"upload": upload.id, "offset": offset},
-        )
-
-
-def _store(
-    services: Services, resumable: ResumableUploads, uploads: list[ResumableUpload]
-) -> Stored:
-    folder = f"uploads/{secrets.token_hex(8)}"
-    stored: Stored = []
-    try:
-        for number, upload in enumerate(uploads):
-            key = f"{folder}/{number}/{safe_file_name(upload.name)}"
-            services.store.put_file(key, resumable.path(upload))
-            stored.append({"key": key, "name": upload.name})
-    except ClipBrowserError:
-        with contextlib.suppress(ClipBrowserError):
-            services.store.delete_prefix(folder)
-        raise
-    return stored
 
 
 def _ingest(services: Services, dataset_id: str, stored: Stored, join: str | None = None) -> JobOut:

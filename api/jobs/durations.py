@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from api.live.machines import training_machine
 from api.services import Services
-from api.training.machines import training_machine
 from common.db.tables import Image, Job
 from common.jobs.kinds import KINDS
 from common.training.pace import estimate_training_s, read_size

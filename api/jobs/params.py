@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.datasets.facts import newest_index
 from api.errors import invalid
 from api.models.registry import resolve_model
+from api.search.indexes import newest_index
 from common.db.tables import Dataset, Image, Job, Model
 from common.errors import Conflict, InvalidInput, NoCaptions, NoIndex, NoSplit
 from common.jobs import states

@@ -14,7 +14,7 @@ from api.datasets.schemas import DatasetPath
 from api.datasets.zipstream import Entry, zip_stream
 from api.errors import read_body, read_texts
 from api.images.multipart import store_uploads
-from api.images.upload_routes import take_whole
+from api.images.whole_uploads import take_whole
 from api.jobs.schemas import JobAnswer, JobOut
 from api.jobs.submission import submit
 from api.models.needs import forget, read_needs, require_base

@@ -9,14 +9,14 @@ from flask import Flask, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import func, select
 
 from api.capability import file_of, make_blueprint
-from api.ops.schemas import Alive, Health, Readiness, RedisState
+from api.ops.checks import check_database, check_redis, check_store
+from api.ops.schemas import Alive, Health, Readiness
 from api.services import Services, app_services
 from common.db.tables import Job
-from common.errors import ClipBrowserError, QueueUnavailable
+from common.errors import QueueUnavailable
 from common.messaging.broker import QUEUES
 
 health = make_blueprint("health", __name__, "ops", prefix="")
@@ -46,37 +46,6 @@ def metrics() -> Response:
     return Response(
         generate_latest(_registry()), content_type="text/plain; version=0.0.4; charset=utf-8"
     )
-
-
-def check_database(services: Services) -> Health:
-    """Whether it answers a query."""
-    try:
-        with services.readers() as session:
-            session.execute(text("SELECT 1"))
-    except SQLAlchemyError as problem:
-        return Health(ok=False, detail=type(problem).__name__)
-    return Health(ok=True, detail="answers")
-
-
-def check_redis(services: Services) -> RedisState:
-    """Whether it answers, and what it is."""
-    try:
-        info = services.queue.ping()
-    except QueueUnavailable as away:
-        return RedisState(ok=False, server="", detail=away.message)
-    name, number = info.get("server_name", "redis"), info.get("redis_version", "?")
-    if info.get("valkey_version"):
-        name, number = "valkey", info["valkey_version"]
-    return RedisState(ok=True, server=f"{name} {number}", detail="answers")
-
-
-def check_store(services: Services) -> Health:
-    """Whether it answers; the detail says where the store is, or what is wrong."""
-    try:
-        services.store.check()
-    except ClipBrowserError as problem:
-        return Health(ok=False, detail=f"{problem.message} {problem.remedy}".strip())
-    return Health(ok=True, detail=services.store.describe())
 
 
 class ServiceState(Collector):

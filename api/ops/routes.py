@@ -12,7 +12,7 @@ import psutil
 from sqlalchemy import func, select
 
 from api.capability import make_blueprint
-from api.ops.health_routes import check_database, check_redis, check_store
+from api.ops.checks import check_database, check_redis, check_store
 from api.ops.llm_state import llm_state
 from api.ops.schemas import (
     ActiveJob,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import secrets
 from typing import Any
 
 from sqlalchemy import select
@@ -11,18 +10,19 @@ from sqlalchemy.orm import Session
 
 from api.answer import Problem
 from api.capability import make_blueprint
-from api.datasets.facts import find_dataset, newest_index
+from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.answers import file_url, thumb_url
 from api.images.multipart import receive_bytes
 from api.models.registry import resolve_model
 from api.request import Upload
+from api.search.indexes import newest_index
 from api.search.schemas import Hit, ImageSearchQuery, MapAnswer, MapQuery, SearchAnswer, SearchQuery
+from api.search.worker import ask_search_worker, has_search_worker
 from api.services import Services, app_services
 from common.captions.heads import first_texts
 from common.db.tables import Image, SearchIndex
 from common.errors import InvalidInput, NoIndex, NotFound, SearchUnavailable, error_from_dict
-from common.messaging.broker import SEARCH, SEARCH_QUERY
 
 search = make_blueprint("search", __name__, "search")
 ANSWER_S = 60.0  # the first search with a model loads it
@@ -89,24 +89,6 @@ def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) 
     if "error" in answer:
         raise error_from_dict(answer["error"])
     return SearchAnswer(**answer | {"hits": _with_images(app_services(), answer["hits"])})
-
-
-def has_search_worker(services: Services) -> bool:
-    """Whether a worker takes searches."""
-    return any(SEARCH in worker["queues"] for worker in services.live_workers.read())
-
-
-def ask_search_worker(
-    services: Services, request: dict[str, Any], wait_s: float
-) -> dict[str, Any] | None:
-    """The answer (see `workers/search/queries.py`), or None when there is none in time.
-
-    Raises QueueUnavailable.
-    """
-    reply = f"search:{secrets.token_hex(8)}"
-    message = {**request, "reply": reply}
-    services.queue.send(SEARCH_QUERY, [message], SEARCH, expires_s=2 * wait_s)
-    return services.replies.wait(reply, wait_s)
 
 
 def _indexed_model(services: Services, dataset_id: str, model: str | None) -> str:

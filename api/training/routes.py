@@ -14,9 +14,9 @@ from api.datasets.schemas import DatasetPath
 from api.jobs.params import check_training, fill_epochs
 from api.jobs.schemas import JobAnswer
 from api.jobs.submission import shown, submit
+from api.live.machines import training_machine
 from api.people.identity import user
 from api.services import Services, app_services
-from api.training.machines import training_machine
 from api.training.plan import plan_for
 from api.training.schemas import NewProbe, TrainPlanOut, TrainPlanQuery
 from common.db.tables import Job

@@ -1,7 +1,10 @@
 """${message}"""
 
-from alembic import op
+from __future__ import annotations
+
 import sqlalchemy as sa
+from alembic import op
+
 import common.db.tables
 ${imports if imports else ""}
 
@@ -16,4 +19,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    raise NotImplementedError("Restore the backup that was made before the upgrade.")

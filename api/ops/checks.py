@@ -1,0 +1,41 @@
+"""Whether what the service stands on answers."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.ops.schemas import Health, RedisState
+from api.services import Services
+from common.errors import ClipBrowserError, QueueUnavailable
+
+
+def check_database(services: Services) -> Health:
+    """Whether it answers a query."""
+    try:
+        with services.readers() as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError as problem:
+        return Health(ok=False, detail=type(problem).__name__)
+    return Health(ok=True, detail="answers")
+
+
+def check_redis(services: Services) -> RedisState:
+    """Whether it answers, and what it is."""
+    try:
+        info = services.queue.ping()
+    except QueueUnavailable as away:
+        return RedisState(ok=False, server="", detail=away.message)
+    name, number = info.get("server_name", "redis"), info.get("redis_version", "?")
+    if info.get("valkey_version"):
+        name, number = "valkey", info["valkey_version"]
+    return RedisState(ok=True, server=f"{name} {number}", detail="answers")
+
+
+def check_store(services: Services) -> Health:
+    """Whether it answers; the detail says where the store is, or what is wrong."""
+    try:
+        services.store.check()
+    except ClipBrowserError as problem:
+        return Health(ok=False, detail=f"{problem.message} {problem.remedy}".strip())
+    return Health(ok=True, detail=services.store.describe())
