@@ -65,7 +65,9 @@ def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
         if asked is not None:
             found.append(noted if asked else ~noted)
     if wanted.q:
-        found.append(or_(holds(Image.filename, wanted.q), _has(holds(Caption.text, wanted.q))))
+        found.append(
+            or_(holds(Image.filename, wanted.q), _first_that(holds(Caption.text, wanted.q)))
+        )
     if wanted.by:
         found.append(_has(Caption.author == wanted.by))
     if wanted.longer_than is not None:
@@ -89,6 +91,17 @@ def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
 def _has(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether the image has a caption that fits."""
     return exists().where(Caption.image_id == Image.id, Caption.text.is_not(None), *conditions)
+
+
+def _first_that(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """As `_has`, asked image by image: so a page ends at its last row.
+
+    An EXISTS within an OR is answered by PostgreSQL from a list of all captions that fit.
+    """
+    own = select(Caption.slot).where(
+        Caption.image_id == Image.id, Caption.text.is_not(None), *conditions
+    )
+    return own.limit(1).scalar_subquery().is_not(None)
 
 
 def holds(column: InstrumentedAttribute[Any], text: str) -> ColumnElement[bool]:
