@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,12 +12,19 @@ from api.datasets.steps import counts_of
 from api.jobs.params import check_training, complete_training
 from api.live.machines import training_machine
 from api.services import Services
-from api.training.schemas import TrainPlanOut
+from api.training.schemas import (
+    EstimatedFrom,
+    GuideFigures,
+    MemoryLayout,
+    PlannedSetting,
+    PlannedSettings,
+    TrainPlanOut,
+)
 from common.db.tables import Dataset, Model
 from common.errors import NoSplit
 from common.training.pace import with_pace
 from common.training.params import TrainParams
-from common.training.plan import DataSize, TrainPlan
+from common.training.plan import DataSize, Setting, TrainPlan, defaults_for
 from common.training.planning import plan_training
 
 
@@ -24,16 +32,35 @@ def plan_for(services: Services, dataset_id: str, given: dict[str, Any]) -> Trai
     """The answer of `train-plan`. Raises NotFound, NoSplit, InvalidInput."""
     with services.readers() as session:
         dataset = find_dataset(session, dataset_id)
-        size = size_of(session, dataset)
         params = check_training(session, dataset, given)
-        shape = make_plan(services, session, size, params).to_dict()
+        plan = make_plan(services, session, size_of(session, dataset), params)
         usual = complete_training(session, dataset, {})
+    defaults, why = defaults_for(plan.model, plan.pretrained, plan.size)
+    epochs = plan.epoch_setting
     if (dataset.defaults or {}).get("train"):
-        shape["defaults"] = {name: usual[name] for name in shape["defaults"]}
-        shape["defaults_why"] = f"set for {dataset.name}"
+        defaults, why = {name: usual[name] for name in defaults}, f"set for {dataset.name}"
         if not isinstance(given.get("epochs"), int) and params.epochs == usual["epochs"]:
-            shape["settings"]["epochs"] |= {"auto": True, "why": shape["defaults_why"]}
-    return TrainPlanOut(**shape)
+            epochs = replace(epochs, auto=True, why=why)
+    return _answer(plan, epochs, defaults=defaults, defaults_why=why)
+
+
+def _answer(plan: TrainPlan, epochs: Setting, **more: Any) -> TrainPlanOut:
+    size, machine, pace = plan.size, plan.machine, plan.machine.pace
+    chosen = {"batch_size": plan.batch_size, "lr": plan.lr, "warmup": plan.warmup}
+    settings = {name: PlannedSetting.of(one) for name, one in {"epochs": epochs, **chosen}.items()}
+    return TrainPlanOut.of(
+        plan,
+        settings=PlannedSettings.of(plan, **settings),
+        rows=size.rows,
+        images=size.images,
+        val_images=size.val_images,
+        estimated_from=EstimatedFrom.of(pace) if pace else None,
+        fit=MemoryLayout.of(plan.fit) if plan.fit else None,
+        guide=GuideFigures.of(plan.guide) if plan.guide else None,
+        device=machine.device,
+        device_name=machine.name,
+        **more,
+    )
 
 
 def make_plan(

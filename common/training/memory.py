@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from common.models.catalogue import CatalogueModel
 
@@ -25,15 +24,6 @@ class MemoryFit:
     accumulation: int = 1
     gradient_checkpointing: bool = False
     fits: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Without the memory, for the plan."""
-        return {
-            "micro_batch": self.micro_batch,
-            "accumulation": self.accumulation,
-            "gradient_checkpointing": self.gradient_checkpointing,
-            "fits": self.fits,
-        }
 
 
 def estimate_memory_gb(

@@ -66,9 +66,16 @@ class Setting:
     auto: bool
     why: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """As it goes over the wire."""
-        return {"value": self.value, "auto": self.auto, "why": self.why}
+
+@dataclass(frozen=True)
+class Guide:
+    """The user guide's hours (least, most) and memory for a model; scaled_hours: for this run's size."""
+
+    hours: tuple[float, ...]
+    memory_gb: float
+    images: int
+    epochs: int
+    scaled_hours: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -130,60 +137,28 @@ class TrainPlan:
             return None
         return _memory_note(self.fit, self.machine, self.gpus)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The shape of `GET /datasets/{id}/train-plan`."""
-        defaults, why = _defaults_for(self.model, self.pretrained, self.size)
-        return {
-            "settings": {
-                "model": self.model,
-                "pretrained": self.pretrained,
-                "epochs": self.epoch_setting.to_dict(),
-                "batch_size": self.batch_size.to_dict(),
-                "lr": self.lr.to_dict(),
-                "warmup": self.warmup.to_dict(),
-            },
-            "rows": self.size.rows,
-            "images": self.size.images,
-            "val_images": self.size.val_images,
-            "steps": self.steps,
-            "steps_per_epoch": self.steps_per_epoch,
-            "estimated_s": self.estimated_s,
-            "estimated_from": self._estimated_from(),
-            "memory_gb": self.memory_gb,
-            "memory_note": self.memory_note,
-            "fit": self.fit.to_dict() if self.fit else None,
-            "guide": self._guide(),
-            "device": self.machine.device,
-            "device_name": self.machine.name,
-            "gpus": self.gpus,
-            "lr_curve": lr_curve(self.lr.value, self.warmup.value, self.steps),
-            "warnings": list(self.warnings),
-            "defaults": defaults,
-            "defaults_why": why,
-        }
+    @property
+    def lr_curve(self) -> list[list[float]]:
+        """[[step, learning rate], ...], few enough to draw."""
+        return lr_curve(self.lr.value, self.warmup.value, self.steps)
 
-    def _estimated_from(self) -> dict[str, str] | None:
-        pace = self.machine.pace
-        if pace is None:
-            return None
-        return {name: getattr(pace, name) for name in ("source", "job_id", "device", "at")}
-
-    def _guide(self) -> dict[str, Any] | None:
+    @property
+    def guide(self) -> Guide | None:
         """The user guide's figures, and its hours for as many images and epochs as this run has."""
         known = find_model(self.model)
         if known is None or known.guide_hours is None:
             return None
         share = self.size.images * self.epochs / (GUIDE_IMAGES * GUIDE_EPOCHS)
-        return {
-            "hours": list(known.guide_hours),
-            "memory_gb": known.memory_gb,
-            "images": GUIDE_IMAGES,
-            "epochs": GUIDE_EPOCHS,
-            "scaled_hours": [round(hours * share, 2) for hours in known.guide_hours],
-        }
+        return Guide(
+            hours=known.guide_hours,
+            memory_gb=known.memory_gb,
+            images=GUIDE_IMAGES,
+            epochs=GUIDE_EPOCHS,
+            scaled_hours=tuple(round(hours * share, 2) for hours in known.guide_hours),
+        )
 
 
-def _defaults_for(model: str, pretrained: str, size: DataSize) -> tuple[dict[str, Any], str]:
+def defaults_for(model: str, pretrained: str, size: DataSize) -> tuple[dict[str, Any], str]:
     """(the form's values for this model and data, why)."""
     source = source_of(model, pretrained)
     values = {

@@ -142,11 +142,12 @@ def test_a_measured_peak_counts_more_than_the_estimate_if_the_batch_is_the_same(
 
 
 def test_the_guides_hours_are_given_as_they_stand_and_for_this_run() -> None:
-    guide = plan(500, model="ViT-L-14", epochs=4).to_dict()["guide"]
-    assert (guide["hours"], guide["memory_gb"]) == ([3, 4], 8)
-    assert (guide["images"], guide["epochs"]) == (1000, 10)
-    assert guide["scaled_hours"] == [0.6, 0.8]
-    assert plan(500, model="clip-browser-small").to_dict()["guide"] is None
+    guide = plan(500, model="ViT-L-14", epochs=4).guide
+    assert guide is not None
+    assert (guide.hours, guide.memory_gb) == ((3, 4), 8)
+    assert (guide.images, guide.epochs) == (1000, 10)
+    assert guide.scaled_hours == (0.6, 0.8)
+    assert plan(500, model="clip-browser-small").guide is None
 
 
 def test_epochs_are_auto_with_a_reason_and_as_asked_otherwise() -> None:
