@@ -90,7 +90,7 @@ class Forgetting(TypedDict):
     """What a run kept of what the model could do before, on images it did not train on."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
-    images: int
+    images: NotRequired[int]
     before: Recall
     after: Recall
 

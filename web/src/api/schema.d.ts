@@ -1711,7 +1711,7 @@ export interface components {
                 [key: string]: number | null;
             };
             /** Images */
-            images: number;
+            images?: number;
         } & {
             [key: string]: unknown;
         };

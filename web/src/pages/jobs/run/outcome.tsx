@@ -53,7 +53,7 @@ function Kept({ job }: { job: Job }) {
   return (
     <div class="stack small">
       <h3>What it kept</h3>
-      <p class="muted">On {countOf(kept.images, "image")} of a fixed set that it did not train on.</p>
+      <p class="muted">On {kept.images === undefined ? "images" : countOf(kept.images, "image")} of a fixed set that it did not train on.</p>
       <div class="recalls num">
         {KEPT.map(([measure, name]) => arrowText(kept, measure) && (
           <div key={measure}><b>{arrowText(kept, measure)}</b><span>{name}</span></div>

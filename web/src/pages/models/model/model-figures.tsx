@@ -37,7 +37,7 @@ function ForgettingLine({ model }: { model: Model }) {
   return (
     <p>
       Forgetting: <b>{lost || "-"}</b>
-      <span class="muted"> of recall@1 on {countOf(forgetting.images, "image")} that it did not train on ({shown(forgetting.before, "t2i_r1")} before, {shown(forgetting.after, "t2i_r1")} after).</span>
+      <span class="muted"> of recall@1 on {forgetting.images === undefined ? "images" : countOf(forgetting.images, "image")} that it did not train on ({shown(forgetting.before, "t2i_r1")} before, {shown(forgetting.after, "t2i_r1")} after).</span>
     </p>
   );
 }
