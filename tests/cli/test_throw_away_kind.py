@@ -11,6 +11,7 @@ import pytest
 from common.db.engine import open_engine, session_factory
 from common.db.tables import Image, now
 from common.jobs.kinds import KINDS
+from tests.captions import put_caption
 from tests.cli.conftest import Call, Service, open_service
 from tests.throw_away_kind import KIND
 
@@ -25,14 +26,13 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def add_captions(service: Service, dataset: str, captions: list[str]) -> None:
     with session_factory(open_engine(service.settings.database))() as session:
-        session.add_all(
-            Image(
+        for number, caption in enumerate(captions):
+            image = Image(
                 dataset_id=dataset, sha256=f"{number:064}", ext="png", filename=f"{number}.png",
-                width=8, height=8, size_bytes=1, phash="0" * 16, created_at=now(), revision=1,
-                caption=caption, captioned_by="ada", captioned_at=now(),
-            )
-            for number, caption in enumerate(captions)
-        )  # fmt: skip
+                width=8, height=8, size_bytes=1, phash="0" * 16, created_at=now(),
+            )  # fmt: skip
+            session.add(image)
+            put_caption(session, image, caption)
 
 
 def test_an_entry_and_a_body_make_a_kind_of_the_whole_service(

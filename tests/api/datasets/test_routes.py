@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from api.datasets.slugs import safe_file_name, slug_of
+from api.datasets.slugs import slug_of
+from api.images.file_names import safe_file_name
 from common.captions.csv_files import write_rows
 from common.db.tables import Image, Job
 from tests.api.conftest import Caller, Service
