@@ -15,8 +15,10 @@ import pytest
 from api.datasets.slugs import slug_of
 from api.images.file_names import safe_file_name
 from common.captions.csv_files import write_rows
+from common.captions.heads import first_texts
 from common.db.tables import Image, Job
 from tests.api.conftest import Caller, Service
+from tests.captions import put_caption
 
 SPLIT = {"train_images": 4, "val_images": 1, "train_rows": 4, "val_rows": 1}
 
@@ -194,8 +196,10 @@ def test_the_export_holds_every_path_that_its_files_name(service: Service, call:
         rows = {image.id: image for image in session.query(Image)}
         rows[ids[1]].filename = "sub/PICTURE 000.png"
         rows[ids[2]].filename = "ta\tb.png"
-        rows[ids[0]].caption = "NA"
-        stored = [(f"images/{rows[each].sha256}.png", rows[each].caption or "") for each in ids]
+        put_caption(session, rows[ids[0]], "NA")
+        session.flush()
+        captions = first_texts(session, ids)
+        stored = [(f"images/{rows[each].sha256}.png", captions[each]) for each in ids]
     gone = [("images/" + "0" * 64 + ".png", "of a deleted image")]
     service.services.store.put_bytes(f"datasets/{dataset}/train.csv", write_rows(stored[:4] + gone))
     service.services.store.put_bytes(f"datasets/{dataset}/val.csv", write_rows(stored[4:]))
