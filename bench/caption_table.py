@@ -28,6 +28,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, MetaData, Table, insert, text
 
+from bench.captions import WORDS as FIRST_WORDS
 from common.db.engine import open_engine
 from tests.servers import postgres_server, redis_server, server_folder
 
@@ -37,22 +38,7 @@ PEOPLE = ("anna", "ben", "carl", "dora")
 UNCAPTIONED = 10  # each tenth image
 SEVERAL = 200  # each two hundredth image has three captions
 WORDS = [
-    "a",
-    "small",
-    "large",
-    "red",
-    "blue",
-    "green",
-    "yellow",
-    "circle",
-    "square",
-    "star",
-    "on",
-    "the",
-    "left",
-    "of",
-    "right",
-    "beside",
+    *FIRST_WORDS,
     "two",
     "three",
     "dogs",
