@@ -12,7 +12,7 @@ import torch
 from open_clip_train.precision import get_autocast
 
 from common.errors import TrainingDiverged
-from workers.gpu.proof.evaluation import Validation, evaluate, usual_encode_batch
+from workers.gpu.proof.evaluation import Validation, embed, evaluate, usual_encode_batch
 from workers.gpu.proof.recall import is_better
 from workers.gpu.report.progress import Reports
 from workers.gpu.report.trends import find_trends
@@ -56,7 +56,8 @@ class EpochEnd:
     """Measures a model after each epoch.
 
     keep_best: writes the weights as those of an epoch. cut: as in `workers.models.clip_model.cut_text`.
-    patience: epochs without a better one until a run ends early; 0 for never.
+    patience: epochs without a better one until a run ends early; 0 for never. sample: what the model must
+    still embed when there are no validation images; None: its weights need only be numbers.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class EpochEnd:
         keep_best: Callable[[int], None],
         cut: Callable[[torch.Tensor], torch.Tensor],
         patience: int = 0,
+        sample: Validation | None = None,
     ) -> None:
-        self._model, self._validation, self._reports = model, validation, reports
+        self._model, self._validation, self._sample = model, validation, sample
+        self._reports = reports
         self._device = device
         self._autocast = get_autocast(precision, torch.device(device).type)
         self._keep_best, self._cut, self._patience = keep_best, cut, patience
@@ -95,8 +98,7 @@ class EpochEnd:
         """The figures on the validation images; {} without any."""
         data = self._validation
         if data is None:
-            if not all(bool(torch.isfinite(each).all()) for each in self._model.parameters()):
-                raise TrainingDiverged(f"The weights are no numbers any more after epoch {epoch}.")
+            self._check_model(epoch)
             return {}
         what = "the untuned model" if epoch == 0 else f"epoch {epoch}"
         self._reports.progress(step, f"evaluating {what}", self._reports.writer.summary())
@@ -113,6 +115,24 @@ class EpochEnd:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self._reports.log(f"Epoch {epoch}: {shown}")
         return figures
+
+    def _check_model(self, epoch: int) -> None:
+        """Raises TrainingDiverged when the model is of no use. Its loss may still be a number: BatchNorm
+        takes a batch's own statistics in training, those of many batches afterwards.
+        """
+        if not all(bool(torch.isfinite(each).all()) for each in self._model.parameters()):
+            raise TrainingDiverged(f"The weights are no numbers any more after epoch {epoch}.")
+        if self._sample is None:
+            return
+        try:
+            embed(
+                self._model, self._sample, self._device, self._autocast, self._cut, self._check_stop,
+                self._encode_batch,
+            )  # fmt: skip
+        except TrainingDiverged as problem:
+            raise TrainingDiverged(
+                f"The model's embeddings are no numbers any more after epoch {epoch}."
+            ) from problem
 
     def _check_stop(self) -> None:
         if self._reports.stop_asked():

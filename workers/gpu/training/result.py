@@ -209,7 +209,9 @@ def with_last_good(
     run.diverged = True
     release_memory()
     details: dict[str, Any] = {"best_epoch": None, "model_folder": None}
-    kept = "No epoch before was better than the untuned model, so no weights were kept."
+    measured = any("t2i_r1" in each for each in run.progress.history)
+    which = "was better than the untuned model" if measured else "left a model that is of use"
+    kept = f"No epoch before {which}, so no weights were kept."
     for record in _good_epochs(run.progress):
         run.progress.best = record
         try:
