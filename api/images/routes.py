@@ -38,7 +38,7 @@ def list_images(path: DatasetPath, query: ImageQuery) -> ImageList:
         fitting = filtered(path.dataset_id, query)
         total = count(session, fitting)
         rest = fitting.where(Image.id > int(query.cursor)) if query.cursor else fitting
-        found = session.scalars(rest.limit(query.limit + 1)).all()
+        found = session.scalars(rest.limit(query.limit + 1)).all() if total else []
         items = answer_images(session, found[: query.limit])
     more = len(found) > query.limit
     return ImageList(items=items, next_cursor=str(items[-1].id) if more else None, total=total)

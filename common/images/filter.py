@@ -12,7 +12,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.functions import FunctionElement
 
-from common.captions.heads import FIRST_SLOT
 from common.db.tables import Caption, Image, Suggestion
 
 MAX_TOKENS_ASKED = 10_000
@@ -73,7 +72,7 @@ def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
     if wanted.longer_than is not None:
         found.append(_has(Caption.tokens > wanted.longer_than))
     if wanted.has == "several":
-        found.append(_has(Caption.slot > FIRST_SLOT))
+        found.append(_HasFurther())
     if wanted.has == "suggestion":
         taken = exists().where(
             Caption.image_id == Suggestion.image_id, Caption.text == Suggestion.text
@@ -138,3 +137,27 @@ def _ilike(element: _Like, compiler: Any, **options: Any) -> str:
 def _like(element: _Like, compiler: Any, **options: Any) -> str:
     column, pattern = element.clauses
     return f"({compiler.process(column.like(pattern, escape='/'), **options)})"
+
+
+class _HasFurther(ColumnElement[bool]):
+    """Whether the image has a caption beyond its first.
+
+    SQLite takes the small index of those only when told to, which SQLAlchemy cannot say.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_HasFurther)
+def _has_further(_element: _HasFurther, _compiler: Any, **options: Any) -> str:
+    hint = options.get("hint", "")
+    return (
+        f"EXISTS (SELECT 1 FROM captions {hint}WHERE captions.image_id = images.id "
+        "AND captions.slot > 0 AND captions.text IS NOT NULL)"
+    )
+
+
+@compiles(_HasFurther, "sqlite")
+def _has_further_in_sqlite(element: _HasFurther, compiler: Any, **options: Any) -> str:
+    return _has_further(element, compiler, hint="INDEXED BY ix_captions_further ", **options)

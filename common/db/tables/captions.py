@@ -6,10 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import (
     ForeignKey,
+    Index,
     String,
     Text,
     UniqueConstraint,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common.db.tables.base import Base, BigId, now
@@ -33,7 +35,15 @@ class Caption(Base):
     tokens: Mapped[int | None]
     author: Mapped[str] = mapped_column(String(80))
     saved_at: Mapped[datetime] = mapped_column(default=now)
-    __table_args__ = ({"sqlite_with_rowid": False},)  # an image's captions lie side by side
+    __table_args__ = (
+        Index(  # for the filter of images with several captions, of which there are few
+            "ix_captions_further",
+            "image_id",
+            sqlite_where=sql("slot > 0 AND text IS NOT NULL"),
+            postgresql_where=sql("slot > 0 AND text IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},  # an image's captions lie side by side
+    )
 
 
 class CaptionRevision(Base):

@@ -44,6 +44,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.execute(FILL)
+    further = sa.text("slot > 0 AND text IS NOT NULL")
+    op.create_index(
+        "ix_captions_further",
+        "captions",
+        ["image_id"],
+        sqlite_where=further,
+        postgresql_where=further,
+    )
     op.add_column(
         "images",
         sa.Column("is_captioned", sa.Boolean(), server_default=sa.false(), nullable=False),
