@@ -150,14 +150,17 @@ class _HasFurther(ColumnElement[bool]):
 
 
 @compiles(_HasFurther)
-def _has_further(_element: _HasFurther, _compiler: Any, **options: Any) -> str:
-    hint = options.get("hint", "")
-    return (
-        f"EXISTS (SELECT 1 FROM captions {hint}WHERE captions.image_id = images.id "
-        "AND captions.slot > 0 AND captions.text IS NOT NULL)"
-    )
+def _has_further(_element: _HasFurther, _compiler: Any, **_options: Any) -> str:
+    return _further_of("captions")
 
 
 @compiles(_HasFurther, "sqlite")
-def _has_further_in_sqlite(element: _HasFurther, compiler: Any, **options: Any) -> str:
-    return _has_further(element, compiler, hint="INDEXED BY ix_captions_further ", **options)
+def _has_further_by_index(_element: _HasFurther, _compiler: Any, **_options: Any) -> str:
+    return _further_of("captions INDEXED BY ix_captions_further")
+
+
+def _further_of(source: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM {source} WHERE captions.image_id = images.id "
+        "AND captions.slot > 0 AND captions.text IS NOT NULL)"
+    )

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from common.db.tables.base import Base, BigId, now
 
+_IS_FURTHER = sql("slot > 0 AND text IS NOT NULL")
+
 
 class Caption(Base):
     """The head of a caption's history: what stands in a slot of an image now.
@@ -39,8 +41,8 @@ class Caption(Base):
         Index(  # for the filter of images with several captions, of which there are few
             "ix_captions_further",
             "image_id",
-            sqlite_where=sql("slot > 0 AND text IS NOT NULL"),
-            postgresql_where=sql("slot > 0 AND text IS NOT NULL"),
+            sqlite_where=_IS_FURTHER,
+            postgresql_where=_IS_FURTHER,
         ),
         {"sqlite_with_rowid": False},  # an image's captions lie side by side
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from common.db.engine import SessionFactory, migrate, open_engine, reader_factory, session_factory
 from common.db.tables import Base, Dataset, Image, User
@@ -44,6 +44,12 @@ def test_several_processes_that_migrate_an_empty_database_at_once_do_not_collide
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said.decode()
     migrate(url)
+
+
+def test_postgresql_compiles_no_queries_also_after_a_rollback(postgres_url: str) -> None:
+    with open_engine(postgres_url).connect() as connection:
+        connection.rollback()
+        assert connection.scalar(text("SHOW jit")) == "off"
 
 
 def test_times_come_back_aware_and_in_utc(sessions: SessionFactory) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ FOLDER = Path(__file__).parent / "control_pictures"
 TEMPLATE = "a picture of {}"
 FIGURES = ("t2i_r1", "t2i_r5", "i2t_r1", "i2t_r5")
 SERIES = "forgetting/t2i_r1"
+SAMPLE = 16  # of the pictures: they show whether a model embeds at all
 
 
 def read_pictures() -> Iterator[tuple[str, Image.Image]]:
@@ -37,9 +39,12 @@ def read_pictures() -> Iterator[tuple[str, Image.Image]]:
         yield item["name"], sheet.crop((left, top, left + side, top + side))
 
 
-def make_control_set(loaded: LoadedClip) -> Validation:
-    """The control set as this model takes it: its own preprocessing, one caption a picture."""
-    pictures = list(read_pictures())
+def make_control_set(loaded: LoadedClip, count: int | None = None) -> Validation:
+    """The control set as this model takes it: its own preprocessing, one caption a picture.
+
+    count: only so many of its pictures.
+    """
+    pictures = list(islice(read_pictures(), count))
     made = make_validation(
         [shrink(loaded, picture) for _, picture in pictures],
         [[TEMPLATE.format(name)] for name, _ in pictures],

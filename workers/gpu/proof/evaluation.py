@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from workers.gpu.data.batches import InputShape
 from workers.gpu.proof.recall import Truth, find_truth, measure_recall
 
 ENCODE_BATCH, CPU_ENCODE_BATCH = 64, 16  # images at once; a stop waits for one such batch
-SAMPLE = 16  # images and texts that show whether a model embeds at all
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,6 @@ class Validation:
 
     def __len__(self) -> int:
         return len(self.pixels)
-
-    def sample(self) -> Validation:
-        """A few of the images and texts, to embed: they need not belong together."""
-        return replace(self, pixels=self.pixels[:SAMPLE], tokens=self.tokens[:SAMPLE])
 
 
 def make_validation(
@@ -73,32 +68,15 @@ def evaluate(
 
     encode_batch: images or texts that are embedded at once. Raises TrainingDiverged when an embedding is not finite.
     """
-    images, texts = embed(model, data, device, autocast, cut, check_stop, encode_batch)
-    scale = float(model.logit_scale.detach().exp())
-    recall = measure_recall(images.numpy(), texts.numpy(), data.truth)
-    return {**recall, "loss": contrastive_loss(images, texts, data, scale)}
-
-
-def embed(
-    model: Any,
-    data: Validation,
-    device: str,
-    autocast: Callable[[], Any],
-    cut: Callable[[torch.Tensor], torch.Tensor],
-    check_stop: Callable[[], None] = lambda: None,
-    encode_batch: int = ENCODE_BATCH,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(images (I, D), texts (T, D)), unit vectors; leaves the model in evaluation mode.
-
-    Raises TrainingDiverged when one is not finite.
-    """
     model.eval()
     with torch.inference_mode(), autocast():
-        images = _encode_images(model, data, device, check_stop, encode_batch)
-        texts = _encode_texts(model, data, device, cut, check_stop, encode_batch)
+        images = _encode_images(model, data, device, check_stop, encode_batch)  # (I, D)
+        texts = _encode_texts(model, data, device, cut, check_stop, encode_batch)  # (T, D)
+        scale = float(model.logit_scale.exp())
     if not (torch.isfinite(images).all() and torch.isfinite(texts).all()):
         raise TrainingDiverged("The model's embeddings are no numbers any more.")
-    return images, texts
+    recall = measure_recall(images.numpy(), texts.numpy(), data.truth)
+    return {**recall, "loss": contrastive_loss(images, texts, data, scale)}
 
 
 def _encode_images(

@@ -12,7 +12,7 @@ import torch
 from open_clip_train.precision import get_autocast
 
 from common.errors import TrainingDiverged
-from workers.gpu.proof.evaluation import Validation, embed, evaluate, usual_encode_batch
+from workers.gpu.proof.evaluation import Validation, evaluate, usual_encode_batch
 from workers.gpu.proof.recall import is_better
 from workers.gpu.report.progress import Reports
 from workers.gpu.report.trends import find_trends
@@ -102,15 +102,7 @@ class EpochEnd:
             return {}
         what = "the untuned model" if epoch == 0 else f"epoch {epoch}"
         self._reports.progress(step, f"evaluating {what}", self._reports.writer.summary())
-
-        def measure(encode_batch: int) -> Figures:
-            self._encode_batch = encode_batch
-            return evaluate(
-                self._model, data, self._device, self._autocast, self._cut, self._check_stop,
-                encode_batch=encode_batch,
-            )  # fmt: skip
-
-        figures = with_smaller_batches(measure, self._encode_batch, self._reports.log)
+        figures = self._evaluate(data)
         self._reports.writer.add_validation(figures, step, epoch)
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self._reports.log(f"Epoch {epoch}: {shown}")
@@ -125,14 +117,23 @@ class EpochEnd:
         if self._sample is None:
             return
         try:
-            embed(
-                self._model, self._sample, self._device, self._autocast, self._cut, self._check_stop,
-                self._encode_batch,
-            )  # fmt: skip
+            self._evaluate(self._sample)
         except TrainingDiverged as problem:
             raise TrainingDiverged(
                 f"The model's embeddings are no numbers any more after epoch {epoch}."
             ) from problem
+
+    def _evaluate(self, data: Validation) -> Figures:
+        """In smaller batches from now on when memory runs out. Raises TrainingDiverged, StopAsked."""
+
+        def measure(encode_batch: int) -> Figures:
+            self._encode_batch = encode_batch
+            return evaluate(
+                self._model, data, self._device, self._autocast, self._cut, self._check_stop,
+                encode_batch=encode_batch,
+            )  # fmt: skip
+
+        return with_smaller_batches(measure, self._encode_batch, self._reports.log)
 
     def _check_stop(self) -> None:
         if self._reports.stop_asked():

@@ -209,7 +209,7 @@ def with_last_good(
     run.diverged = True
     release_memory()
     details: dict[str, Any] = {"best_epoch": None, "model_folder": None}
-    measured = any("t2i_r1" in each for each in run.progress.history)
+    measured = _is_measured(run.progress.history)
     which = "was better than the untuned model" if measured else "left a model that is of use"
     kept = f"No epoch before {which}, so no weights were kept."
     for record in _good_epochs(run.progress):
@@ -227,5 +227,10 @@ def with_last_good(
 def _good_epochs(progress: Progress) -> list[dict[str, Any]]:
     """Records of the epochs from 1 whose weights may be good, the best first."""
     best = [progress.best] if progress.best else []
-    unmeasured = [] if any("t2i_r1" in each for each in best) else progress.history[-KEPT_BEST:]
+    unmeasured = [] if _is_measured(best) else progress.history[-KEPT_BEST:]
     return [each for each in [*best, *reversed(unmeasured)] if each["epoch"] > 0]
+
+
+def _is_measured(records: list[dict[str, Any]]) -> bool:
+    """Whether there were validation images to measure any of these epochs by."""
+    return any("t2i_r1" in each for each in records)

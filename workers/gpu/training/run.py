@@ -22,7 +22,8 @@ from workers.gpu.devices import (
     free_gpu_memory_gb,
     gpu_memory_gb,
 )
-from workers.gpu.proof.before_after import Evaluator, Proof, make_evaluator
+from workers.gpu.proof.before_after import Proof, make_evaluator
+from workers.gpu.proof.control_set import SAMPLE, make_control_set
 from workers.gpu.proof.evaluation import make_validation
 from workers.gpu.report.metrics import MetricWriter
 from workers.gpu.report.progress import Reports, StepReports
@@ -96,19 +97,17 @@ def train_to_folder(
     board = config.runs_dir if ranks.first else None
     writer = MetricWriter(emitter, board, _step_of(saved, prepared))
     steps = StepReports(emitter, prepared.plan.steps)
-    evaluator = _make_evaluator(emitter, prepared) if ranks.first else None
-    reports = _reports(emitter, writer, steps)
-    run = _make_run(emitter, config, prepared, checkpoints, reports, ranks, evaluator)
+    run = _make_run(emitter, config, prepared, checkpoints, _reports(emitter, writer, steps), ranks)
     if saved is not None:
         run.restore(saved)
         emitter.log(f"Going on after step {run.step} of {run.steps}.")
         del saved  # as large as the model and its moments
     for note in [] if resumed else prepared.notes:
         emitter.note(note)
-    if evaluator is None:
+    if not ranks.first:
         train(run)
         return {}
-    proof = Proof(emitter, writer, config.work_dir, evaluator, prepared.plan.source == "scratch")
+    proof = _make_proof(emitter, config, prepared, writer)
     end = partial(finish, config, prepared, run, proof, began)
     try:
         with (
@@ -125,10 +124,13 @@ def train_to_folder(
         writer.close()
 
 
-def _make_evaluator(emitter: Emitter, prepared: PreparedRun) -> Evaluator:
-    return make_evaluator(
+def _make_proof(
+    emitter: Emitter, config: TrainConfig, prepared: PreparedRun, writer: MetricWriter
+) -> Proof:
+    evaluator = make_evaluator(
         prepared.loaded, prepared.device, prepared.precision, prepared.validation, emitter.log
     )
+    return Proof(emitter, writer, config.work_dir, evaluator, prepared.plan.source == "scratch")
 
 
 def _reports(emitter: Emitter, writer: MetricWriter, steps: StepReports) -> Reports:
@@ -142,13 +144,13 @@ def _make_run(
     checkpoints: Checkpoints,
     reports: Reports,
     ranks: Ranks,
-    evaluator: Evaluator | None,
 ) -> Run:
-    """The run at its beginning. evaluator: of the first process, which alone measures the model."""
+    """The run at its beginning."""
     model = prepared.loaded.model
     args = open_clip_args(
         prepared.architecture, config.params, prepared.plan, prepared.device, prepared.precision
     )
+    unmeasured = ranks.first and prepared.validation is None
     epoch_end = EpochEnd(
         model,
         prepared.validation,
@@ -158,7 +160,7 @@ def _make_run(
         keep_best=partial(keep_best, model, config.work_dir),
         cut=partial(cut_text, model),
         patience=config.params.early_stopping,
-        sample=evaluator.control_set.sample() if evaluator else None,
+        sample=make_control_set(prepared.loaded, SAMPLE) if unmeasured else None,
     )
     saver = CheckpointSaver(checkpoints, config.checkpoint_every_s, emitter.saving, emitter.log)
     layout = starting_layout(emitter, config, prepared, ranks)

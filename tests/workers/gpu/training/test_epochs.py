@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from common.errors import TrainingDiverged
-from workers.gpu.proof.control_set import make_control_set
-from workers.gpu.proof.evaluation import SAMPLE
+from workers.gpu.proof.control_set import SAMPLE, make_control_set
 from workers.gpu.training.epochs import EpochEnd, Progress
 from workers.models.clip_model import LoadedClip, create_clip, cut_text
 
@@ -24,8 +23,10 @@ def loaded() -> LoadedClip:
 
 def epoch_end(loaded: LoadedClip, kept: list[int]) -> EpochEnd:
     """Without validation images."""
-    reports: Any = SimpleNamespace(writer=SimpleNamespace(take_mean=dict), stop_asked=lambda: False)
-    sample = make_control_set(loaded).sample()
+    reports: Any = SimpleNamespace(
+        writer=SimpleNamespace(take_mean=dict), log=print, stop_asked=lambda: False
+    )
+    sample = make_control_set(loaded, SAMPLE)
     assert len(sample.pixels) == len(sample.tokens) == SAMPLE
     return EpochEnd(
         loaded.model, None, reports, device="cpu", precision="fp32",

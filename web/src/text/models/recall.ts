@@ -1,7 +1,7 @@
 /** Recall of runs, models and blends. Pure. */
 import type { Job } from "../../api/jobs";
-import type { Blend, ModelMetrics, Recall } from "../../api/models";
-import { percent } from "../format";
+import type { Blend, Forgetting, ModelMetrics, Recall } from "../../api/models";
+import { countOf, percent } from "../format";
 
 /** One of the recalls, as a fraction; null: it was not measured. */
 export const recallAt = (recall: Recall | null | undefined, measure: string): number | null => recall?.[measure] ?? null;
@@ -29,5 +29,8 @@ export function arrowText({ before, after }: Partial<BeforeAfter>, measure = "t2
   if (to === null) return "";
   return from === null ? percent(to) : `${percent(from)} \u2192 ${percent(to)}`;
 }
+
+/** "200 images"; the record of a model that was brought in need not say how many. */
+export const controlImages = ({ images }: Forgetting): string => (images === undefined ? "images" : countOf(images, "image"));
 
 export const recallText = (job: Pick<Job, "result">): string => arrowText(recallOf(job));

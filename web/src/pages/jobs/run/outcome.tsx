@@ -8,8 +8,8 @@ import { searchPath } from "../../../routing/routes";
 import { datasetVersion } from "../../../state/datasets/live-datasets";
 import { acceptJob, activeJobs } from "../../../state/jobs/live-jobs";
 import { useAction, useResource } from "../../../state/resource";
-import { countOf, short } from "../../../text/format";
-import { arrowText, recallOf } from "../../../text/models/recall";
+import { short } from "../../../text/format";
+import { arrowText, controlImages, recallOf } from "../../../text/models/recall";
 import { IngestReport } from "../../images/upload/add-images";
 import { forgettingOf } from "../../training/run/blend-figures";
 import { Blends } from "../../training/run/blends";
@@ -53,7 +53,7 @@ function Kept({ job }: { job: Job }) {
   return (
     <div class="stack small">
       <h3>What it kept</h3>
-      <p class="muted">On {kept.images === undefined ? "images" : countOf(kept.images, "image")} of a fixed set that it did not train on.</p>
+      <p class="muted">On {controlImages(kept)} of a fixed set that it did not train on.</p>
       <div class="recalls num">
         {KEPT.map(([measure, name]) => arrowText(kept, measure) && (
           <div key={measure}><b>{arrowText(kept, measure)}</b><span>{name}</span></div>

@@ -1,8 +1,8 @@
 import type { Model, Recall } from "../../../api/models";
 import { Card } from "../../../design/card";
 import { Table } from "../../../design/table";
-import { countOf, percent } from "../../../text/format";
-import { recallAt } from "../../../text/models/recall";
+import { percent } from "../../../text/format";
+import { controlImages, recallAt } from "../../../text/models/recall";
 import { lostText, pointsLost } from "../list/model-words";
 
 const ROWS: [string, string][] = [["t2i", "Text to image"], ["i2t", "Image to text"]];
@@ -37,7 +37,7 @@ function ForgettingLine({ model }: { model: Model }) {
   return (
     <p>
       Forgetting: <b>{lost || "-"}</b>
-      <span class="muted"> of recall@1 on {forgetting.images === undefined ? "images" : countOf(forgetting.images, "image")} that it did not train on ({shown(forgetting.before, "t2i_r1")} before, {shown(forgetting.after, "t2i_r1")} after).</span>
+      <span class="muted"> of recall@1 on {controlImages(forgetting)} that it did not train on ({shown(forgetting.before, "t2i_r1")} before, {shown(forgetting.after, "t2i_r1")} after).</span>
     </p>
   );
 }
