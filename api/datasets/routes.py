@@ -31,7 +31,7 @@ from api.people.identity import user
 from api.services import Services, app_services
 from common.db.tables import Dataset, Job
 from common.errors import Conflict, QueueUnavailable
-from common.jobs import states
+from common.jobs import chains, states
 from common.jobs.kinds import JOB_QUEUES, KINDS
 from common.models.catalogue import SMALL_MODEL
 
@@ -119,7 +119,11 @@ def delete_dataset(path: DatasetPath) -> tuple[str, int]:
     with (
         app_services().sessions() as session
     ):  # last, so that a store that is away can be asked again
+        jobs = session.scalars(select(Job.id).where(Job.dataset_id == path.dataset_id))
+        ended = chains.let_go(session, set(jobs))  # jobs of other datasets that wait for its own
         session.execute(delete(Dataset).where(Dataset.id == path.dataset_id))
+    for job in ended:
+        app_services().events.job(job)
     app_services().events.dataset(path.dataset_id)
     for name in JOB_QUEUES:
         app_services().events.queue(name)

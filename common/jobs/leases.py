@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from common.db.engine import hold
 from common.db.tables import Job, now
 from common.errors import ClipBrowserError, WorkerLost
+from common.jobs.chains import fail_followers, mend
 from common.jobs.queues import read_queue, turn_of
 from common.jobs.states import FINISHED, changed, get_job
 from common.settings import Settings
@@ -146,22 +147,30 @@ def finish(
     *,
     result: dict[str, Any] | None = None,
     error: ClipBrowserError | None = None,
-) -> bool:
-    """Close a job that is mine as succeeded, failed or stopped. False when it no longer is."""
+) -> list[Job]:
+    """Close a job that is mine as succeeded, failed or stopped; what waits for a failed one fails with it.
+
+    The jobs that have ended, this one first; none when it is no longer mine.
+    """
     if state not in FINISHED:
         raise ValueError(f"{state} is no final state")
-    return changed(
-        session,
-        _mine(held).values(
-            state=state,
-            result=result,
-            error=error.to_dict() if error else None,
-            finished_at=now(),
-            lease_owner=None,
-            lease_until=None,
-            seq=Job.seq + 1,
-        ),
+    closed = _mine(held).values(
+        state=state,
+        result=result,
+        error=error.to_dict() if error else None,
+        finished_at=now(),
+        lease_owner=None,
+        lease_until=None,
+        seq=Job.seq + 1,
     )
+    if not changed(session, closed):
+        return []
+    return _with_followers(session, get_job(session, held.job_id))
+
+
+def _with_followers(session: Session, job: Job) -> list[Job]:
+    """A job that has ended, and those that it took along."""
+    return [job, *(fail_followers(session, job) if job.state == "failed" else [])]
 
 
 def release(session: Session, held: Lease, *, counts: bool) -> bool:
@@ -192,11 +201,12 @@ def reap(
     """One look at all leases: (jobs queued again, jobs ended). The caller announces them.
 
     A lost job with attempts left is queued again; one that was being stopped ends as stopped; one
-    without attempts left fails with `worker_lost`. moment: what this machine's clock says.
+    without attempts left fails with `worker_lost`, and what waits for it too. Queued jobs that could
+    never begin are ended. moment: what this machine's clock says.
     """
     moment = moment or now()
     again: list[Job] = []
-    ended: list[Job] = []
+    ended: list[Job] = mend(session)
     leases = select(Job.id, Job.lease_owner, Job.lease_until, Job.suspect_lease)
     for row in session.execute(leases.where(Job.state.in_(UNDER_WAY))).all():
         if _is_fresh(row, settings, moment):
@@ -262,6 +272,11 @@ def _end_lost(session: Session, row: LeaseRow, again: list[Job], ended: list[Job
         session,
         lost.where(Job.attempt >= Job.max_attempts).values(state="failed", error=error, **final),
     ):
-        ended.append(get_job(session, row.id))
-    elif changed(session, lost.values(state="queued", place=INTERRUPTED, **cleared)):
+        ended += _with_followers(session, get_job(session, row.id))
+    elif changed(
+        session,
+        lost.where(Job.stop_requested.is_(None), Job.attempt < Job.max_attempts).values(
+            state="queued", place=INTERRUPTED, **cleared
+        ),
+    ):  # else it was asked to stop just now: the next look ends it
         again.append(get_job(session, row.id))

@@ -61,7 +61,7 @@ def _read_waiting(session: Session, name: str) -> list[WaitingJob]:
         select(
             Job.id, Job.kind, Job.created_by, Job.priority, Job.place,
             func.coalesce(Job.queued_at, Job.created_at, type_=Job.created_at.type).label("since"),
-            before.id.label("before_id"), before.state.label("before_state"),
+            Job.after_job_id, before.state.label("before_state"),
         )
         .outerjoin(before, before.id == Job.after_job_id)
         .where(Job.queue == name, Job.state == "queued", Job.attempt < Job.max_attempts)
@@ -69,7 +69,7 @@ def _read_waiting(session: Session, name: str) -> list[WaitingJob]:
     return [
         WaitingJob(
             row.id, row.kind, row.created_by, row.priority, row.since, row.place,
-            after=None if row.before_state in (None, "succeeded") else row.before_id,
+            after=None if row.before_state == "succeeded" else row.after_job_id,
             stalled=row.before_state == "stopped",
         )
         for row in rows

@@ -1,4 +1,5 @@
-"""The job state machine, as people drive it; what workers do is in `common/jobs/leases.py`.
+"""The job state machine, as people drive it; what workers do is in `common/jobs/leases.py`, and what
+becomes of jobs that wait for others in `common/jobs/chains.py`.
 
     queued -> running -> (stopping) -> succeeded | failed | stopped
 
@@ -40,7 +41,9 @@ def create_job(
 ) -> Job:
     """A new queued job. Raises NotFound for an unknown `after_job_id`, InvalidInput if it failed."""
     if after_job_id is not None:
-        before = get_job(session, after_job_id)
+        before = _lock_before(session, after_job_id)
+        if before is None:
+            raise no_such_job(after_job_id)
         if before.state in ("failed", "stopped"):
             raise InvalidInput(
                 f"Job {after_job_id} has {before.state}, so nothing can follow it.",
@@ -102,8 +105,23 @@ def get_job(session: Session, job_id: str) -> Job:
     """The job as it stands in the database now. Raises NotFound."""
     job = session.get(Job, job_id, populate_existing=True)
     if job is None:
-        raise NotFound(f"There is no job {job_id}.", remedy="Look at the list of jobs.")
+        raise no_such_job(job_id)
     return job
+
+
+def no_such_job(job_id: str) -> NotFound:
+    """What is raised when no job has this id."""
+    return NotFound(f"There is no job {job_id}.", remedy="Look at the list of jobs.")
+
+
+def _lock_before(session: Session, job_id: str) -> Job | None:
+    """The job that another is to wait for, its row locked: it ends before that is decided, or after."""
+    return session.scalar(
+        select(Job)
+        .where(Job.id == job_id)
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    )
 
 
 def changed(session: Session, statement: Any) -> bool:
@@ -119,7 +137,7 @@ def ready(session: Session, job: Job) -> bool:
     if job.after_job_id is None:
         return True
     before = session.get(Job, job.after_job_id, populate_existing=True)
-    return before is None or before.state == "succeeded"
+    return before is not None and before.state == "succeeded"
 
 
 def request_stop(session: Session, job_id: str, mode: str) -> Job:
@@ -146,7 +164,11 @@ def request_stop(session: Session, job_id: str, mode: str) -> Job:
 
 
 def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
-    """Queue a finished job again: resume (keeps its checkpoint) or retry (`fresh`: from the start)."""
+    """Queue a finished job again: resume (keeps its checkpoint) or retry (`fresh`: from the start).
+
+    Raises Conflict when it has not ended, or when the job that it is to follow cannot succeed any more.
+    """
+    after_job_id = _job_to_wait_for(session, get_job(session, job_id))
     moved = changed(
         session,
         update(Job)
@@ -158,6 +180,7 @@ def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
             error=None,
             result=None,
             finished_at=None,
+            after_job_id=after_job_id,
             queued_at=now(),
             place=None,
             lease_owner=None,
@@ -178,35 +201,29 @@ def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
     return job
 
 
+def _job_to_wait_for(session: Session, job: Job) -> str | None:
+    """What a job waits for when it is queued again. Raises Conflict when it would wait for ever."""
+    if job.after_job_id is None:
+        return None
+    before = _lock_before(session, job.after_job_id)
+    if before is None and job.started_at is not None:
+        return None  # it has begun once, so that one had succeeded
+    if before is None:
+        raise Conflict(
+            f"Job {job.after_job_id}, which it was to follow, is not there any more.",
+            remedy="Start a new job.",
+        )
+    if before.state in ("failed", "stopped"):
+        raise Conflict(
+            f"The job before it ({before.kind} {before.id}) has {before.state}.",
+            remedy="Retry or resume that job first, then this one.",
+        )
+    return before.id
+
+
 def note_message(session: Session, job_id: str, task_id: str) -> None:
     """Note under which Celery task id the message is on its way that was sent for this job."""
     changed(session, update(Job).where(Job.id == job_id).values(task_id=task_id))
-
-
-def followers(session: Session, job_id: str) -> list[Job]:
-    """Queued jobs that wait for this one."""
-    return list(
-        session.scalars(select(Job).where(Job.after_job_id == job_id, Job.state == "queued"))
-    )
-
-
-def fail_followers(session: Session, job: Job) -> list[Job]:
-    """End the jobs that wait for one that failed or was stopped; they could never run."""
-    ended: list[Job] = []
-    for follower in followers(session, job.id):
-        error = Conflict(
-            f"The job before it ({job.kind} {job.id}) has {job.state}.",
-            remedy="Retry or resume that job, then retry this one.",
-        ).to_dict()
-        if changed(
-            session,
-            update(Job)
-            .where(Job.id == follower.id, Job.state == "queued")
-            .values(state="failed", error=error, finished_at=now(), seq=Job.seq + 1),
-        ):
-            ended.append(get_job(session, follower.id))
-            ended.extend(fail_followers(session, ended[-1]))
-    return ended
 
 
 def last_succeeded(session: Session, dataset_id: str, kinds: Sequence[str]) -> dict[str, Job]:

@@ -27,7 +27,7 @@ from common.messaging.live_workers import count_places, read_workers
 from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.runtime.app import app
-from workers.runtime.job_runs import settle_followers
+from workers.runtime.job_runs import announce
 from workers.runtime.services import Services, process_services
 
 log = logging.getLogger(__name__)
@@ -43,14 +43,10 @@ def reap() -> None:
 
 
 def reap_once(services: Services, moment: datetime | None = None) -> None:
-    """One look at all leases; see `job_claims.reap`. moment: what the clock says, if not asked."""
+    """One look at all leases; see `leases.reap`. moment: what the clock says, if not asked."""
     with services.sessions() as session:
         again, ended = leases.reap(session, services.settings, moment)
-    for job in (*again, *ended):
-        services.events.job(job)
-        services.events.queue(job.queue)
-    for job in ended:
-        settle_followers(services, job)
+    announce(services, [*again, *ended])
 
 
 def wake_idle(services: Services) -> int:

@@ -10,12 +10,13 @@ import logging
 import os
 import socket
 import traceback
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from common.db.tables import Job
 from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
-from common.jobs import leases, states
+from common.jobs import chains, leases, states
 from common.jobs.leases import Lease
 from common.messaging.broker import GPU, NEXT_JOB
 from workers.runtime import shutdown
@@ -132,36 +133,26 @@ def _settle(
         again = state in ("lost", "handed back") and leases.release(
             session, held, counts=state == "lost"
         )
-        final = {"lost": "failed", "handed back": "stopped"}.get(state, state)
-        mine = again or leases.finish(session, held, final, result=result, error=error)
-        job = session.get(Job, held.job_id, populate_existing=True)
-    if not mine or job is None:
-        return
-    services.events.job(job)
-    services.events.queue(job.queue)
-    if again:
-        wake_quietly(services, job.queue)
-        return
-    if job.dataset_id:
-        services.events.dataset(job.dataset_id)
-    settle_followers(services, job)
-
-
-def settle_followers(services: Services, job: Job) -> None:
-    """Wake workers for the jobs that waited for this one, or end them when it did not succeed."""
-    with services.sessions() as session:
-        if job.state == "succeeded":
-            waiting, ended = states.followers(session, job.id), []
-        elif job.state == "failed":
-            waiting, ended = [], states.fail_followers(session, job)
+        if again:
+            ended = [states.get_job(session, held.job_id)]
         else:
-            return  # stopped: it may be resumed, and what follows it goes on waiting
-    for follower in waiting:
-        wake_quietly(services, follower.queue)
-    for follower in ended:
-        services.events.job(follower)
-    for queue in {follower.queue for follower in (*waiting, *ended)}:
+            final = {"lost": "failed", "handed back": "stopped"}.get(state, state)
+            ended = leases.finish(session, held, final, result=result, error=error)
+        waiting = chains.followers(session, held.job_id) if state == "succeeded" else []
+    announce(services, ended)
+    for queue in {job.queue for job in (*ended, *waiting) if job.state == "queued"}:
         services.events.queue(queue)
+        wake_quietly(services, queue)
+
+
+def announce(services: Services, jobs: Sequence[Job]) -> None:
+    """Tell the dashboards that these jobs have changed, and with them their queues and datasets."""
+    for job in jobs:
+        services.events.job(job)
+    for queue in {job.queue for job in jobs}:
+        services.events.queue(queue)
+    for dataset_id in {job.dataset_id for job in jobs if job.dataset_id}:
+        services.events.dataset(dataset_id)
 
 
 def wake_quietly(services: Services, queue: str) -> bool:

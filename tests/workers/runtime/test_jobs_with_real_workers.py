@@ -193,8 +193,8 @@ def test_a_runner_that_lost_its_lease_writes_nothing_more(any_stage: Backstage) 
         assert leases.take(session, job_id, "third", lease_s=30.0) is None
         assert leases.extend_lease(session, late, 30.0)[0] is False
         assert leases.write_progress(session, late, {"done": 1}) is None
-        assert leases.finish(session, late, "failed") is False
-        assert leases.finish(session, owner, "succeeded", result={}) is True
+        assert leases.finish(session, late, "failed") == []
+        assert [job.id for job in leases.finish(session, owner, "succeeded", result={})] == [job_id]
 
 
 def test_a_job_that_follows_another_starts_when_that_has_succeeded(stage: Backstage) -> None:
