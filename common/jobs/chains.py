@@ -7,8 +7,7 @@ So of the two one comes first, and the other sees what it did: nobody waits for 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -93,13 +92,13 @@ def mend(session: Session) -> list[Job]:
     return ended
 
 
-def _waiting_for(session: Session, which: ColumnElement[bool]) -> list[Row[Any]]:
+def _waiting_for(
+    session: Session, which: ColumnElement[bool]
+) -> Sequence[Row[str, str, str | None]]:
     """(id, name and state of the job before it) of those queued jobs that follow another one."""
     name = func.coalesce(BEFORE.kind + " ", "") + Job.after_job_id
-    return list(
-        session.execute(
-            select(Job.id, name.label("name"), BEFORE.state.label("before_state"))
-            .outerjoin(BEFORE, BEFORE.id == Job.after_job_id)
-            .where(Job.state == "queued", Job.after_job_id.is_not(None), which)
-        ).all()
-    )
+    return session.execute(
+        select(Job.id, name.label("name"), BEFORE.state.label("before_state"))
+        .outerjoin(BEFORE, BEFORE.id == Job.after_job_id)
+        .where(Job.state == "queued", Job.after_job_id.is_not(None), which)
+    ).all()
