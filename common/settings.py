@@ -59,7 +59,13 @@ class Settings(BaseSettings):
         5.0, gt=0, description="Minutes an image stays claimed by a captioner."
     )
     max_attempts: int = Field(
-        3, ge=1, le=20, description="Times a job is tried after lost workers."
+        3, ge=1, le=20, description="Times a job is tried: its worker lost, or a service silent."
+    )
+    retry_pause_s: float = Field(
+        20.0,
+        ge=0.1,
+        le=600,
+        description="Seconds until a job is tried again; then three times that.",
     )
     llm_model: str = Field(
         "Qwen/Qwen2.5-1.5B-Instruct-AWQ", description="Paraphrasing model: hub name or folder."

@@ -77,10 +77,12 @@ class QueuePositions:
         job = state.waiting[at]
         if job.after is not None:
             return f"Waits for job {job.after}" + (", which was stopped" if job.stalled else "")
+        if job.pausing:
+            return "Tried again in a while: something did not answer"
         places = self.places(state.name)
         if not places:
             return "No worker takes jobs of this queue now"
-        ahead = len(state.running) + sum(other.after is None for other in state.waiting[:at])
+        ahead = len(state.running) + sum(other.may_begin for other in state.waiting[:at])
         word = "run" if state.name == GPU else "job"
         return None if ahead < places else f"Behind {ahead} {word}{'' if ahead == 1 else 's'}"
 

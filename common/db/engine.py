@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy import DateTime, Engine, create_engine, event, func, select, type_coerce
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+
+from common.db.tables.base import UtcDateTime, now
 
 T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
@@ -71,8 +74,12 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
 
 def _begin_immediate(connection: Any) -> None:
     """Take the write lock at once: a read that turns into a write would fail with 'locked'."""
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    patience_ms = options.get("busy_timeout_ms", BUSY_TIMEOUT_MS)
+    if connection.info.get("busy_timeout_ms", BUSY_TIMEOUT_MS) != patience_ms:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience_ms}")
+        connection.info["busy_timeout_ms"] = patience_ms
+    connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")
 
 
 def session_factory(engine: Engine) -> SessionFactory:
@@ -91,6 +98,12 @@ def reader_factory(engine: Engine) -> SessionFactory:
     return session_factory(engine.execution_options(read_only=True))
 
 
+def impatient_factory(engine: Engine, patience_s: float) -> SessionFactory:
+    """Sessions that on SQLite wait for other writers so long at most. Raises OperationalError then."""
+    patient = engine.execution_options(busy_timeout_ms=round(patience_s * 1000))
+    return session_factory(patient if engine.dialect.name == "sqlite" else engine)
+
+
 def hold(session: Session, name: str) -> None:
     """Wait until no other transaction holds this name, and hold it until this one ends.
 
@@ -100,6 +113,21 @@ def hold(session: Session, name: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
     else:
         session.execute(select(1))  # BEGIN IMMEDIATE goes before it
+
+
+def read_clock(session: Session) -> datetime:
+    """What the database's clock says: one for all machines. SQLite's is this machine's."""
+    if session.get_bind().dialect.name == "postgresql":
+        return session.execute(select(func.clock_timestamp(type_=UtcDateTime()))).scalar_one()
+    return now()
+
+
+def from_now(session: Session, seconds: float) -> Any:
+    """A moment so many seconds from now by the database's clock, to be written or compared with."""
+    if session.get_bind().dialect.name == "postgresql":
+        moment = func.clock_timestamp(type_=DateTime(timezone=True)) + timedelta(seconds=seconds)
+        return type_coerce(moment, UtcDateTime())
+    return now() + timedelta(seconds=seconds)
 
 
 def in_turns(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:

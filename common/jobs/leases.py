@@ -12,20 +12,23 @@ its work before anybody else may begin it.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from common.db.engine import hold
+from common.db.engine import from_now, hold, read_clock
 from common.db.tables import Job, now
 from common.errors import ClipBrowserError, WorkerLost
 from common.jobs.chains import fail_followers, mend
+from common.jobs.cleaning import clean_json
 from common.jobs.queues import read_queue, turn_of
 from common.jobs.states import FINISHED, changed, get_job
+from common.jobs.tallies import LOST_LEASES, count
 from common.settings import Settings
 
 UNDER_WAY = ("running", "stopping")
@@ -40,11 +43,15 @@ SLACK_S = 1.0  # that the clocks of two machines may differ without suspicion
 
 @dataclass(frozen=True)
 class Lease:
-    """What a runner holds while it executes a job; `owner` is unique to this execution."""
+    """What a runner holds while it executes a job; `owner` is unique to this execution.
+
+    taken_at: a moment just before it was taken, in this process's monotonic seconds.
+    """
 
     job_id: str
     owner: str
     attempt: int
+    taken_at: float
 
 
 def extend_every_s(settings: Settings) -> float:
@@ -64,7 +71,7 @@ def take_next(
     if state.paused is not None:
         return None
     for job in state.waiting:
-        if job.after is None and job.kind in kinds:
+        if job.may_begin and job.kind in kinds:
             held = take(session, job.id, worker, lease_s)
             if held is not None:
                 return held
@@ -74,7 +81,7 @@ def take_next(
 def take(session: Session, job_id: str, worker: str, lease_s: float) -> Lease | None:
     """Take this job, if it is queued. None when somebody else has it."""
     owner = f"{worker}/{secrets.token_hex(4)}"
-    moment = now()
+    moment, taken_at = now(), time.monotonic()
     taken = changed(
         session,
         update(Job)
@@ -83,9 +90,10 @@ def take(session: Session, job_id: str, worker: str, lease_s: float) -> Lease | 
         .values(
             state="running",
             lease_owner=owner,
-            lease_until=moment + timedelta(seconds=lease_s),
+            lease_until=from_now(session, lease_s),
             suspect_lease=None,
             place=None,
+            not_before=None,
             attempt=Job.attempt + 1,
             started_at=func.coalesce(Job.started_at, moment),
             error=None,
@@ -94,10 +102,11 @@ def take(session: Session, job_id: str, worker: str, lease_s: float) -> Lease | 
     )
     if not taken:
         return None
-    return Lease(job_id, owner, get_job(session, job_id).attempt)
+    return Lease(job_id, owner, get_job(session, job_id).attempt, taken_at)
 
 
-def _mine(held: Lease) -> Any:
+def mine(held: Lease) -> Any:
+    """An UPDATE of a job that does nothing when the job is another's, or has ended."""
     return (
         update(Job)
         .where(Job.id == held.job_id, Job.lease_owner == held.owner)
@@ -107,10 +116,10 @@ def _mine(held: Lease) -> Any:
 
 def extend_lease(session: Session, held: Lease, lease_s: float) -> tuple[bool, str | None]:
     """Heartbeat: (still mine, stop_requested). When not mine the runner must end without a trace."""
-    until = now() + timedelta(seconds=lease_s)
-    mine = changed(session, _mine(held).values(lease_until=until))
+    until = from_now(session, lease_s)
+    kept = changed(session, mine(held).values(lease_until=until))
     wish = session.scalar(select(Job.stop_requested).where(Job.id == held.job_id))
-    return mine, wish
+    return kept, wish
 
 
 def read_stop(session: Session, held: Lease) -> tuple[bool, str | None]:
@@ -120,14 +129,7 @@ def read_stop(session: Session, held: Lease) -> tuple[bool, str | None]:
     ).first()
     if row is None:
         return False, "kill"
-    mine = row.lease_owner == held.owner and row.state in UNDER_WAY
-    return mine, row.stop_requested
-
-
-def write_progress(session: Session, held: Lease, progress: dict[str, Any]) -> int | None:
-    """Store a progress record; its `seq`, or None when the job is no longer mine."""
-    mine = changed(session, _mine(held).values(progress=progress, seq=Job.seq + 1))
-    return session.scalar(select(Job.seq).where(Job.id == held.job_id)) if mine else None
+    return row.lease_owner == held.owner and row.state in UNDER_WAY, row.stop_requested
 
 
 def write_checkpoint(session: Session, held: Lease, checkpoint: dict[str, Any] | None) -> bool:
@@ -136,7 +138,7 @@ def write_checkpoint(session: Session, held: Lease, checkpoint: dict[str, Any] |
         session,
         update(Job)
         .where(Job.id == held.job_id, Job.lease_owner == held.owner)
-        .values(checkpoint=checkpoint),
+        .values(checkpoint=clean_json(checkpoint)),
     )
 
 
@@ -154,10 +156,10 @@ def finish(
     """
     if state not in FINISHED:
         raise ValueError(f"{state} is no final state")
-    closed = _mine(held).values(
+    closed = mine(held).values(
         state=state,
-        result=result,
-        error=error.to_dict() if error else None,
+        result=clean_json(result),
+        error=clean_json(error.to_dict()) if error else None,
         finished_at=now(),
         lease_owner=None,
         lease_until=None,
@@ -173,26 +175,27 @@ def _with_followers(session: Session, job: Job) -> list[Job]:
     return [job, *(fail_followers(session, job) if job.state == "failed" else [])]
 
 
-def release(session: Session, held: Lease, *, counts: bool) -> bool:
+def release(session: Session, held: Lease, *, counts: bool, pause_s: float = 0.0) -> bool:
     """Give a job that is mine back to the queue; False when it may not be tried again.
 
-    `counts`: the attempt counts (its child process was killed); a worker that shuts down in order
-    gives it back uncounted.
+    `counts`: the attempt counts (its child process was killed, or something did not answer); a worker
+    that shuts down in order gives it back uncounted. pause_s: nobody takes it before that has passed.
     """
-    mine = (
+    given_back = (
         update(Job)
         .where(Job.id == held.job_id, Job.lease_owner == held.owner, Job.state == "running")
         .values(
             state="queued",
             place=INTERRUPTED,
+            not_before=from_now(session, pause_s) if pause_s else None,
             lease_owner=None,
             lease_until=None,
             seq=Job.seq + 1,
         )
     )
     if counts:
-        return changed(session, mine.where(Job.attempt < Job.max_attempts))
-    return changed(session, mine.values(attempt=Job.attempt - 1))
+        return changed(session, given_back.where(Job.attempt < Job.max_attempts))
+    return changed(session, given_back.values(attempt=Job.attempt - 1))
 
 
 def reap(
@@ -202,11 +205,12 @@ def reap(
 
     A lost job with attempts left is queued again; one that was being stopped ends as stopped; one
     without attempts left fails with `worker_lost`, and what waits for it too. Queued jobs that could
-    never begin are ended. moment: what this machine's clock says.
+    never begin are ended. moment: what the database's clock says.
     """
-    moment = moment or now()
+    moment = moment or read_clock(session)
     again: list[Job] = []
-    ended: list[Job] = mend(session)
+    ended: list[Job] = []
+    lost = 0
     leases = select(Job.id, Job.lease_owner, Job.lease_until, Job.suspect_lease)
     for row in session.execute(leases.where(Job.state.in_(UNDER_WAY))).all():
         if _is_fresh(row, settings, moment):
@@ -216,8 +220,10 @@ def reap(
             suspect = f"{_lease_text(row)} {moment.isoformat()}"
             changed(session, _same_lease(row).values(suspect_lease=suspect))
         elif _is_confirmed(row, settings, moment):
-            _end_lost(session, row, again, ended)
-    return again, ended
+            lost += _end_lost(session, row, again, ended)
+    mended = mend(session)
+    count(session, LOST_LEASES, lost)
+    return again, ended + mended
 
 
 def _is_fresh(row: LeaseRow, settings: Settings, moment: datetime) -> bool:
@@ -259,24 +265,25 @@ def _same_lease(row: LeaseRow) -> Any:
     )
 
 
-def _end_lost(session: Session, row: LeaseRow, again: list[Job], ended: list[Job]) -> None:
+def _end_lost(session: Session, row: LeaseRow, again: list[Job], ended: list[Job]) -> bool:
+    """Take a job from its lost worker; False when its row has changed just now: the next look sees it."""
     cleared = {
         "lease_owner": None, "lease_until": None, "suspect_lease": None, "seq": Job.seq + 1,
     }  # fmt: skip
     final = {**cleared, "finished_at": now()}
     error = WorkerLost("The worker that ran this job was lost.").to_dict()
     lost = _same_lease(row)
+    unasked = lost.where(Job.stop_requested.is_(None))  # a stop may come between two statements
     if changed(
         session, lost.where(Job.stop_requested.is_not(None)).values(state="stopped", **final)
     ) or changed(
         session,
-        lost.where(Job.attempt >= Job.max_attempts).values(state="failed", error=error, **final),
+        unasked.where(Job.attempt >= Job.max_attempts).values(state="failed", error=error, **final),
     ):
         ended += _with_followers(session, get_job(session, row.id))
-    elif changed(
-        session,
-        lost.where(Job.stop_requested.is_(None), Job.attempt < Job.max_attempts).values(
-            state="queued", place=INTERRUPTED, **cleared
-        ),
-    ):  # else it was asked to stop just now: the next look ends it
+        return True
+    tried_again = unasked.where(Job.attempt < Job.max_attempts)
+    if changed(session, tried_again.values(state="queued", place=INTERRUPTED, **cleared)):
         again.append(get_job(session, row.id))
+        return True
+    return False

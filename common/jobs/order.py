@@ -24,7 +24,8 @@ Stamp = tuple[int, float]
 class WaitingJob:
     """A queued job. place: below 0 ahead of those in turn, above 0 behind them, None in turn.
 
-    after: the job that must succeed first, None when it may begin. stalled: that job was stopped.
+    after: the job that must succeed first, None when it waits for none. stalled: that job was stopped.
+    pausing: something did not answer, and it is tried again in a while.
     """
 
     id: str
@@ -35,6 +36,12 @@ class WaitingJob:
     place: float | None = None
     after: str | None = None
     stalled: bool = False
+    pausing: bool = False
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether a worker may take it now."""
+        return self.after is None and not self.pausing
 
 
 @dataclass(frozen=True)

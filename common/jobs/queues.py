@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
+from common.db.engine import from_now
 from common.db.tables import Job, PausedQueue, now
 from common.errors import Conflict, NotFound
 from common.jobs.kinds import JOB_QUEUES
@@ -27,7 +28,7 @@ class QueueState:
     @property
     def startable(self) -> int:
         """How many jobs could begin now if there were enough workers."""
-        return 0 if self.paused else sum(job.after is None for job in self.waiting)
+        return 0 if self.paused else sum(job.may_begin for job in self.waiting)
 
     @property
     def ids(self) -> list[str]:
@@ -62,6 +63,7 @@ def _read_waiting(session: Session, name: str) -> list[WaitingJob]:
             Job.id, Job.kind, Job.created_by, Job.priority, Job.place,
             func.coalesce(Job.queued_at, Job.created_at, type_=Job.created_at.type).label("since"),
             Job.after_job_id, before.state.label("before_state"),
+            (Job.not_before > from_now(session, 0)).label("pausing"),
         )
         .outerjoin(before, before.id == Job.after_job_id)
         .where(Job.queue == name, Job.state == "queued", Job.attempt < Job.max_attempts)
@@ -71,6 +73,7 @@ def _read_waiting(session: Session, name: str) -> list[WaitingJob]:
             row.id, row.kind, row.created_by, row.priority, row.since, row.place,
             after=None if row.before_state == "succeeded" else row.after_job_id,
             stalled=row.before_state == "stopped",
+            pausing=bool(row.pausing),
         )
         for row in rows
     ]  # fmt: skip

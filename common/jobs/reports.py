@@ -1,15 +1,88 @@
-"""What a job reports: its log and its progress record. Its series are in `common/jobs/series.py`."""
+"""What a job reports: written under its lease, in one go. Its series are read in `common/jobs/series.py`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from common.db.tables import Job, JobLog
+from common.db.tables import Job, JobLog, JobMetric
+from common.jobs.cleaning import NOTE_CHARS, clean_json, clean_point, clean_text
+from common.jobs.leases import Lease, mine
+from common.jobs.states import changed, get_job
+from common.jobs.tallies import CLEANED_REPORTS, REFUSED_REPORTS, count
 
 LOG_LIMIT_CHARS = 20_000_000
+MAX_NOTES = 200
+
+
+@dataclass
+class Reports:
+    """What a job has reported since it was last written. progress: None when it has not changed.
+
+    points: `{name, step, value, epoch}`. lines: of the log, each with its end. notes: for the user.
+    refused: how many reports the database did not take before.
+    """
+
+    progress: dict[str, Any] | None = None
+    points: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    refused: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.progress is not None or self.points or self.lines or self.notes)
+
+    def __len__(self) -> int:
+        return (self.progress is not None) + len(self.points) + len(self.lines) + len(self.notes)
+
+    def then(self, later: Reports) -> Reports:
+        """Both in one."""
+        return Reports(
+            self.progress if later.progress is None else later.progress,
+            self.points + later.points,
+            self.lines + later.lines,
+            self.notes + later.notes,
+            self.refused + later.refused,
+        )
+
+    def cleaned(self) -> tuple[Reports, int]:
+        """As every database keeps it, and how many reports had to be changed for it or left out."""
+        progress = None if self.progress is None else clean_json(self.progress)
+        points = [clean_point(point) for point in self.points]
+        lines = [clean_text(line) for line in self.lines]
+        notes = [clean_text(note, NOTE_CHARS) for note in self.notes]
+        kept = [point for point in points if point is not None]
+        odd = (progress != self.progress) + sum(
+            new != old
+            for new, old in zip(
+                [*points, *lines, *notes], [*self.points, *self.lines, *self.notes], strict=True
+            )
+        )
+        return Reports(progress, kept, lines, notes, self.refused), odd
+
+
+def write_reports(session: Session, held: Lease, reports: Reports) -> Job | None:
+    """Write what a job that is mine has reported; the job as it is then. None: it no longer is, and
+    nothing was written.
+    """
+    clean, odd = reports.cleaned()
+    values: dict[str, Any] = {"seq": Job.seq + 1}
+    if clean.progress is not None:
+        values["progress"] = clean.progress
+    if not changed(session, mine(held).values(**values)):  # its row is locked from here on
+        return None
+    job = get_job(session, held.job_id)
+    if clean.notes:
+        job.notes = [*(job.notes or []), *clean.notes][-MAX_NOTES:]
+    session.add_all([JobMetric(job_id=held.job_id, **point) for point in clean.points])
+    append_log(session, held.job_id, "".join(clean.lines))
+    session.flush()
+    count(session, CLEANED_REPORTS, odd)
+    count(session, REFUSED_REPORTS, clean.refused)
+    return job
 
 
 def append_log(session: Session, job_id: str, text: str) -> int:

@@ -183,6 +183,7 @@ def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
             after_job_id=after_job_id,
             queued_at=now(),
             place=None,
+            not_before=None,
             lease_owner=None,
             lease_until=None,
             seq=Job.seq + 1,

@@ -16,12 +16,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from common.db.tables import JobMetric
-from common.jobs import leases, reports, states
+from common.db.tables import Job
+from common.jobs import leases
+from common.jobs.cleaning import clean_json
 from common.jobs.leases import GIVE_UP_SHARE, Lease
+from common.jobs.reports import Reports, write_reports
 from common.settings import Settings
 from common.store import ArtifactStore
 from workers.runtime import shutdown
+from workers.runtime.retries import passing
 from workers.runtime.services import Services
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,19 @@ class JobFacts:
     created_by: str
     checkpoint: dict[str, Any] | None
 
+    @classmethod
+    def of(cls, job: Job) -> JobFacts:
+        """Of its row."""
+        return cls(
+            job.id,
+            job.kind,
+            job.dataset_id,
+            dict(job.params),
+            job.attempt,
+            job.created_by,
+            job.checkpoint,
+        )
+
 
 class JobContext:
     """What a job's body works with. Reports are buffered and written four times a second."""
@@ -65,11 +81,12 @@ class JobContext:
         self.job = facts
         self.services = services
         self._held = held
+        self._kept_at = held.taken_at  # when the lease was last known to be kept
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._closed = False
         self._progress: dict[str, Any] = {}
-        self._dirty = False
-        self._metrics: list[dict[str, Any]] = []
-        self._log: list[str] = []
+        self._reports = Reports()
         self._stop: str | None = None
         self._lost = False
         self.handed_back = False
@@ -110,7 +127,7 @@ class JobContext:
         **metrics: float,
     ) -> None:
         """How far it is. What is left out stays as it was."""
-        given = {"done": done, "total": total, "unit": unit, "message": message}
+        given = clean_json({"done": done, "total": total, "unit": unit, "message": message})
         with self._lock:
             if unit is not None and unit != self._progress.get("unit"):
                 self._done_at_begin = None  # another stage: its pace is not known yet
@@ -118,7 +135,7 @@ class JobContext:
             if metrics:
                 self._progress["metrics"] = {**self._progress.get("metrics", {}), **metrics}
             self._progress["eta_s"] = self._eta_s()
-            self._dirty = True
+            self._reports.progress = dict(self._progress)
 
     def _eta_s(self) -> float | None:
         done, total = self._progress.get("done"), self._progress.get("total")
@@ -135,19 +152,19 @@ class JobContext:
     def log(self, text: str) -> None:
         """A line of the job's log."""
         with self._lock:
-            self._log.append(text.rstrip("\n") + "\n")
+            self._reports.lines.append(text.rstrip("\n") + "\n")
 
     def note(self, text: str) -> None:
         """Something the user should know: kept with the job and written to its log."""
-        with self.session() as session:
-            job = states.get_job(session, self.job.id)
-            job.notes = [*(job.notes or []), text]
+        with self._lock:
+            self._reports.notes.append(text)
         self.log(text)
 
     def metric(self, name: str, step: int, value: float, epoch: float | None = None) -> None:
         """A point of a series of this job."""
         with self._lock:
-            self._metrics.append({"name": name, "step": step, "value": value, "epoch": epoch})
+            point = {"name": name, "step": step, "value": value, "epoch": epoch}
+            self._reports.points.append(point)
 
     def save_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Remember where a later attempt or a resume goes on."""
@@ -178,31 +195,36 @@ class JobContext:
     @property
     def stop_requested(self) -> str | None:
         """None, "save" or "kill" (also when the lease was lost)."""
-        return "kill" if self._lost else self._stop
+        return "kill" if self.lost else self._stop
 
     @property
     def lost(self) -> bool:
-        """Whether another execution owns this job now."""
+        """Whether another execution owns this job now, or soon may: its lease could not be kept.
+
+        Told by this thread's own look at the clock, since the heartbeat's may hang in the database.
+        """
+        silent_s = time.monotonic() - self._kept_at
+        self._lost = self._lost or silent_s > self.settings.lease_s * GIVE_UP_SHARE
         return self._lost
 
     def check_stop(self) -> None:
         """Raises LeaseLost or JobStopped when it is time to end."""
-        if self._lost:
+        if self.lost:
             raise LeaseLost
         if self._stop:
             raise JobStopped
 
-    def lose(self) -> None:
-        """The lease has run out and cannot be kept: another worker may have the job."""
-        self._lost = True
-
-    def heartbeat(self, extend: bool) -> None:
-        """Read the stop flag, keep the lease if `extend`; called by the heartbeat thread."""
-        with self.services.sessions() if extend else self.services.readers() as session:
-            if extend:
+    def heartbeat(self) -> None:
+        """Read the stop flag, keep the lease when that is due; called by the heartbeat thread."""
+        began = time.monotonic()
+        due = began - self._kept_at >= leases.extend_every_s(self.settings)
+        with self.services.heartbeats() if due else self.services.readers() as session:
+            if due:
                 mine, wish = leases.extend_lease(session, self._held, self.settings.lease_s)
             else:
                 mine, wish = leases.read_stop(session, self._held)
+        if due and mine:
+            self._kept_at = began
         self._lost = self._lost or not mine
         self._stop = wish or self._stop
         if wish is None and self._stop is None and shutdown.announced(self.settings.work_dir):
@@ -210,26 +232,55 @@ class JobContext:
 
     def flush(self) -> None:
         """Write what has been reported since the last flush, then emit the progress."""
+        with self._writing:
+            if self._closed or self.lost:
+                return
+            given = self._take_reports()
+            if not given:
+                return
+            try:
+                with self.services.heartbeats() as session:
+                    record = write_reports(session, self._held, given)
+            except Exception as problem:
+                self._give_back(given, problem)
+                raise
+        if record is not None:
+            self.services.events.job(record)
+
+    def close_reports(self) -> None:
+        """From now on `flush_into` writes, and nobody else: what is under way has been written."""
+        with self._writing:
+            self._closed = True
+
+    def flush_into(self, session: Session) -> None:
+        """Write it within the transaction that ends the job; what the database refuses is left out."""
+        for _ in range(2):  # the second time, only that some were refused
+            given = self._take_reports()
+            if not given:
+                return
+            try:
+                with session.begin_nested():
+                    write_reports(session, self._held, given)
+            except Exception as problem:
+                self._give_back(given, problem)
+                if passing(problem):
+                    raise
+
+    def _take_reports(self) -> Reports:
         with self._lock:
-            progress = dict(self._progress) if self._dirty else None
-            points, lines = self._metrics, self._log
-            self._metrics, self._log, self._dirty = [], [], False
-        if not (progress or points or lines) or self._lost:
+            given, self._reports = self._reports, Reports()
+        return given
+
+    def _give_back(self, given: Reports, problem: Exception) -> None:
+        """Keep for the next try what only could not be written now; drop what is refused."""
+        if passing(problem):
+            with self._lock:
+                self._reports = given.then(self._reports)
             return
-        try:
-            with self.session() as session:
-                if progress is not None:
-                    leases.write_progress(session, self._held, progress)
-                session.add_all([JobMetric(job_id=self.job.id, **point) for point in points])
-                if lines:
-                    reports.append_log(session, self.job.id, "".join(lines))
-                record = states.get_job(session, self.job.id)
-        except Exception:
-            with self._lock:  # nothing reported is lost: the next flush tries again
-                self._metrics, self._log = points + self._metrics, lines + self._log
-                self._dirty = self._dirty or progress is not None
-            raise
-        self.services.events.job(record)
+        log.error("%d reports were refused", len(given), exc_info=problem)
+        self.log(f"{len(given)} reports could not be kept ({type(problem).__name__}).")
+        with self._lock:
+            self._reports.refused += len(given)
 
 
 class Heartbeat:
@@ -249,18 +300,9 @@ class Heartbeat:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        settings = self._context.settings
-        every_s = leases.extend_every_s(settings)
-        extended = time.monotonic()
-        while not self._end.wait(TICK_S):
-            began = time.monotonic()
-            due = began - extended >= every_s
+        while not self._end.wait(TICK_S) and not self._context.lost:
             try:
-                self._context.heartbeat(extend=due)
-                if due:
-                    extended = began
+                self._context.heartbeat()
                 self._context.flush()
             except Exception:
-                log.warning("heartbeat of job %s", self._context.job.id, exc_info=True)
-                if time.monotonic() - extended > settings.lease_s * GIVE_UP_SHARE:
-                    self._context.lose()
+                log.warning("a heartbeat failed", exc_info=True)

@@ -9,17 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from common.db.tables import Job
 from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
 from common.jobs import chains, leases, states
+from common.jobs.cleaning import clean_text
 from common.jobs.leases import Lease
+from common.jobs.reports import append_log
+from common.jobs.tallies import RETRIES, count
 from common.messaging.broker import GPU, NEXT_JOB
-from workers.runtime import shutdown
+from workers.runtime import retries, shutdown
 from workers.runtime.app import app
 from workers.runtime.gpu_lease import use_own_gpu
 from workers.runtime.job_bodies import body_of, kinds_on
@@ -32,9 +38,11 @@ from workers.runtime.job_context import (
     JobStopped,
     LeaseLost,
 )
+from workers.runtime.retries import passing
 from workers.runtime.services import Services, process_services
 
 log = logging.getLogger(__name__)
+SETTLE_PAUSE_S, LONGEST_SETTLE_PAUSE_S = 0.25, 2.0
 
 
 def work_off(services: Services, queue: str) -> None:
@@ -78,23 +86,12 @@ def run_leased(services: Services, held: Lease, body: JobBody | None = None) -> 
         row = session.get(Job, held.job_id)
     if row is None:
         return  # its dataset was deleted just now
-    facts = JobFacts(
-        row.id,
-        row.kind,
-        row.dataset_id,
-        dict(row.params),
-        row.attempt,
-        row.created_by,
-        row.checkpoint,
-    )
-    services.events.job(row)
-    services.events.queue(row.queue)
-    context = JobContext(services, facts, held)
+    context = JobContext(services, JobFacts.of(row), held)
     with Heartbeat(context):
+        announce(services, [row])
         outcome = _execute(context, body or body_of(row.kind, row.queue))
-    if outcome is None or context.lost:
-        return
-    _settle(services, context, held, *outcome)
+        if outcome is not None:
+            _settle(services, context, held, *outcome)
 
 
 Outcome = tuple[str, dict[str, Any] | None, ClipBrowserError | None]
@@ -113,9 +110,13 @@ def _execute(context: JobContext, body: JobBody) -> Outcome | None:
         return "lost", None, WorkerLost(str(lost))
     except ClipBrowserError as problem:
         context.log(f"Error: {problem.message} {problem.remedy}")
-        return "failed", problem.to_dict().get("details"), problem
+        state = "silence" if passing(problem) else "failed"
+        return state, problem.to_dict().get("details"), problem
     except Exception as problem:
         context.log(traceback.format_exc())
+        away = passing(problem)
+        if away is not None:
+            return "silence", None, away
         return "failed", None, Internal(f"The {context.job.kind} job failed: {problem}")
 
 
@@ -127,22 +128,73 @@ def _settle(
     result: dict[str, Any] | None,
     error: ClipBrowserError | None,
 ) -> None:
-    """Write the end of the job, tell everybody, and set off what waits for it."""
-    context.flush()
-    with services.sessions() as session:
-        again = state in ("lost", "handed back") and leases.release(
-            session, held, counts=state == "lost"
-        )
-        if again:
-            ended = [states.get_job(session, held.job_id)]
-        else:
-            final = {"lost": "failed", "handed back": "stopped"}.get(state, state)
-            ended = leases.finish(session, held, final, result=result, error=error)
-        waiting = chains.followers(session, held.job_id) if state == "succeeded" else []
+    """Write the end of the job as soon as the database answers, tell everybody, set off what waits for it.
+
+    However long that takes, the lease decides: nothing is written once another execution has the job.
+    """
+    context.close_reports()
+    if context.lost and state != "succeeded":
+        return  # it may have ended since it was lost; another execution says how it ends
+    pause_s = SETTLE_PAUSE_S
+    while True:
+        try:
+            ended, waiting = _write_end(services, context, held, state, result, error)
+            break
+        except Exception as problem:
+            if not passing(problem) or shutdown.announced(services.settings.work_dir):
+                raise
+            log.warning("the end of the job could not be written yet: %s", problem)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_SETTLE_PAUSE_S)
     announce(services, ended)
-    for queue in {job.queue for job in (*ended, *waiting) if job.state == "queued"}:
+    may_begin = [job for job in (*ended, *waiting) if job.state == "queued" and not job.not_before]
+    for queue in {job.queue for job in may_begin}:
         services.events.queue(queue)
         wake_quietly(services, queue)
+
+
+def _write_end(
+    services: Services,
+    context: JobContext,
+    held: Lease,
+    state: str,
+    result: dict[str, Any] | None,
+    error: ClipBrowserError | None,
+) -> tuple[list[Job], list[Job]]:
+    """In one transaction: (the jobs that have ended, or this one queued again; those that may begin)."""
+    with services.sessions() as session:
+        context.flush_into(session)
+        if _give_back(services, session, held, state, error):
+            return [states.get_job(session, held.job_id)], []
+        if state in ("lost", "silence"):
+            state = "stopped" if leases.read_stop(session, held)[1] else "failed"
+        final = "stopped" if state == "handed back" else state
+        ended = leases.finish(session, held, final, result=result, error=error)
+        waiting = chains.followers(session, held.job_id) if state == "succeeded" else []
+    return ended, waiting
+
+
+def _give_back(
+    services: Services, session: Session, held: Lease, state: str, error: ClipBrowserError | None
+) -> bool:
+    """Whether the job could be queued again: what was lost or met a silence, and what a worker that ends
+    gives back.
+    """
+    if state in ("lost", "handed back"):
+        return leases.release(session, held, counts=state == "lost")
+    if state != "silence" or error is None:
+        return False
+    after_s = retries.pause_s(services.settings, held.attempt)
+    if not leases.release(session, held, counts=True, pause_s=after_s):
+        return False
+    job = states.get_job(session, held.job_id)
+    what = clean_text(error.message).rstrip(".")
+    attempt = f"(attempt {held.attempt + 1} of {job.max_attempts})"
+    text = f"{what}. Tried again in {after_s:g} s {attempt}."
+    job.notes, job.progress = [*(job.notes or []), text], {**job.progress, "message": text}
+    append_log(session, job.id, text + "\n")
+    count(session, RETRIES, 1)
+    return True
 
 
 def announce(services: Services, jobs: Sequence[Job]) -> None:

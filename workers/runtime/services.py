@@ -6,7 +6,13 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-from common.db.engine import SessionFactory, open_engine, reader_factory, session_factory
+from common.db.engine import (
+    SessionFactory,
+    impatient_factory,
+    open_engine,
+    reader_factory,
+    session_factory,
+)
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
@@ -16,11 +22,12 @@ from common.store import ArtifactStore, open_store
 
 @dataclass(frozen=True)
 class Services:
-    """The clients of one worker process."""
+    """The clients of one worker process. heartbeats: sessions that wait for nobody long."""
 
     settings: Settings
     sessions: SessionFactory
     readers: SessionFactory
+    heartbeats: SessionFactory
     store: ArtifactStore
     queue: Queue
     events: Events
@@ -34,6 +41,7 @@ def open_services(settings: Settings) -> Services:
         settings=settings,
         sessions=session_factory(engine),
         readers=reader_factory(engine),
+        heartbeats=impatient_factory(engine, settings.lease_s / 5),
         store=open_store(settings.store),
         queue=Queue(settings),
         events=Events(settings),

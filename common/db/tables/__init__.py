@@ -8,7 +8,7 @@ from common.db.tables.base import Base, BigId, UtcDateTime, now
 from common.db.tables.captions import Caption, CaptionRevision, Review, Suggestion
 from common.db.tables.datasets import Dataset
 from common.db.tables.images import Image, ImageSource
-from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue
+from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
 from common.db.tables.people import Token, User
 from common.db.tables.search import SearchIndex
@@ -29,6 +29,7 @@ __all__ = [
     "Review",
     "SearchIndex",
     "Suggestion",
+    "Tally",
     "Token",
     "User",
     "UtcDateTime",

@@ -27,6 +27,7 @@ class Job(Base):
     somebody put it among the waiting jobs of the same priority (the lower the earlier); None: as is
     fair, see `common/jobs/order.py`. group_id: of the sweep that it belongs to. suspect_lease: the
     lease that the reaper found to be wrong, and when; it is lost when a later look finds it unchanged.
+    not_before: until then, by the database's clock, nobody takes it, as something did not answer.
     """
 
     __tablename__ = "jobs"
@@ -58,6 +59,7 @@ class Job(Base):
     task_id: Mapped[str | None] = mapped_column(String(40))
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)
     queued_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (Index("ix_jobs_state_queue", "state", "queue", "priority", "created_at"),)
@@ -97,3 +99,11 @@ class JobLog(Base):
     start: Mapped[int] = mapped_column(BigInteger)
     text: Mapped[str] = mapped_column(Text)
     __table_args__ = (UniqueConstraint("job_id", "start"),)
+
+
+class Tally(Base):
+    """How often something happened, see `common/jobs/tallies.py`."""
+
+    __tablename__ = "tallies"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -192,7 +192,7 @@ def test_a_runner_that_lost_its_lease_writes_nothing_more(any_stage: Backstage) 
     with any_stage.services.sessions() as session:
         assert leases.take(session, job_id, "third", lease_s=30.0) is None
         assert leases.extend_lease(session, late, 30.0)[0] is False
-        assert leases.write_progress(session, late, {"done": 1}) is None
+        assert reports.write_reports(session, late, reports.Reports({"done": 1})) is None
         assert leases.finish(session, late, "failed") == []
         assert [job.id for job in leases.finish(session, owner, "succeeded", result={})] == [job_id]
 

@@ -1,0 +1,233 @@
+"""What does not answer for a while costs a job a pause, and never its reports, its end or its lease."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from common.db.tables import Job, now
+from common.jobs import leases, reports, tallies
+from common.jobs.queues import read_queue
+from common.store import open_store
+from tests.servers import free_port
+from tests.workers.conftest import Backstage, open_backstage, wait_until
+from workers.runtime.job_context import JobContext
+from workers.runtime.job_runs import run_leased
+from workers.runtime.retries import pause_s
+
+Body = Callable[[JobContext], dict[str, Any]]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def hasty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backstage]:
+    """Both databases; jobs are tried again after half a second."""
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    with open_backstage(tmp_path, url, retry_pause_s=0.5, lease_s=5.0) as opened:
+        yield opened
+
+
+def run(stage: Backstage, body: Body, job_id: str | None = None) -> Job:
+    """The job after one execution of this body, here and now."""
+    job_id = job_id or stage.make(send=False)
+    with stage.services.sessions() as session:
+        held = leases.take(session, job_id, "here", stage.settings.lease_s)
+    assert held is not None
+    run_leased(stage.services, held, body)
+    return stage.job(job_id)
+
+
+def startable(stage: Backstage) -> int:
+    with stage.services.readers() as session:
+        return read_queue(session, "cpu").startable
+
+
+def counted(stage: Backstage, name: str) -> int:
+    with stage.services.readers() as session:
+        return tallies.read_tallies(session)[name]
+
+
+def log_of(stage: Backstage, job_id: str) -> str:
+    with stage.services.readers() as session:
+        return reports.read_log(session, job_id, 0)[0]
+
+
+def asks_a_store_that_is_away(ctx: JobContext) -> dict[str, Any]:
+    ctx.report(done=1, total=2)
+    store = open_store(f"s3://key:secret@127.0.0.1:{free_port()}/bucket?secure=0")
+    return {"found": store.exists("it")}
+
+
+def test_a_job_whose_store_is_away_is_tried_again_after_a_pause_and_says_so(
+    hasty: Backstage,
+) -> None:
+    job = run(hasty, asks_a_store_that_is_away)
+    assert (job.state, job.attempt, job.progress["done"]) == ("queued", 1, 1), job.error
+    assert job.not_before is not None
+    [note] = job.notes
+    assert "Tried again in 0.5 s (attempt 2 of 3)." in note
+    assert job.progress["message"] == note
+    assert note in log_of(hasty, job.id)
+    assert startable(hasty) == 0
+    wait_until(lambda: startable(hasty) == 1, what="the end of the pause")
+    assert now() >= job.not_before
+    assert counted(hasty, tallies.RETRIES) == 1
+    done = run(hasty, lambda ctx: {"attempt": ctx.job.attempt}, job.id)
+    assert (done.state, done.result, done.not_before) == ("succeeded", {"attempt": 2}, None)
+
+
+def test_a_store_that_stays_away_fails_the_job_once_its_attempts_are_used(stage: Backstage) -> None:
+    job = run(stage, asks_a_store_that_is_away)
+    for _ in range(2):
+        assert job.state == "queued"
+        job = run(stage, asks_a_store_that_is_away, job.id)
+    assert job.state == "failed"
+    assert job.error is not None
+    assert job.error["code"] == "store_unavailable"
+    assert [pause_s(stage.settings, attempt) for attempt in (1, 2, 3)] == [20, 60, 180]
+
+
+def test_a_job_that_pauses_can_be_stopped_at_once(stage: Backstage) -> None:
+    from common.jobs import states
+
+    job = run(stage, asks_a_store_that_is_away)
+    with stage.services.sessions() as session:
+        assert states.request_stop(session, job.id, "save").state == "stopped"
+        again = states.requeue(session, job.id, fresh=False)
+        assert again.not_before is None
+
+
+def says_odd_things(ctx: JobContext) -> dict[str, Any]:
+    ctx.report(done=10**400, total=math.nan, message="a\x00b\ud800", depth=math.inf)
+    ctx.metric("loss" * 40, 2**40, math.nan)
+    ctx.metric("loss", 1, 0.5)
+    ctx.log("a\x00b\ud800")
+    ctx.note("a\x00b\ud800")
+    ctx.save_checkpoint({"a\x00": math.nan})
+    time.sleep(0.6)  # a flush or two of the heartbeat's
+    return {"made": math.nan, "name": "\ud800"}
+
+
+def test_a_job_that_reports_what_no_database_keeps_succeeds(hasty: Backstage) -> None:
+    job = run(hasty, says_odd_things)
+    assert (job.state, job.result) == ("succeeded", {"made": None, "name": "\ufffd"})
+    assert job.notes == ["a\ufffdb\ufffd"]
+    assert "a\ufffdb\ufffd" in log_of(hasty, job.id)
+    assert counted(hasty, tallies.CLEANED_REPORTS) >= 3
+
+
+REFUSE = {
+    "sqlite": """CREATE TRIGGER refuse BEFORE INSERT ON job_logs WHEN NEW.text LIKE '%forbidden%'
+                 BEGIN SELECT RAISE(ABORT, 'refused'); END""",
+    "postgresql": "ALTER TABLE job_logs ADD CHECK (text NOT LIKE '%forbidden%')",
+}
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.6], ids=["at the end", "before"])
+def test_a_report_that_the_database_refuses_does_not_stand_in_the_way_of_the_end(
+    hasty: Backstage, wait_s: float
+) -> None:
+    def says_it(ctx: JobContext) -> dict[str, Any]:
+        ctx.log("forbidden")
+        time.sleep(wait_s)
+        ctx.log("allowed")
+        return {"ok": True}
+
+    with hasty.services.sessions() as session:
+        session.execute(text(REFUSE[session.get_bind().dialect.name]))
+    job = run(hasty, says_it)
+    assert (job.state, job.result) == ("succeeded", {"ok": True})
+    assert ("allowed" in log_of(hasty, job.id)) == (wait_s > 0)
+    assert counted(hasty, tallies.REFUSED_REPORTS) >= 1
+
+
+@contextmanager
+def cut(postgres_url: str) -> Iterator[Callable[[float], None]]:
+    """A function that cuts the database off for so many seconds; it comes back at the end."""
+    address, _, name = postgres_url.rpartition("/")
+    timers: list[threading.Timer] = []
+
+    def allow(yes: bool) -> None:
+        with psycopg.connect(f"{address}/postgres", autocommit=True) as elsewhere:
+            elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {yes}')
+            if not yes:
+                end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+                elsewhere.execute(end, [name])
+
+    def cut_for(seconds: float) -> None:
+        allow(False)
+        timers.append(threading.Timer(seconds, allow, [True]))
+        timers[-1].start()
+
+    yield cut_for
+    for timer in timers:
+        timer.join()
+
+
+def test_the_end_of_a_job_waits_for_a_database_that_is_away(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    with (
+        open_backstage(tmp_path, postgres_url, lease_s=2.0) as stage,
+        cut(postgres_url) as cut_for,
+    ):
+
+        def ends_meanwhile(ctx: JobContext) -> dict[str, Any]:
+            ctx.log("the last word")
+            cut_for(3.0)  # longer than the lease: the reaper needs two looks to give it away
+            return {"ok": True}
+
+        job = run(stage, ends_meanwhile)
+        assert (job.state, job.result) == ("succeeded", {"ok": True})
+        assert "the last word" in log_of(stage, job.id)
+
+
+def test_a_job_that_meets_a_database_that_is_away_is_tried_again(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    with (
+        open_backstage(tmp_path, postgres_url, lease_s=20.0) as stage,
+        cut(postgres_url) as cut_for,
+    ):
+
+        def asks(ctx: JobContext) -> dict[str, Any]:
+            cut_for(1.0)
+            with ctx.session() as session:
+                session.execute(text("SELECT 1"))
+            return {}
+
+        job = run(stage, asks)
+        assert (job.state, job.attempt) == ("queued", 1), job.error
+        assert "database did not answer" in job.notes[0]
+
+
+def test_a_body_knows_that_its_lease_is_lost_while_its_heartbeat_waits_for_the_database(
+    tmp_path: Path,
+) -> None:
+    """Somebody holds SQLite's lock for longer than a lease."""
+    told: list[float] = []
+    with open_backstage(tmp_path, "", lease_s=2.0) as stage:
+
+        def works_on(ctx: JobContext) -> dict[str, Any]:
+            began = time.monotonic()
+            with closing(sqlite3.connect(stage.settings.database.removeprefix("sqlite:///"))) as db:
+                db.execute("BEGIN IMMEDIATE")
+                while time.monotonic() - began < 6 and not ctx.lost:
+                    time.sleep(0.02)
+                told.append(time.monotonic() - began)
+                db.rollback()
+            ctx.check_stop()
+            return {}
+
+        job = run(stage, works_on)
+    assert told[0] < 2.0
+    assert job.state == "running"  # the reaper's to give away
