@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common.db.tables import Job
-from common.errors import GpuOutOfMemory, TrainingDiverged
+from common.errors import ClipBrowserError, GpuOutOfMemory, TrainingDiverged
 from common.training.params import read_params
 from workers.augment.train_csv import refresh_train_csv
 from workers.gpu.data.fetching import fetch_images
 from workers.gpu.models.registration import Keep, store_model
+from workers.gpu.training import tensorboard_files
 from workers.gpu.training.checkpoint_copies import CheckpointCopies, clear_training
 from workers.gpu.training.inputs import make_config, read_training_rows
 from workers.runtime.child import run_child
@@ -40,7 +41,7 @@ def train_on_dataset(ctx: JobContext) -> dict[str, Any]:
     try:
         _sweep_job_folders(ctx)
         result = ctx.result_before or _train_and_register(ctx, copies)
-        copies.remove()
+        _drop_copies(ctx, copies)
     except TrainingDiverged as problem:
         raise _keep_last_good(ctx, problem) from problem
     except Exception:
@@ -48,6 +49,14 @@ def train_on_dataset(ctx: JobContext) -> dict[str, Any]:
         raise
     shutil.rmtree(ctx.work_dir, ignore_errors=True)
     return result
+
+
+def _drop_copies(ctx: JobContext, copies: CheckpointCopies) -> None:
+    """The run is done, and does not fail since a store keeps what nobody needs."""
+    try:
+        copies.remove()
+    except ClipBrowserError as problem:
+        ctx.log(f"The copies of checkpoints were not removed from the store: {problem.message}")
 
 
 def _train_and_register(ctx: JobContext, copies: CheckpointCopies) -> dict[str, Any]:
@@ -73,7 +82,7 @@ def _run(ctx: JobContext, copies: CheckpointCopies) -> dict[str, Any]:
     refresh_train_csv(ctx.services, dataset_id)
     train, val = read_training_rows(ctx, dataset_id)
     files = fetch_images(ctx, dataset_id, [*train, *val])
-    config = make_config(ctx, dataset_id, train, val, files, _runs_dir(ctx))
+    config = make_config(ctx, dataset_id, train, val, files, tensorboard_files.folder_of(ctx))
     processes = read_params(ctx.job.params).gpus
     wait_for_copy = True
     copies.begin()
@@ -85,7 +94,7 @@ def _run(ctx: JobContext, copies: CheckpointCopies) -> dict[str, Any]:
         raise
     finally:
         copies.close(wait=wait_for_copy)
-        _store_runs(ctx)
+        tensorboard_files.store(ctx)
 
 
 def _train(
@@ -110,24 +119,6 @@ def _wait(ctx: JobContext, message: str) -> None:
     """While other runs use the GPUs that this one needs."""
     ctx.check_stop()
     ctx.report(message=message)
-
-
-def _runs_dir(ctx: JobContext) -> Path:
-    """Where TensorBoard's files are written, and where `clip-browser tensorboard` looks for them: in the
-    store's own folder where it is local, else in a folder that stays when they are stored as well.
-    """
-    folder = ctx.store.local_path(f"runs/{ctx.job.id}") or _runs_here(ctx) / ctx.job.id
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _runs_here(ctx: JobContext) -> Path:
-    return ctx.settings.data_dir / "runs"
-
-
-def _store_runs(ctx: JobContext) -> None:
-    if ctx.store.local_path(f"runs/{ctx.job.id}") is None and not ctx.lost:
-        ctx.store.put_folder(f"runs/{ctx.job.id}", _runs_dir(ctx))
 
 
 def _register(
@@ -181,7 +172,7 @@ def _sweep_job_folders(ctx: JobContext) -> None:
     """Remove the folders here of jobs that were deleted while they waited, or elsewhere."""
     folders = [ctx.settings.work_dir]
     if ctx.store.local_path("runs") is None:  # these are copies of what is stored
-        folders.append(_runs_here(ctx))
+        folders.append(tensorboard_files.copies_here(ctx))
     found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
     named = [path for path in found if JOB_FOLDER.fullmatch(path.name) and path.is_dir()]
     gone = _unknown(ctx, {path.name for path in named})
