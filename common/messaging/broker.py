@@ -33,7 +33,6 @@ SEARCH_QUERY = "search.query"
 REFRESH_INDEX_CSV = "maintenance.refresh_index_csv"
 REFRESH_TRAIN_CSV = "maintenance.refresh_train_csv"
 NEXT_JOB = "jobs.next"
-REAP = "maintenance.reap"
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority

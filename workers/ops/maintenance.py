@@ -1,72 +1,26 @@
-"""What beat asks for: the reaper, and index.csv and train.csv files that lag behind."""
+"""What beat asks for: files that lag behind, what was left half-written, tokens to count."""
 
 from __future__ import annotations
 
-import logging
-from datetime import datetime
-
-from redis import RedisError
 from sqlalchemy import case, select, update
 
 from common.captions.csv_files import write_rows
 from common.captions.rows import index_rows
 from common.datasets.changes import is_due
 from common.db.tables import Dataset, now
-from common.errors import QueueUnavailable
-from common.jobs import leases
-from common.jobs.kinds import JOB_QUEUES
-from common.jobs.queues import read_queue
 from common.messaging.broker import (
     COUNT_TOKENS,
-    REAP,
     REFRESH_INDEX_CSV,
     REFRESH_TRAIN_CSV,
     SWEEP_STORE,
 )
-from common.messaging.live_workers import count_places, read_workers
 from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.runtime.app import app
-from workers.runtime.job_runs import announce
 from workers.runtime.services import Services, process_services
 
-log = logging.getLogger(__name__)
 TOKENS_AT_ONCE = 1000
 MAX_LAG_S = 10.0  # index.csv is written at least so often while captions are saved all the time
-
-
-@app.task(name=REAP)
-def reap() -> None:
-    """Queue again what lost its worker; wake workers whose messages were lost."""
-    reap_once(process_services())
-    wake_idle(process_services())
-
-
-def reap_once(services: Services, moment: datetime | None = None) -> None:
-    """One look at all leases; see `leases.reap`. moment: what the clock says, if not asked."""
-    with services.sessions() as session:
-        again, ended = leases.reap(session, services.settings, moment)
-    announce(services, [*again, *ended])
-
-
-def wake_idle(services: Services) -> int:
-    """Send each queue as many messages as it has idle workers for jobs that could begin; how many.
-
-    A worker that ends a job looks for the next one itself, and a message that waits already will do.
-    """
-    sent = 0
-    try:
-        workers = read_workers(services.queue.redis)
-        for name in JOB_QUEUES:
-            with services.readers() as session:
-                state = read_queue(session, name)
-            idle = count_places(workers, name) - len(state.running)
-            for _ in range(min(state.startable, idle) - services.queue.depth(name)):
-                services.queue.wake(name)
-                sent += 1
-    except (QueueUnavailable, RedisError):
-        log.warning("Redis does not answer; idle workers are woken later")
-    return sent
 
 
 @app.task(name=REFRESH_INDEX_CSV)

@@ -19,6 +19,7 @@ def create_app() -> Celery:
     made = Celery(
         "clip_browser",
         include=[
+            "workers.runtime.job_runs",
             "workers.ops.maintenance",
             "workers.cpu.tasks",
             "workers.gpu.tasks",

@@ -1,4 +1,4 @@
-"""Beat: sends each maintenance task every so many seconds.
+"""Beat: looks for lost jobs itself, and sends each maintenance task every so many seconds.
 
 In place of Celery's beat, which plans by the wall clock: set back by an hour, it sends nothing for an
 hour, and its messages expire at once on a machine whose clock is ahead. This one counts the seconds
@@ -15,13 +15,14 @@ from common.errors import QueueUnavailable
 from common.messaging.broker import (
     COUNT_TOKENS,
     MAINTENANCE,
-    REAP,
     REFRESH_INDEX_CSV,
     REFRESH_TRAIN_CSV,
     SWEEP_STORE,
     Queue,
 )
 from common.settings import Settings
+from workers.runtime.reaper import Reaper, wake_idle
+from workers.runtime.services import open_services
 
 log = logging.getLogger(__name__)
 CSV_EVERY_S = 1.0
@@ -32,10 +33,9 @@ RETRY_S = 1.0
 SIGN_EVERY_S = 60.0
 
 
-def periods(settings: Settings) -> dict[str, float]:
+def periods() -> dict[str, float]:
     """Each task with the seconds between two of it."""
     return {
-        REAP: settings.reap_every_s,
         REFRESH_INDEX_CSV: CSV_EVERY_S,
         REFRESH_TRAIN_CSV: CSV_EVERY_S,
         SWEEP_STORE: SWEEP_EVERY_S,
@@ -44,18 +44,26 @@ def periods(settings: Settings) -> dict[str, float]:
 
 
 def run_beat(settings: Settings) -> None:
-    """Send the tasks until the process is ended."""
-    queue, every_s = Queue(settings), periods(settings)
+    """Look and send until the process is ended."""
+    services, every_s = open_services(settings), periods()
+    reaper = Reaper(services)
+    reaper.start()
     due = dict.fromkeys(every_s, time.monotonic())
-    signed = float("-inf")
+    signed = woken = float("-inf")
     while True:
-        if time.monotonic() - signed >= SIGN_EVERY_S:
+        if time.monotonic() - signed >= SIGN_EVERY_S and reaper.silent_s < SIGN_EVERY_S:
             _sign(settings.work_dir)
             signed = time.monotonic()
         try:
-            _send_due(queue, every_s, due)
+            if time.monotonic() - woken >= settings.reap_every_s:
+                wake_idle(services)
+                woken = time.monotonic()
+            _send_due(services.queue, every_s, due)
         except QueueUnavailable as problem:
             log.warning("%s", problem.message)
+            time.sleep(RETRY_S)
+        except Exception:  # of the database, say: wake_idle reads the queues
+            log.warning("beat", exc_info=True)
             time.sleep(RETRY_S)
         time.sleep(max(0.05, min(due.values()) - time.monotonic()))
 

@@ -8,7 +8,7 @@ from common.db.tables import Dataset, Job
 from common.jobs.queues import pause_queue, resume_queue
 from common.messaging.broker import CPU
 from tests.workers.conftest import Backstage, wait_until
-from workers.ops.maintenance import wake_idle
+from workers.runtime.reaper import wake_idle
 
 
 def ended(stage: Backstage, ids: list[str]) -> bool:

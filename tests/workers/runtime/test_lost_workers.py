@@ -14,10 +14,11 @@ import psycopg
 import pytest
 
 from common.db.tables import now
-from common.jobs import leases
+from common.jobs import leases, tallies
 from common.settings import Settings
+from tests.servers import free_port
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
-from workers.ops.maintenance import reap_once
+from workers.runtime.reaper import reap_once
 
 HOUR = timedelta(hours=1)
 FOUND_WITHIN_S = 45
@@ -190,3 +191,22 @@ def test_a_worker_that_cannot_keep_its_lease_ends_its_child_before_another_may_b
         stage.services.queue.wake("cpu")
         wait_until(lambda: len(stage.children()) == 2, 20, "the second execution")
         assert stage.job(job_id).attempt == 2
+
+
+def test_beat_finds_lost_jobs_without_redis_or_a_maintenance_worker_and_two_of_it_do_no_harm(
+    any_stage: Backstage,
+) -> None:
+    away = {"redis_url": f"redis://127.0.0.1:{free_port()}/0"}
+    any_stage.settings = any_stage.settings.model_copy(update=away)
+    jobs = [any_stage.make(send=False) for _ in range(3)]
+    with any_stage.services.sessions() as session:
+        for job_id in jobs:
+            assert leases.take(session, job_id, "ghost", lease_s=0.0) is not None
+    any_stage.start_beat()
+    any_stage.start_beat()
+    for job_id in jobs:
+        any_stage.wait_for(job_id, "queued")
+    time.sleep(4 * any_stage.settings.reap_every_s)
+    assert [any_stage.job(job_id).attempt for job_id in jobs] == [1, 1, 1]
+    with any_stage.services.readers() as session:
+        assert tallies.read_tallies(session)[tallies.LOST_LEASES] == len(jobs)
