@@ -20,6 +20,7 @@ from api.datasets.facts import answer_dataset, find_dataset
 from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.live.presence import PRESENCE_S
+from api.live.siblings import ALONE, Siblings
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
@@ -45,7 +46,7 @@ class Connection:
 class Sockets:
     """The connections of this process."""
 
-    def __init__(self, app: Flask, services: Services) -> None:
+    def __init__(self, app: Flask, services: Services, siblings: Siblings = ALONE) -> None:
         self._services = services
         self._open: dict[str, Connection] = {}
         self._lock = threading.Lock()
@@ -60,7 +61,12 @@ class Sockets:
             cors_allowed_origins=self._allows_origin,
             max_http_buffer_size=100_000,
             redis_options={"socket_connect_timeout": 5, "health_check_interval": 30},
+            allow_upgrades=not siblings.are_several,
         )
+        if siblings.are_several:
+            engine = self.socketio.server.eio
+            make_id = engine.generate_id
+            engine.generate_id = lambda: siblings.name(make_id())
         self.socketio.on_event("connect", self._connect)
         self.socketio.on_event("disconnect", self._disconnect)
         self.socketio.on_event("subscribe", self._subscribe)

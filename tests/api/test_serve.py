@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import struct
@@ -48,11 +49,11 @@ def answers(settings: Settings) -> bool:
 
 @pytest.fixture(scope="module")
 def served(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A running server, the same for most tests here."""
+    """A running server of two processes, the same for most tests here."""
     folder = tmp_path_factory.mktemp("served")
     settings = load_settings(
         data_dir=folder, redis_url=redis_url, secret_key="a secret of the tests", device="cpu",
-        admin_password=PASSWORD, port=free_port(), api_threads=32,
+        admin_password=PASSWORD, port=free_port(), api_threads=32, api_processes=2,
     )  # fmt: skip
     service = Service(settings, folder / "none")
     with running(settings):
@@ -159,6 +160,60 @@ def test_browsers_that_cannot_open_a_websocket_may_poll(served: Service) -> None
     assert foreign.status_code == 400
 
 
+def test_a_client_that_only_polls_is_served_whichever_process_its_requests_meet(
+    served: Service, call: Caller
+) -> None:
+    dataset = call.dataset()
+    address = f"{served.settings.address}/socket.io/?EIO=4&transport=polling"
+    asked = json.dumps(["subscribe", {"rooms": [f"dataset:{dataset}"]}])
+    polling = []
+    for _ in range(4):  # each request is on a connection of its own
+        opened = json.loads(httpx.get(address).text[1:])
+        assert opened["upgrades"] == []  # in the middle it cannot move to another process
+        mine = f"{address}&sid={opened['sid']}"
+        auth = json.dumps({"token": served.admin_token})
+        assert httpx.post(mine, content=f"40{auth}").text == "OK"
+        assert httpx.get(mine).text.startswith("40")
+        assert httpx.post(mine, content=f"420{asked}").text == "OK"
+        assert httpx.get(mine).text.startswith("430[")
+        polling.append(mine)
+    call("PATCH", f"/datasets/{dataset}", json={"name": "Dogs"})
+    for mine in polling:
+        assert '42["dataset"' in httpx.get(mine).text
+    for nobody in ("0.none", "1.none", "7.none", "none"):
+        assert httpx.get(f"{address}&sid={nobody}").status_code == 400
+
+
+def test_a_process_that_was_killed_is_started_again_in_its_place(service: Service) -> None:
+    settings = service.settings.model_copy(update={"port": free_port(), "api_processes": 2})
+    with running(settings) as master:
+        family = psutil.Process(master.pid)
+        wait_until(lambda: len(family.children()) == 2)
+        for lost in family.children():
+            lost.kill()
+            lost.wait(10)
+            wait_until(lambda: len(family.children()) == 2 and answers(settings))
+        address = f"{settings.address}/socket.io/?EIO=4&transport=polling"
+
+        def places() -> set[str]:
+            return {httpx.get(address, timeout=5).text.partition('"sid":"')[2][0] for _ in range(8)}
+
+        wait_until(lambda: places() == {"0", "1"})
+
+
+def test_metrics_are_of_all_processes_and_of_those_that_have_ended(served: Service) -> None:
+    headers = {"Authorization": f"Bearer {served.admin_token}"}
+    for _ in range(20):
+        httpx.get(f"{served.settings.address}/api/v1/tokenizer/merges.txt?", headers=headers)
+    counts = [
+        re.findall(r'total{method="GET",route="[^"]*/merges.txt",status="200"} ([0-9.]+)', text)
+        for text in (
+            httpx.get(f"{served.settings.address}/metrics", headers=headers).text for _ in range(6)
+        )
+    ]
+    assert counts == [["20.0"]] * 6
+
+
 def test_who_brings_no_token_gets_no_connection(
     served: Service, browse: Callable[..., Browser]
 ) -> None:
@@ -244,11 +299,11 @@ def test_a_subscription_to_nonsense_is_an_error_not_a_crash(
 
 
 def test_the_server_is_small_and_ends_with_its_parent(service: Service) -> None:
-    settings = service.settings.model_copy(update={"port": free_port()})
+    settings = service.settings.model_copy(update={"port": free_port(), "api_processes": 2})
     with running(settings) as master:
         family = [psutil.Process(master.pid), *psutil.Process(master.pid).children(recursive=True)]
-        assert len(family) == 2
-        assert sum(each.memory_info().rss for each in family) < 260e6
+        assert len(family) == 3
+        assert sum(each.memory_full_info().pss for each in family) < 260e6
         assert not any("torch" in mapped.path for each in family for mapped in each.memory_maps())
         master.kill()
         _, alive = psutil.wait_procs(family[1:], timeout=10)
