@@ -109,7 +109,7 @@ def create_app(
     services = Services(
         settings, store, queue, sessions, readers, events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis), SignInLimit(queue.redis),
-        CaptionSaves(queue, replies), TokenCache(readers),
+        CaptionSaves(queue, replies), TokenCache(readers, events.people),
     )  # fmt: skip
     app = App(
         __name__,
@@ -134,7 +134,7 @@ def create_app(
     app.after_request(_protect)
     Sockets(app, services, siblings)
     if siblings.are_several:
-        app.wsgi_app = PollRelay(app.wsgi_app, siblings)  # type: ignore[method-assign]
+        app.wsgi_app = PollRelay(app.wsgi_app, siblings)  # type: ignore[assignment,method-assign]
     return app
 
 

@@ -118,6 +118,7 @@ def _give_a_place(arbiter: Any, worker: Any) -> None:
 def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     """The app with real clients for everything `settings` names."""
     from api.app import create_app
+    from api.live.sockets import LIVE
     from common.db.engine import open_engine, reader_factory, session_factory
     from common.messaging.broker import Queue
     from common.messaging.events import Events
@@ -125,7 +126,7 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     from common.store import open_store
 
     engine = open_engine(settings.database, processes=settings.processes)
-    return create_app(
+    app = create_app(
         settings,
         open_store(settings.store),
         Queue(settings),
@@ -136,6 +137,8 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
         siblings=siblings,
         metrics_folder=metrics_folder,
     )
+    app.extensions[LIVE].start()
+    return app
 
 
 if __name__ == "__main__":

@@ -56,9 +56,16 @@ class PollRelay:
     def __init__(self, app: WSGIApplication, siblings: Siblings) -> None:
         self._app, self._siblings = app, siblings
 
-    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse, /
+    ) -> Iterable[bytes]:
+        """Answer one request."""
         port = self._port_of(environ)
-        return self._app(environ, start) if port is None else _pass_on(environ, start, port)
+        return (
+            self._app(environ, start_response)
+            if port is None
+            else _pass_on(environ, start_response, port)
+        )
 
     def _port_of(self, environ: WSGIEnvironment) -> int | None:
         if not str(environ.get("PATH_INFO", "")).startswith(PATH):

@@ -93,7 +93,7 @@ def watch_requests(app: Flask, services: Services, metrics_folder: Path | None =
         "clip_browser_http_seconds", "Seconds until the answer began.", labels, registry=registry
     )
     if metrics_folder:
-        MultiProcessCollector(told, str(metrics_folder))
+        MultiProcessCollector(told, str(metrics_folder))  # type: ignore[no-untyped-call]
     told.register(ServiceState(services))
     app.extensions[METRICS] = told
 

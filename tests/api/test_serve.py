@@ -73,15 +73,21 @@ class Browser:
     def __init__(self, address: str, token: str) -> None:
         self.client = socketio.Client(reconnection=False)
         self.events: Queue[tuple[str, Any]] = Queue()
-        for name in ("job", "queue", "caption", "image", "presence", "dataset"):
+        for name in ("job", "queue", "caption", "image", "presence", "dataset", "batch"):
             self.client.on(name, self._keep(name))
         self.client.connect(address, auth={"token": token}, transports=["websocket"])
 
     def _keep(self, name: str) -> Callable[[Any], None]:
         return lambda data: self.events.put((name, data))
 
-    def subscribe(self, *rooms: str) -> Any:
-        return self.client.call("subscribe", {"rooms": list(rooms)}, timeout=10)
+    def subscribe(self, *rooms: str, batched: bool = False) -> Any:
+        wanted = {"rooms": list(rooms), **({"batched": True} if batched else {})}
+        return self.client.call("subscribe", wanted, timeout=10)
+
+    @property
+    def place(self) -> str:
+        """The place of the process that it is connected to."""
+        return str(self.client.eio.sid[0])
 
     def next(self, name: str, timeout_s: float = 10) -> Any:
         """The next event of this name."""
@@ -238,6 +244,97 @@ def test_a_session_cookie_opens_a_connection_from_our_own_pages_only(served: Ser
         socketio.Client(reconnection=False).connect(
             address, headers=foreign, transports=["websocket"]
         )
+
+
+def at_both(served: Service, browse: Callable[..., Browser]) -> dict[str, Browser]:
+    """A tab at each of the two processes, by its place."""
+    found: dict[str, Browser] = {}
+    for _ in range(60):
+        browser = browse(served.admin_token)
+        found.setdefault(browser.place, browser)
+        if len(found) == 2:
+            return found
+    raise AssertionError(f"all 60 tabs are at process {[*found]}")
+
+
+def test_what_one_process_tells_is_heard_at_every_process(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    image, _ = served.add_images(dataset, 2)
+    tabs = at_both(served, browse)
+    for tab in tabs.values():
+        assert f"dataset:{dataset}" in tab.subscribe(f"dataset:{dataset}")["snapshots"]
+    tabs["0"].client.emit("presence", {"dataset_id": dataset, "image_id": image})
+    for tab in tabs.values():
+        assert tab.next("presence")["users"] == [{"name": "admin", "image_id": image}]
+    tabs["0"].client.emit("presence", {"dataset_id": None, "image_id": None})
+
+
+def test_tabs_that_ask_for_batches_hear_all_jobs_now_and_then_and_each_ones_last_word(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    tabs = at_both(served, browse)
+    script = browse(served.admin_token)
+    script.subscribe("jobs")
+    for tab in tabs.values():
+        tab.subscribe("jobs", batched=True)
+    began = time.monotonic()
+    for seq in range(40):
+        for number in range(20):
+            record = {"job_id": f"job{number}", "state": "running", "seq": seq}
+            served.services.events.emit("job", record, ["jobs"])
+        time.sleep(0.025)
+    for tab in tabs.values():
+        last: dict[str, int] = {}
+        batches = 0
+        while set(last.values()) != {39}:
+            batch = tab.next("batch")
+            assert batch["room"] == "jobs"
+            batches += 1
+            last.update({data["job_id"]: data["seq"] for _, data in batch["events"]})
+        assert batches <= 2 + (time.monotonic() - began) / 0.4
+        assert tab.events.empty()
+    heard = [script.next("job") for _ in range(800)]  # who does not ask gets each, as ever
+    assert heard[-1]["seq"] == 39
+
+
+def test_batches_of_a_dataset_bring_its_captions_and_its_counts_in_one_event(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    images = served.add_images(dataset, 30, captioned=0)
+    tab = browse(served.admin_token)
+    tab.subscribe(f"dataset:{dataset}", batched=True)
+    for image in images:
+        served.save(image, "a caption")
+        saved = {"image_id": image, "slot": 0, "revision": 1, "text": "a caption"}
+        served.services.events.caption(dataset, saved)
+        served.services.events.dataset(dataset)
+    told: list[tuple[str, Any]] = []
+    while sum(event == "caption" for event, _ in told) < 30:
+        told += tab.next("batch")["events"]
+    counts = [data["dataset"]["counts"] for event, data in told if event == "dataset"]
+    assert counts[-1]["captioned"] == 30
+    call("DELETE", f"/datasets/{dataset}", 204)
+    assert tab.next("batch")["events"] == [["dataset", {"dataset_id": dataset, "dataset": None}]]
+
+
+def test_a_token_that_was_revoked_at_one_process_ends_at_the_other_at_once(
+    served: Service, call: Caller
+) -> None:
+    made = call("POST", "/tokens", 201, json={"name": "script"})
+    mine = {"Authorization": f"Bearer {made['token']}"}
+    address = f"{served.settings.address}/api/v1/auth/me"
+    lines = [httpx.Client(headers=mine) for _ in range(8)]  # each stays with its process
+    assert {line.get(address).status_code for line in lines} == {200}
+    admin = {"Authorization": f"Bearer {served.admin_token}"}
+    revoked = f"{served.settings.address}/api/v1/tokens/{made['id']}"
+    assert httpx.delete(revoked, headers=admin).status_code == 204
+    time.sleep(0.3)
+    assert {line.get(address).status_code for line in lines} == {401}
+    for line in lines:
+        line.close()
 
 
 def test_everybody_sees_who_is_on_which_image(
