@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 EVERY_S = 0.4  # at the least between two batches of a room
 A_TAB_S = 0.005  # and so long for each tab: 200 of them get a batch a second
+COST_SHARE = 0.02  # of one core: a batch that took 20 ms to make is the only one for a second
 LONGEST_S = 2.0
 MAX_CAPTIONS = 500  # in one batch; of more only that there were many
 
@@ -64,6 +65,12 @@ class Batches:
             else:
                 del self._rooms[name]  # a silence: the next one goes at once
         return [(name, events) for name, events in due if events]
+
+    def note_cost(self, room: str, cost_s: float, moment: float) -> None:
+        """A batch of a room took so many seconds of a core: the next one waits the longer for it."""
+        if room in self._rooms:
+            later = moment + min(LONGEST_S, cost_s / COST_SHARE)
+            self._rooms[room].due_at = max(self._rooms[room].due_at, later)
 
     def wait_s(self, moment: float) -> float | None:
         """Seconds until a room's time comes; None while no room is known."""

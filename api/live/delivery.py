@@ -73,5 +73,8 @@ class Delivery:
                     log.exception("a batch of room %s was not sent", room)
 
     def _send(self, room: str, events: list[Told]) -> None:
+        began_s = time.thread_time()
         told = [self._enrich(each) for each in events]
         self._emit("batch", {"room": room, "events": told}, twin_of(room))
+        with self._changed:
+            self._batches.note_cost(room, time.thread_time() - began_s, time.monotonic())

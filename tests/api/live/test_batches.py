@@ -70,3 +70,15 @@ def test_of_a_caption_the_newest_is_told_and_of_very_many_only_that_they_were() 
     [(_, events)] = batches.take(1.0)
     assert len(events) == 11
     assert Told("many_captions", {"dataset_id": "cats"}) in events
+
+
+def test_a_batch_that_is_dear_to_make_is_made_less_often() -> None:
+    batches = Batches(lambda _room: 1)
+    for cost_s, next_s in ((0.001, EVERY_S), (0.02, 1.0), (5.0, LONGEST_S)):
+        batches.add("dataset:cats", caption(1), 0.0)
+        batches.take(0.0)
+        batches.note_cost("dataset:cats", cost_s, 0.0)
+        batches.add("dataset:cats", caption(2), 0.0)
+        assert batches.wait_s(0.0) == pytest.approx(next_s)
+        batches.take(100.0)
+        batches.take(200.0)
