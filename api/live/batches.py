@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 EVERY_S = 0.4  # at the least between two batches of a room
-A_TAB_S = 0.005  # and so long for each tab: 200 of them get a batch a second
-COST_SHARE = 0.02  # of one core: a batch that took 20 ms to make is the only one for a second
+A_TAB_S = 0.01  # and so long for each tab: 100 of them get a batch a second
+COST_SHARE = 0.01  # of one core: a batch that took 10 ms to make is the only one for a second
 LONGEST_S = 2.0
 MAX_CAPTIONS = 500  # in one batch; of more only that there were many
 
@@ -40,8 +40,12 @@ class Batches:
         self._tabs_in = tabs_in
         self._rooms: dict[str, _Room] = {}
 
-    def add(self, room: str, told: Told, moment: float) -> None:
-        """Let an event wait. Of what tells of the same thing the newest stays; of a job, of each state."""
+    def add(self, room: str, told: Told, moment: float) -> bool:
+        """Let an event wait; whether it is the first of its room after a silence.
+
+        Of what tells of the same thing the newest stays; of a job, of each state.
+        """
+        is_first = room not in self._rooms
         waiting = self._rooms.setdefault(room, _Room(moment))
         key = _key(told)
         if told.event == "caption" and key not in waiting.waiting:
@@ -50,6 +54,7 @@ class Batches:
         waiting.waiting[key] = told
         if waiting.captions > MAX_CAPTIONS:
             _shorten(room, waiting)
+        return is_first
 
     def take(self, moment: float) -> list[tuple[str, list[Told]]]:
         """The rooms whose time has come, each with what waited for it."""

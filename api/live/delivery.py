@@ -29,13 +29,15 @@ class Delivery:
     """One per process, thread-safe.
 
     emit: to those in rooms of this process. tabs_in: how many are in a room. enrich: what is added to an
-    event before it goes into a batch, once for all tabs.
+    event before it goes into a batch, once for all tabs. processes: that deliver to about as many tabs.
     """
 
-    def __init__(self, emit: Emit, tabs_in: Callable[[str], int], enrich: Enrich) -> None:
+    def __init__(
+        self, emit: Emit, tabs_in: Callable[[str], int], enrich: Enrich, processes: int = 1
+    ) -> None:
         self._emit, self._tabs_in, self._enrich = emit, tabs_in, enrich
         self._notices: dict[str, Callable[[Any], None]] = {}
-        self._batches = Batches(lambda room: tabs_in(twin_of(room)))
+        self._batches = Batches(lambda room: processes * tabs_in(twin_of(room)))
         self._changed = threading.Condition()
 
     def on_notice(self, event: str, handle: Callable[[Any], None]) -> None:
@@ -57,9 +59,9 @@ class Delivery:
         watched = [room for room in rooms if self._tabs_in(twin_of(room))]
         if watched:
             with self._changed:
-                for room in watched:
-                    self._batches.add(room, Told(event, data), time.monotonic())
-                self._changed.notify()
+                told, moment = Told(event, data), time.monotonic()
+                if any([self._batches.add(room, told, moment) for room in watched]):
+                    self._changed.notify()  # else the thread knows already when to look
 
     def _run(self) -> None:
         while True:

@@ -31,9 +31,14 @@ class Siblings:
     ports: tuple[int, ...] = ()
 
     @property
+    def count(self) -> int:
+        """How many processes there are, this one among them."""
+        return max(1, len(self.ports))
+
+    @property
     def are_several(self) -> bool:
         """Whether there is any process but this one."""
-        return len(self.ports) > 1
+        return self.count > 1
 
     def name(self, connection_id: str) -> str:
         """A connection's id that tells the place of its process."""

@@ -69,7 +69,7 @@ class Sockets:
             engine = self.socketio.server.eio
             make_id = engine.generate_id
             engine.generate_id = lambda: siblings.name(make_id())
-        self.delivery = Delivery(self._emit, self._tabs_in, self._enrich)
+        self.delivery = Delivery(self._emit, self._tabs_in, self._enrich, siblings.count)
         self.delivery.on_notice("people", lambda _: services.token_cache.forget_here())
         self._listener = EventListener(
             services.settings.redis_url, self.delivery.deliver, self._missed

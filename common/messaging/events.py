@@ -30,6 +30,7 @@ API = "api"  # the room of the API's own processes: no tab can enter it
 MAX_WAITING = 2000  # events; some MB
 MAX_TOGETHER = 256  # events in one message
 SILENCE_S = 3.0  # a Redis that has not answered for so long is away
+GATHER_S = 0.05  # after a message what is told gathers for so long: the first one goes at once
 PAUSE_S = 0.5  # between two tries
 CLOSING_S = 1.0  # what waits at the end of the process may take so long
 
@@ -118,7 +119,7 @@ class Outbox:
         self._waiting: OrderedDict[Hashable, str] = OrderedDict()
         self._changed = threading.Condition()
         self._sending = False
-        self._closed = False
+        self._closing = threading.Event()
         self._is_away = False
         self._thread: threading.Thread | None = None
 
@@ -137,8 +138,8 @@ class Outbox:
         if self.pid != os.getpid():
             return  # a forked process: the thread is its parent's
         until = time.monotonic() + timeout_s
+        self._closing.set()
         with self._changed:
-            self._closed = True
             self._changed.notify_all()
             while (self._waiting or self._sending) and time.monotonic() < until:
                 self._changed.wait(max(0.01, until - time.monotonic()))
@@ -156,11 +157,12 @@ class Outbox:
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()
+            self._closing.wait(GATHER_S)
 
     def _next(self) -> dict[Hashable, str]:
         """What goes into the next message; nothing once all is sent and the outbox is closed."""
         with self._changed:
-            while not self._waiting and not self._closed:
+            while not self._waiting and not self._closing.is_set():
                 self._changed.wait()
             count = min(MAX_TOGETHER, len(self._waiting))
             batch = dict(self._waiting.popitem(last=False) for _ in range(count))

@@ -50,7 +50,7 @@ def test_the_first_and_the_last_record_of_a_job_arrive_and_each_state() -> None:
 
 
 def test_the_more_tabs_look_on_the_rarer_they_are_told() -> None:
-    for tabs, every_s in ((1, EVERY_S), (200, 1.0), (100_000, LONGEST_S)):
+    for tabs, every_s in ((1, EVERY_S), (100, 1.0), (100_000, LONGEST_S)):
         batches = Batches(lambda _room, tabs=tabs: tabs)  # type: ignore[misc]
         batches.add("dataset:cats", caption(1), 0.0)
         batches.take(0.0)
@@ -74,7 +74,7 @@ def test_of_a_caption_the_newest_is_told_and_of_very_many_only_that_they_were() 
 
 def test_a_batch_that_is_dear_to_make_is_made_less_often() -> None:
     batches = Batches(lambda _room: 1)
-    for cost_s, next_s in ((0.001, EVERY_S), (0.02, 1.0), (5.0, LONGEST_S)):
+    for cost_s, next_s in ((0.001, EVERY_S), (0.01, 1.0), (5.0, LONGEST_S)):
         batches.add("dataset:cats", caption(1), 0.0)
         batches.take(0.0)
         batches.note_cost("dataset:cats", cost_s, 0.0)
