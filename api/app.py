@@ -29,6 +29,7 @@ from api.jobs.kinds import describe_kinds, params_schemas
 from api.jobs.queue_routes import queues
 from api.jobs.routes import jobs
 from api.live.presence import Presence
+from api.live.siblings import ALONE, PollRelay, Siblings
 from api.live.sockets import Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
@@ -97,12 +98,18 @@ def create_app(
     events: Events,
     replies: Replies,
     web_folder: Path = BUILT,
+    *,
+    siblings: Siblings = ALONE,
+    metrics_folder: Path | None = None,
 ) -> OpenAPI:
-    """The whole API with its sockets and the dashboard built in `web_folder`."""
+    """The whole API with its sockets and the dashboard built in `web_folder`.
+
+    siblings: the API's other processes on this port. metrics_folder: where all of them count.
+    """
     services = Services(
         settings, store, queue, sessions, readers, events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis), SignInLimit(queue.redis),
-        CaptionSaves(queue, replies), TokenCache(readers),
+        CaptionSaves(queue, replies), TokenCache(readers, events.people),
     )  # fmt: skip
     app = App(
         __name__,
@@ -117,7 +124,7 @@ def create_app(
     app.config.update(SECRET_KEY=settings.secret_key)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[EXTENSION] = services
-    watch_requests(app, services)
+    watch_requests(app, services, metrics_folder)
     require_identity(app)
     register_errors(app)
     serve_dashboard(app, web_folder)
@@ -125,7 +132,9 @@ def create_app(
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
     app.after_request(_protect)
-    Sockets(app, services)
+    Sockets(app, services, siblings)
+    if siblings.are_several:
+        app.wsgi_app = PollRelay(app.wsgi_app, siblings)  # type: ignore[assignment,method-assign]
     return app
 
 

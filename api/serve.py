@@ -1,11 +1,18 @@
-"""Runs the API: gunicorn with one process of many threads, since Socket.IO needs one server a port.
+"""Runs the API: gunicorn with some processes of many threads each, all behind one port.
 
 python -m api.serve
+
+Any process may take any connection. What is bound to one process, a Socket.IO client that polls, finds it
+by itself (`api/live/siblings.py`): besides the port of all, each process listens on one of its own, on
+loopback. gunicorn starts a process that ended again, in the same place and on the same port.
 """
 
 from __future__ import annotations
 
+import gc
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -14,6 +21,9 @@ from common.processes import die_with_parent
 from common.settings import Settings, load_settings, require_secret_key
 
 GRACE_S = 3
+OWN_ADDRESS = "127.0.0.1:0"  # the kernel chooses the port
+# prometheus_client's own switch, read when it is first imported: it counts in files of this folder.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(settings: Settings) -> None:
@@ -21,7 +31,17 @@ def serve(settings: Settings) -> None:
     require_secret_key(settings)
     if settings.stack == "external":  # `clip-browser up` has done it before it starts the parts
         prepare_database(settings)
-    Server(settings).run()
+    with tempfile.TemporaryDirectory(prefix="clip-browser-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        _load_modules()
+        Server(settings, Path(folder)).run()
+
+
+def _load_modules() -> None:
+    """Import the app before the processes fork: what is not written to, they share in memory."""
+    import api.app  # noqa: F401
+
+    gc.freeze()
 
 
 def prepare_database(settings: Settings) -> None:
@@ -36,23 +56,27 @@ def prepare_database(settings: Settings) -> None:
         if admin.password_hash is None:
             link = make_sign_in_link(session, settings, admin)
             print(f"Sign in once, within a day: {link}", flush=True)
-    engine.dispose()  # gunicorn forks: its worker opens connections of its own
+    engine.dispose()  # gunicorn forks: its workers open connections of their own
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn, set up from our settings alone. The app is made in the worker process."""
+    """gunicorn, set up from our settings alone. The app is made in each worker process.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    metrics_folder: where the processes count, so that any of them can tell the sum.
+    """
+
+    def __init__(self, settings: Settings, metrics_folder: Path) -> None:
+        self._settings, self._metrics_folder = settings, metrics_folder
+        self._own, self._ports = 0, (0,)
         super().__init__()
 
     def load_config(self) -> None:
         """gunicorn's hook: the configuration."""
-        master = os.getpid()
+        processes = self._settings.processes
         chosen: dict[str, Any] = {
-            "bind": f"{self._settings.host}:{self._settings.port}",
+            "bind": [f"{self._settings.host}:{self._settings.port}"] + [OWN_ADDRESS] * processes,
             "worker_class": "gthread",
-            "workers": 1,
+            "workers": processes,
             "threads": self._settings.api_threads,
             "worker_connections": max(1000, self._settings.api_threads * 4),
             "timeout": 120,
@@ -64,27 +88,45 @@ class Server(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             "control_socket_disable": True,
             "proc_name": "clip-browser-api",
-            "post_fork": lambda _server, _worker: die_with_parent(master),
+            "pre_fork": _give_a_place,
+            "post_fork": self._begin,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
 
+    def _begin(self, arbiter: Any, worker: Any) -> None:
+        """In the new process: end with the master, listen on the port of all and on the own one."""
+        die_with_parent(arbiter.pid)
+        public, *own = worker.sockets
+        self._own = worker.place
+        self._ports = tuple(each.getsockname()[1] for each in own)
+        worker.sockets = [public, own[worker.place]]
+
     def load(self) -> Any:
         """gunicorn's hook: the WSGI app, in the worker."""
-        return make_app(self._settings)
+        from api.live.siblings import Siblings
+
+        return make_app(self._settings, Siblings(self._own, self._ports), self._metrics_folder)
 
 
-def make_app(settings: Settings) -> Any:
+def _give_a_place(arbiter: Any, worker: Any) -> None:
+    """Before a process is forked: the first place that no living one has."""
+    taken = {each.place for each in arbiter.WORKERS.values()}
+    worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
+
+
+def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     """The app with real clients for everything `settings` names."""
     from api.app import create_app
+    from api.live.sockets import LIVE
     from common.db.engine import open_engine, reader_factory, session_factory
     from common.messaging.broker import Queue
     from common.messaging.events import Events
     from common.messaging.replies import Replies
     from common.store import open_store
 
-    engine = open_engine(settings.database)
-    return create_app(
+    engine = open_engine(settings.database, processes=settings.processes)
+    app = create_app(
         settings,
         open_store(settings.store),
         Queue(settings),
@@ -92,7 +134,11 @@ def make_app(settings: Settings) -> Any:
         reader_factory(engine),
         Events(settings),
         Replies(settings),
+        siblings=siblings,
+        metrics_folder=metrics_folder,
     )
+    app.extensions[LIVE].start()
+    return app
 
 
 if __name__ == "__main__":

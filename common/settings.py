@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from common.errors import InvalidInput
 
 MIB = 1024 * 1024
+MAX_API_PROCESSES = 4  # unless more are asked for: the workers need cores, too
 
 
 class Settings(BaseSettings):
@@ -79,10 +80,15 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Seconds llm_base_url has for one caption, repeats included."
     )
     tensorboard_url: str = Field("", description="Address of TensorBoard, linked from each run.")
-    api_threads: int = Field(512, ge=8, description="Requests and sockets served at once.")
+    api_processes: int | None = Field(
+        None, ge=1, le=64, description="Processes of the API; empty: one a core, at most four."
+    )
+    api_threads: int = Field(
+        512, ge=8, description="Requests and sockets that each API process serves at once."
+    )
     stack: str = Field("external", pattern="^(embedded|external)$", description="Set by `up`.")
 
-    @field_validator("train_memory_gb", mode="before")
+    @field_validator("train_memory_gb", "api_processes", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -104,6 +110,11 @@ class Settings(BaseSettings):
         return (self.public_url or f"http://{shown}:{self.port}").rstrip("/")
 
     @property
+    def processes(self) -> int:
+        """How many processes the API has on this machine."""
+        return self.api_processes or min(MAX_API_PROCESSES, _cores())
+
+    @property
     def work_dir(self) -> Path:
         """Scratch space of this machine's workers: checkpoints, caches."""
         return self.data_dir.resolve() / "work"
@@ -112,6 +123,13 @@ class Settings(BaseSettings):
     def weights_dir(self) -> Path:
         """Where pretrained weights may be placed by hand: <model>/<tag>.safetensors or .pt."""
         return self.data_dir.resolve() / "weights"
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS
 
 
 def load_settings(**overrides: Any) -> Settings:

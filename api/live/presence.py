@@ -23,8 +23,10 @@ class Presence:
         entry = {"name": name, "image_id": image_id, "until": time.time() + PRESENCE_S}
         with contextlib.suppress(redis_client.RedisError):
             key = _key(dataset_id)
-            self._redis.hset(key, sid, json.dumps(entry))
-            self._redis.expire(key, int(PRESENCE_S) + 1)
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hset(key, sid, json.dumps(entry))
+                pipe.expire(key, int(PRESENCE_S) + 1)
+                pipe.execute()
 
     def leave(self, dataset_id: str, sid: str) -> None:
         """Connection `sid` is no longer there."""

@@ -1,7 +1,8 @@
 """Socket.IO: rooms with snapshots, and who is on which image.
 
-Workers emit through Redis (`common.messaging.events`); this server delivers. A client joins a room, then gets
-the snapshot, then ignores any `seq` it has seen, so nothing is missed between the two.
+Workers and the API's processes tell through Redis (`common.messaging.events`); each process delivers to its
+own connections. A client joins a room, then gets the snapshot, then ignores any `seq` it has seen, so nothing
+is missed between the two.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from sqlalchemy import select
 from api.datasets.facts import answer_dataset, find_dataset
 from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
+from api.live.batches import Told
+from api.live.delivery import Delivery, twin_of
+from api.live.listener import EventListener
 from api.live.presence import PRESENCE_S
+from api.live.siblings import ALONE, Siblings
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
@@ -27,7 +32,8 @@ from common.errors import ClipBrowserError, InvalidInput, NotFound
 from common.jobs import states
 from common.people.credentials import user_of_token
 
-CHANNEL = "socketio"  # what `common.messaging.events` writes to
+LIVE = "clip_browser_live"  # where the app keeps its sockets
+NAMESPACE = "/"
 MAX_ROOMS = 200
 TELL_AFTER_S = 0.3
 _ROOM = re.compile(r"jobs|(job|dataset):([a-z0-9._-]{1,80})")
@@ -45,7 +51,7 @@ class Connection:
 class Sockets:
     """The connections of this process."""
 
-    def __init__(self, app: Flask, services: Services) -> None:
+    def __init__(self, app: Flask, services: Services, siblings: Siblings = ALONE) -> None:
         self._services = services
         self._open: dict[str, Connection] = {}
         self._lock = threading.Lock()
@@ -54,18 +60,60 @@ class Sockets:
         self.socketio = SocketIO(
             app,
             async_mode="threading",
-            message_queue=services.settings.redis_url,
-            channel=CHANNEL,
             manage_session=False,
             cors_allowed_origins=self._allows_origin,
             max_http_buffer_size=100_000,
-            redis_options={"socket_connect_timeout": 5, "health_check_interval": 30},
+            allow_upgrades=not siblings.are_several,
+        )
+        if siblings.are_several:
+            engine = self.socketio.server.eio
+            make_id = engine.generate_id
+            engine.generate_id = lambda: siblings.name(make_id())
+        self.delivery = Delivery(self._emit, self._tabs_in, self._enrich, siblings.count)
+        self.delivery.on_notice("people", lambda _: services.token_cache.forget_here())
+        self._listener = EventListener(
+            services.settings.redis_url, self.delivery.deliver, self._missed
         )
         self.socketio.on_event("connect", self._connect)
         self.socketio.on_event("disconnect", self._disconnect)
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
+        app.extensions[LIVE] = self
+
+    def start(self) -> None:
+        """Begin to hear and to deliver what is told: in the process that has the connections."""
+        self.delivery.start()
+        self._listener.start()
+
+    def _emit(self, event: str, data: Any, rooms: str | list[str]) -> None:
+        self.socketio.emit(event, data, to=rooms)
+
+    def _tabs_in(self, room: str) -> int:
+        """How many of this process's connections are in a room."""
+        return len(self.socketio.server.manager.rooms.get(NAMESPACE, {}).get(room, ()))
+
+    def _enrich(self, told: Told) -> Told:
+        """With a dataset that has changed come its counts and steps, so that no tab has to ask."""
+        if told.event != "dataset":
+            return told
+        dataset_id = told.data["dataset_id"]
+        with self._services.readers() as session:
+            try:
+                shown = answer_dataset(session, find_dataset(session, dataset_id)).model_dump()
+            except NotFound:
+                shown = None  # it was deleted
+        return Told("dataset", {"dataset_id": dataset_id, "dataset": shown})
+
+    def _missed(self) -> None:
+        """Redis was away, and what was told meanwhile was not heard: let the tabs look."""
+        with self._lock:
+            datasets = {each.dataset_id for each in self._open.values() if each.dataset_id}
+        for dataset_id in datasets:
+            room = f"dataset:{dataset_id}"
+            self.delivery.deliver("dataset", {"dataset_id": dataset_id}, [room])
+            self.delivery.deliver("many_captions", {"dataset_id": dataset_id}, [room])
+        self.delivery.deliver("missed", {}, ["jobs"])
 
     def _allows_origin(self, origin: str | None, environ: dict[str, Any]) -> bool:
         return same_origin(self._services.settings, origin, str(environ.get("HTTP_HOST", "")))
@@ -89,19 +137,24 @@ class Sockets:
             self._tell_presence(left.dataset_id)
 
     def _subscribe(self, wanted: Any = None) -> dict[str, Any]:
-        """Join rooms; acknowledged with `{snapshots: {room: ...}}`."""
+        """Join rooms; acknowledged with `{snapshots: {room: ...}}`.
+
+        `batched: true`: what is told in `jobs` and `dataset:ID` comes as events `batch`.
+        """
         try:
             rooms = _rooms(wanted)
         except InvalidInput as bad:
             return {"error": bad.to_dict(), "snapshots": {}}
-        return {"snapshots": {room: self._join(room) for room in rooms}}
+        batched = wanted.get("batched") is True
+        return {"snapshots": {room: self._join(room, batched) for room in rooms}}
 
-    def _join(self, room: str) -> dict[str, Any]:
+    def _join(self, room: str, batched: bool) -> dict[str, Any]:
+        joined = twin_of(room) if batched and not room.startswith("job:") else room
         try:
-            join_room(room)
+            join_room(joined)
             return self._snapshot(room)
         except ClipBrowserError as problem:
-            leave_room(room)
+            leave_room(joined)
             return {"error": problem.to_dict()}
 
     def _snapshot(self, room: str) -> dict[str, Any]:
@@ -129,6 +182,7 @@ class Sockets:
         try:
             for room in _rooms(wanted):
                 leave_room(room)
+                leave_room(twin_of(room))
         except InvalidInput:
             return
 

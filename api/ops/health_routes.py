@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
@@ -76,9 +78,13 @@ class ServiceState(Collector):
         yield depths
 
 
-def watch_requests(app: Flask, services: Services) -> None:
-    """Count and time every request by route, so that /metrics can tell."""
+def watch_requests(app: Flask, services: Services, metrics_folder: Path | None = None) -> None:
+    """Count and time every request by route, so that /metrics can tell.
+
+    metrics_folder: where all the API's processes count, also those that have ended: /metrics tells the sum.
+    """
     registry = CollectorRegistry()
+    told = CollectorRegistry() if metrics_folder else registry
     labels = ["route", "method"]
     count = Counter(
         "clip_browser_http_requests", "Requests.", [*labels, "status"], registry=registry
@@ -86,8 +92,10 @@ def watch_requests(app: Flask, services: Services) -> None:
     took = Histogram(
         "clip_browser_http_seconds", "Seconds until the answer began.", labels, registry=registry
     )
-    registry.register(ServiceState(services))
-    app.extensions[METRICS] = registry
+    if metrics_folder:
+        MultiProcessCollector(told, str(metrics_folder))  # type: ignore[no-untyped-call]
+    told.register(ServiceState(services))
+    app.extensions[METRICS] = told
 
     @app.before_request
     def _begin() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from cachetools import TTLCache
 
@@ -10,15 +11,20 @@ from common.db.engine import SessionFactory
 from common.db.tables import Token, User, now
 from common.people.credentials import token_hash, user_of_token
 
-KEPT_S = 2.0  # another server's sign-out takes effect here after this
+KEPT_S = 2.0  # a sign-out at another process that was not heard of takes effect here after this
 MAX_KEPT = 10_000
 
 
 class TokenCache:
-    """The tokens seen within `kept_s` seconds. One per process, thread-safe."""
+    """The tokens seen within `kept_s` seconds. One per process, thread-safe.
 
-    def __init__(self, readers: SessionFactory, kept_s: float = KEPT_S) -> None:
-        self._readers = readers
+    tell: tells the API's other processes to forget, too.
+    """
+
+    def __init__(
+        self, readers: SessionFactory, tell: Callable[[], None], kept_s: float = KEPT_S
+    ) -> None:
+        self._readers, self._tell = readers, tell
         self._lock = threading.Lock()
         self._known: TTLCache[str, tuple[User, Token]] = TTLCache(MAX_KEPT, kept_s)
 
@@ -39,6 +45,11 @@ class TokenCache:
         return found
 
     def forget(self) -> None:
-        """A token or a person has changed: ask the database again."""
+        """A token or a person has changed: all processes ask the database again."""
+        self.forget_here()
+        self._tell()
+
+    def forget_here(self) -> None:
+        """Another process says that a token or a person has changed."""
         with self._lock:
             self._known.clear()

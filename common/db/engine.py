@@ -19,6 +19,7 @@ T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 BUSY_TIMEOUT_MS = 30_000
 POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
+LEAST_OVERFLOW = 10
 # A PostgreSQL that no longer answers (a cut cable) is an error in much less than a job's lease.
 SILENT_SERVER = {
     "connect_timeout": 5,  # s
@@ -29,8 +30,15 @@ SILENT_SERVER = {
 }
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for SQLite (WAL, foreign keys, waits for locks) or PostgreSQL (psycopg 3)."""
+def open_engine(url: str, *, processes: int = 1) -> Engine:
+    """An engine for SQLite (WAL, foreign keys, waits for locks) or PostgreSQL (psycopg 3).
+
+    processes: how many processes of the same kind share the connections that one would take.
+    """
+    pool = {
+        "pool_size": max(1, POOL_SIZE // processes),
+        "max_overflow": max(LEAST_OVERFLOW, POOL_OVERFLOW // processes),
+    }
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
@@ -38,8 +46,7 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(
             parsed,
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
-            pool_size=POOL_SIZE,
-            max_overflow=POOL_OVERFLOW,
+            **pool,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
@@ -49,9 +56,8 @@ def open_engine(url: str) -> Engine:
     engine = create_engine(
         parsed,
         pool_pre_ping=True,
-        pool_size=POOL_SIZE,
-        max_overflow=POOL_OVERFLOW,
         connect_args=SILENT_SERVER,
+        **pool,
     )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine

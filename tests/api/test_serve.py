@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import struct
@@ -48,11 +49,11 @@ def answers(settings: Settings) -> bool:
 
 @pytest.fixture(scope="module")
 def served(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A running server, the same for most tests here."""
+    """A running server of two processes, the same for most tests here."""
     folder = tmp_path_factory.mktemp("served")
     settings = load_settings(
         data_dir=folder, redis_url=redis_url, secret_key="a secret of the tests", device="cpu",
-        admin_password=PASSWORD, port=free_port(), api_threads=32,
+        admin_password=PASSWORD, port=free_port(), api_threads=32, api_processes=2,
     )  # fmt: skip
     service = Service(settings, folder / "none")
     with running(settings):
@@ -72,15 +73,21 @@ class Browser:
     def __init__(self, address: str, token: str) -> None:
         self.client = socketio.Client(reconnection=False)
         self.events: Queue[tuple[str, Any]] = Queue()
-        for name in ("job", "queue", "caption", "image", "presence", "dataset"):
+        for name in ("job", "queue", "caption", "image", "presence", "dataset", "batch"):
             self.client.on(name, self._keep(name))
         self.client.connect(address, auth={"token": token}, transports=["websocket"])
 
     def _keep(self, name: str) -> Callable[[Any], None]:
         return lambda data: self.events.put((name, data))
 
-    def subscribe(self, *rooms: str) -> Any:
-        return self.client.call("subscribe", {"rooms": list(rooms)}, timeout=10)
+    def subscribe(self, *rooms: str, batched: bool = False) -> Any:
+        wanted = {"rooms": list(rooms), **({"batched": True} if batched else {})}
+        return self.client.call("subscribe", wanted, timeout=10)
+
+    @property
+    def place(self) -> str:
+        """The place of the process that it is connected to."""
+        return str(self.client.eio.sid[0])
 
     def next(self, name: str, timeout_s: float = 10) -> Any:
         """The next event of this name."""
@@ -159,6 +166,60 @@ def test_browsers_that_cannot_open_a_websocket_may_poll(served: Service) -> None
     assert foreign.status_code == 400
 
 
+def test_a_client_that_only_polls_is_served_whichever_process_its_requests_meet(
+    served: Service, call: Caller
+) -> None:
+    dataset = call.dataset()
+    address = f"{served.settings.address}/socket.io/?EIO=4&transport=polling"
+    asked = json.dumps(["subscribe", {"rooms": [f"dataset:{dataset}"]}])
+    polling = []
+    for _ in range(4):  # each request is on a connection of its own
+        opened = json.loads(httpx.get(address).text[1:])
+        assert opened["upgrades"] == []  # in the middle it cannot move to another process
+        mine = f"{address}&sid={opened['sid']}"
+        auth = json.dumps({"token": served.admin_token})
+        assert httpx.post(mine, content=f"40{auth}").text == "OK"
+        assert httpx.get(mine).text.startswith("40")
+        assert httpx.post(mine, content=f"420{asked}").text == "OK"
+        assert httpx.get(mine).text.startswith("430[")
+        polling.append(mine)
+    call("PATCH", f"/datasets/{dataset}", json={"name": "Dogs"})
+    for mine in polling:
+        assert '42["dataset"' in httpx.get(mine).text
+    for nobody in ("0.none", "1.none", "7.none", "none"):
+        assert httpx.get(f"{address}&sid={nobody}").status_code == 400
+
+
+def test_a_process_that_was_killed_is_started_again_in_its_place(service: Service) -> None:
+    settings = service.settings.model_copy(update={"port": free_port(), "api_processes": 2})
+    with running(settings) as master:
+        family = psutil.Process(master.pid)
+        wait_until(lambda: len(family.children()) == 2)
+        for lost in family.children():
+            lost.kill()
+            lost.wait(10)
+            wait_until(lambda: len(family.children()) == 2 and answers(settings))
+        address = f"{settings.address}/socket.io/?EIO=4&transport=polling"
+
+        def places() -> set[str]:
+            return {httpx.get(address, timeout=5).text.partition('"sid":"')[2][0] for _ in range(8)}
+
+        wait_until(lambda: places() == {"0", "1"})
+
+
+def test_metrics_are_of_all_processes_and_of_those_that_have_ended(served: Service) -> None:
+    headers = {"Authorization": f"Bearer {served.admin_token}"}
+    for _ in range(20):
+        httpx.get(f"{served.settings.address}/api/v1/tokenizer/merges.txt?", headers=headers)
+    counts = [
+        re.findall(r'total{method="GET",route="[^"]*/merges.txt",status="200"} ([0-9.]+)', text)
+        for text in (
+            httpx.get(f"{served.settings.address}/metrics", headers=headers).text for _ in range(6)
+        )
+    ]
+    assert counts == [["20.0"]] * 6
+
+
 def test_who_brings_no_token_gets_no_connection(
     served: Service, browse: Callable[..., Browser]
 ) -> None:
@@ -183,6 +244,97 @@ def test_a_session_cookie_opens_a_connection_from_our_own_pages_only(served: Ser
         socketio.Client(reconnection=False).connect(
             address, headers=foreign, transports=["websocket"]
         )
+
+
+def at_both(served: Service, browse: Callable[..., Browser]) -> dict[str, Browser]:
+    """A tab at each of the two processes, by its place."""
+    found: dict[str, Browser] = {}
+    for _ in range(60):
+        browser = browse(served.admin_token)
+        found.setdefault(browser.place, browser)
+        if len(found) == 2:
+            return found
+    raise AssertionError(f"all 60 tabs are at process {[*found]}")
+
+
+def test_what_one_process_tells_is_heard_at_every_process(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    image, _ = served.add_images(dataset, 2)
+    tabs = at_both(served, browse)
+    for tab in tabs.values():
+        assert f"dataset:{dataset}" in tab.subscribe(f"dataset:{dataset}")["snapshots"]
+    tabs["0"].client.emit("presence", {"dataset_id": dataset, "image_id": image})
+    for tab in tabs.values():
+        assert tab.next("presence")["users"] == [{"name": "admin", "image_id": image}]
+    tabs["0"].client.emit("presence", {"dataset_id": None, "image_id": None})
+
+
+def test_tabs_that_ask_for_batches_hear_all_jobs_now_and_then_and_each_ones_last_word(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    tabs = at_both(served, browse)
+    script = browse(served.admin_token)
+    script.subscribe("jobs")
+    for tab in tabs.values():
+        tab.subscribe("jobs", batched=True)
+    began = time.monotonic()
+    for seq in range(40):
+        for number in range(20):
+            record = {"job_id": f"job{number}", "state": "running", "seq": seq}
+            served.services.events.emit("job", record, ["jobs"])
+        time.sleep(0.025)
+    for tab in tabs.values():
+        last: dict[str, int] = {}
+        batches = 0
+        while set(last.values()) != {39}:
+            batch = tab.next("batch")
+            assert batch["room"] == "jobs"
+            batches += 1
+            last.update({data["job_id"]: data["seq"] for _, data in batch["events"]})
+        assert batches <= 2 + (time.monotonic() - began) / 0.4
+        assert tab.events.empty()
+    heard = [script.next("job") for _ in range(800)]  # who does not ask gets each, as ever
+    assert heard[-1]["seq"] == 39
+
+
+def test_batches_of_a_dataset_bring_its_captions_and_its_counts_in_one_event(
+    served: Service, call: Caller, browse: Callable[..., Browser]
+) -> None:
+    dataset = call.dataset()
+    images = served.add_images(dataset, 30, captioned=0)
+    tab = browse(served.admin_token)
+    tab.subscribe(f"dataset:{dataset}", batched=True)
+    for image in images:
+        served.save(image, "a caption")
+        saved = {"image_id": image, "slot": 0, "revision": 1, "text": "a caption"}
+        served.services.events.caption(dataset, saved)
+        served.services.events.dataset(dataset)
+    told: list[tuple[str, Any]] = []
+    while sum(event == "caption" for event, _ in told) < 30:
+        told += tab.next("batch")["events"]
+    counts = [data["dataset"]["counts"] for event, data in told if event == "dataset"]
+    assert counts[-1]["captioned"] == 30
+    call("DELETE", f"/datasets/{dataset}", 204)
+    assert tab.next("batch")["events"] == [["dataset", {"dataset_id": dataset, "dataset": None}]]
+
+
+def test_a_token_that_was_revoked_at_one_process_ends_at_the_other_at_once(
+    served: Service, call: Caller
+) -> None:
+    made = call("POST", "/tokens", 201, json={"name": "script"})
+    mine = {"Authorization": f"Bearer {made['token']}"}
+    address = f"{served.settings.address}/api/v1/auth/me"
+    lines = [httpx.Client(headers=mine) for _ in range(8)]  # each stays with its process
+    assert {line.get(address).status_code for line in lines} == {200}
+    admin = {"Authorization": f"Bearer {served.admin_token}"}
+    revoked = f"{served.settings.address}/api/v1/tokens/{made['id']}"
+    assert httpx.delete(revoked, headers=admin).status_code == 204
+    time.sleep(0.3)
+    assert {line.get(address).status_code for line in lines} == {401}
+    for line in lines:
+        line.close()
 
 
 def test_everybody_sees_who_is_on_which_image(
@@ -244,11 +396,11 @@ def test_a_subscription_to_nonsense_is_an_error_not_a_crash(
 
 
 def test_the_server_is_small_and_ends_with_its_parent(service: Service) -> None:
-    settings = service.settings.model_copy(update={"port": free_port()})
+    settings = service.settings.model_copy(update={"port": free_port(), "api_processes": 2})
     with running(settings) as master:
         family = [psutil.Process(master.pid), *psutil.Process(master.pid).children(recursive=True)]
-        assert len(family) == 2
-        assert sum(each.memory_info().rss for each in family) < 260e6
+        assert len(family) == 3
+        assert sum(each.memory_full_info().pss for each in family) < 260e6
         assert not any("torch" in mapped.path for each in family for mapped in each.memory_maps())
         master.kill()
         _, alive = psutil.wait_procs(family[1:], timeout=10)

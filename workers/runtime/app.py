@@ -11,6 +11,7 @@ from common.processes import die_with_parent
 from common.settings import load_settings
 from workers.runtime import shutdown
 from workers.runtime.presence import WorkerPresence
+from workers.runtime.services import process_services
 
 
 def create_app() -> Celery:
@@ -38,6 +39,12 @@ app = create_app()
 def tie_pool_process(**_: object) -> None:
     """A pool process ends with its worker, also when that is killed; its training child as well."""
     die_with_parent(os.getppid())
+
+
+@signals.worker_process_shutdown.connect
+def send_last_events(**_: object) -> None:
+    """A pool process ends without Python's own end."""
+    process_services().events.close()
 
 
 @signals.worker_init.connect

@@ -1,7 +1,7 @@
 /** The one Socket.IO connection: rooms, snapshots, re-subscription after a reconnect. */
-import { signal } from "@preact/signals";
+import { batch as inOneGo, signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
-import type { FromServer, ToServer } from "./events";
+import { type FromServer, type Told, type ToServer, unpack } from "./events";
 
 export type Connection = "connecting" | "online" | "offline";
 
@@ -14,7 +14,7 @@ const onConnected = new Set<() => void>();
 
 function subscribe(names: string[]): void {
   if (names.length === 0 || !socket?.connected) return;
-  socket.emit("subscribe", { rooms: names }, (answer) => {
+  socket.emit("subscribe", { rooms: names, batched: true }, (answer) => {
     for (const [room, snapshot] of Object.entries(answer?.snapshots ?? {})) takeSnapshot(room, snapshot);
   });
 }
@@ -44,7 +44,7 @@ export function whenConnected(listener: () => void): void {
   onConnected.add(listener);
 }
 
-export interface Handlers extends FromServer {
+export interface Handlers extends Told {
   snapshot: (room: string, snapshot: unknown) => void;
 }
 
@@ -52,7 +52,8 @@ export interface Handlers extends FromServer {
 export function connect(handlers: Handlers): void {
   if (socket) return;
   takeSnapshot = handlers.snapshot;
-  socket = io({ path: "/socket.io", reconnectionDelayMax: 5000 });
+  // a WebSocket stays with one process of the server; who cannot have one polls, from the start
+  socket = io({ path: "/socket.io", reconnectionDelayMax: 5000, transports: ["websocket", "polling"], tryAllTransports: true });
   socket.on("connect", () => {
     subscribe([...rooms.keys()]);
     connection.value = "online";
@@ -67,6 +68,7 @@ export function connect(handlers: Handlers): void {
   socket.on("dataset", handlers.dataset);
   socket.on("queue", handlers.queue);
   socket.on("presence", handlers.presence);
+  socket.on("batch", (told) => inOneGo(() => unpack(told, handlers)));
 }
 
 /** Ends the connection: somebody signs out. */

@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select
 from common.captions.heads import Target, read_heads, store_targets
 from common.db.tables import Caption, CaptionRevision, Dataset, Image, Job, Review, now
 from common.jobs import states
+from common.messaging.events import CHANNEL
 from tests.captions import head_of, save_one
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
 from workers.cpu.captions.saving import Save
@@ -273,13 +274,12 @@ def test_a_bad_pattern_fails_with_its_reason_and_changes_nothing(worked: Backsta
 def heard(stage: Backstage, dataset: str, targets: list[Target]) -> Counter[str]:
     """The events that an edit sends to a dataset's room, by name."""
     listener = stage.services.queue.redis.pubsub()
-    listener.subscribe("socketio")
+    listener.subscribe(CHANNEL)
     ended(stage, start_edit(stage, dataset, targets, mode="append", text="!"))
     found: Counter[str] = Counter()
     while (message := listener.get_message(timeout=0.5)) is not None:
-        told = json.loads(message["data"]) if message["type"] == "message" else {}
-        if told.get("room") == f"dataset:{dataset}":
-            found[told["event"]] += 1
+        told = json.loads(message["data"]) if message["type"] == "message" else []
+        found.update(event for event, _, rooms in told if f"dataset:{dataset}" in rooms)
     listener.close()
     return found
 

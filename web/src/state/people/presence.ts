@@ -1,9 +1,11 @@
 /** Who else is here, and where I am. */
 import { computed, effect, signal } from "@preact/signals";
+import type { Dataset } from "../../api/datasets";
 import type { Presence } from "../../api/events";
 import { connection, enterRoom, tellPresence } from "../../api/socket";
 import { route } from "../../routing/router";
 import { datasetOf } from "../../routing/routes";
+import { acceptDataset } from "../datasets/live-datasets";
 
 const HEARTBEAT_MS = 20_000;
 const here = signal<ReadonlyMap<string, Presence["users"]>>(new Map());
@@ -12,10 +14,12 @@ export function onPresence(event: Presence): void {
   here.value = new Map(here.value).set(event.dataset_id, event.users);
 }
 
-/** The snapshot of a dataset's room tells who is in it. */
+/** The snapshot of a dataset's room tells how the dataset is, and who is in it. */
 export function onDatasetSnapshot(room: string, snapshot: unknown): void {
-  const users = (snapshot as { users?: Presence["users"] } | null)?.users;
-  if (users) onPresence({ dataset_id: room.slice("dataset:".length), users });
+  const { dataset, users } = (snapshot ?? {}) as { dataset?: Dataset; users?: Presence["users"] };
+  const id = room.slice("dataset:".length);
+  if (dataset) acceptDataset(id, dataset);
+  if (users) onPresence({ dataset_id: id, users });
 }
 
 /** The people in a dataset, each once. */

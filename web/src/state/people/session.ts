@@ -8,7 +8,7 @@ import { go } from "../../routing/router";
 import { followDrafts } from "../captions/drafts";
 import { onCaptionEvent, onConflictEvent, retryNow, startSaving } from "../captions/outbox-sender";
 import { rememberDatasetName } from "../datasets/dataset-names";
-import { touchDataset } from "../datasets/live-datasets";
+import { acceptDataset, touchCaptions } from "../datasets/live-datasets";
 import { onCaptionSaved, onImageEvent } from "../images/live-images";
 import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "../jobs/live-jobs";
 import { touchQueue } from "../jobs/live-queues";
@@ -28,7 +28,9 @@ function start(user: User): void {
     },
     image: onImageEvent,
     caption_conflict: onConflictEvent,
-    dataset: (event) => touchDataset(event.dataset_id),
+    dataset: (event) => acceptDataset(event.dataset_id, event.dataset),
+    many_captions: (event) => touchCaptions(event.dataset_id),
+    missed: () => void refreshJobs().catch(() => undefined),
     queue: (event) => touchQueue(event.name),
     presence: onPresence,
     snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),

@@ -1,0 +1,75 @@
+"""Hears in Redis what workers and other API processes tell (`common.messaging.events`)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import redis as redis_client
+
+from common.messaging.events import CHANNEL
+
+log = logging.getLogger(__name__)
+SILENCE_S = 5.0  # a line that has said nothing for so long is asked whether it lives
+PAUSE_S = 0.5
+Deliver = Callable[[str, Any, list[str]], None]
+
+
+class EventListener:
+    """A thread that gives each event to `deliver(event, data, rooms)`, until the process ends.
+
+    missed: called when a line to Redis is back, since what was told meanwhile was not heard.
+    """
+
+    def __init__(self, redis_url: str, deliver: Deliver, missed: Callable[[], None]) -> None:
+        self._deliver, self._missed = deliver, missed
+        self._redis = redis_client.Redis.from_url(
+            redis_url, socket_connect_timeout=SILENCE_S, socket_timeout=SILENCE_S * 2,
+            health_check_interval=int(SILENCE_S), decode_responses=True,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Begin to listen."""
+        threading.Thread(target=self._run, name="listener", daemon=True).start()
+
+    def _run(self) -> None:
+        was_away = False
+        while True:
+            try:
+                for message in self._messages():
+                    if message is None and was_away:
+                        self._missed()
+                        was_away = False
+                    elif message is not None:
+                        self._hand_over(message)
+            except Exception as problem:  # whatever it is, the next line may do better
+                if not was_away:
+                    log.warning("events are not heard: %s", type(problem).__name__)
+                was_away = True
+                time.sleep(PAUSE_S)
+
+    def _messages(self) -> Iterator[str | None]:
+        """First None, once it listens; then what is told."""
+        with self._redis.pubsub(ignore_subscribe_messages=True) as line:  # type: ignore[no-untyped-call]
+            line.subscribe(CHANNEL)
+            line.get_message(timeout=SILENCE_S)  # that it is subscribed
+            yield None
+            while True:
+                message = line.get_message(timeout=SILENCE_S)
+                if message is not None:
+                    yield str(message["data"])
+
+    def _hand_over(self, message: str) -> None:
+        try:
+            told: list[tuple[str, Any, list[str]]] = json.loads(message)
+        except ValueError:
+            return
+        for event, data, rooms in told:
+            try:
+                self._deliver(event, data, rooms)
+            except Exception:  # one event must not keep the others from being delivered
+                log.exception("event %s to %s was not delivered", event, rooms)
