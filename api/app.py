@@ -36,13 +36,14 @@ from api.ops.health_routes import health, watch_requests
 from api.ops.routes import app_version, system
 from api.people.identity import COOKIE, require_identity
 from api.people.routes import people
-from api.people.sign_in_limit import SignInLimit
 from api.people.sign_in_routes import auth
+from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.search.routes import search
 from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
+from api.trusted_proxies import TrustedProxies
 from common.db.engine import SessionFactory
 from common.messaging.broker import Queue
 from common.messaging.events import Events
@@ -101,7 +102,8 @@ def create_app(
     """The whole API with its sockets and the dashboard built in `web_folder`."""
     services = Services(
         settings, store, queue, sessions, readers, events, replies,
-        Presence(queue.redis), LiveWorkers(queue.redis), SignInLimit(queue.redis),
+        Presence(queue.redis), LiveWorkers(queue.redis),
+        SignIns(readers, sessions, queue.redis, settings.api_threads),
         CaptionSaves(queue, replies), TokenCache(readers),
     )  # fmt: skip
     app = App(
@@ -126,6 +128,7 @@ def create_app(
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
     app.after_request(_protect)
     Sockets(app, services)
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     return app
 
 

@@ -63,6 +63,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "errorlog": "-",
             "accesslog": None,
             "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # api/trusted_proxies.py decides whom to believe
             "proc_name": "clip-browser-api",
             "post_fork": lambda _server, _worker: die_with_parent(master),
         }

@@ -87,6 +87,7 @@ def watch_requests(app: Flask, services: Services) -> None:
         "clip_browser_http_seconds", "Seconds until the answer began.", labels, registry=registry
     )
     registry.register(ServiceState(services))
+    registry.register(services.sign_ins.refused)
     app.extensions[METRICS] = registry
 
     @app.before_request
