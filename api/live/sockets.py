@@ -20,6 +20,7 @@ from api.datasets.facts import answer_dataset, find_dataset
 from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.live.presence import PRESENCE_S
+from api.live.session_watch import SessionWatch
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
@@ -35,9 +36,10 @@ _ROOM = re.compile(r"jobs|(job|dataset):([a-z0-9._-]{1,80})")
 
 @dataclass
 class Connection:
-    """A browser tab: who it is, and the dataset and image that are open in it."""
+    """A browser tab: who it is and by which token, and the dataset and image that are open in it."""
 
     name: str
+    token_id: int
     dataset_id: str | None = None
     image_id: int | None = None
 
@@ -66,6 +68,7 @@ class Sockets:
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
+        SessionWatch(services.readers, self.socketio.server, self._tokens)
 
     def _allows_origin(self, origin: str | None, environ: dict[str, Any]) -> bool:
         return same_origin(self._services.settings, origin, str(environ.get("HTTP_HOST", "")))
@@ -79,7 +82,7 @@ class Sockets:
         if found is None:
             raise Refused({"code": "unauthorized", "message": "This needs a sign-in."})
         with self._lock:
-            self._open[_sid()] = Connection(found[0].name)
+            self._open[_sid()] = Connection(found[0].name, found[1].id)
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:
@@ -87,6 +90,10 @@ class Sockets:
         if left is not None and left.dataset_id is not None:
             self._services.presence.leave(left.dataset_id, _sid())
             self._tell_presence(left.dataset_id)
+
+    def _tokens(self) -> dict[str, int]:
+        with self._lock:
+            return {sid: each.token_id for sid, each in self._open.items()}
 
     def _subscribe(self, wanted: Any = None) -> dict[str, Any]:
         """Join rooms; acknowledged with `{snapshots: {room: ...}}`."""
