@@ -24,7 +24,7 @@ from api.live.session_watch import SessionWatch
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
-from common.errors import ClipBrowserError, InvalidInput, NotFound
+from common.errors import ClipBrowserError, InvalidInput, NotFound, Unauthorized
 from common.jobs import states
 from common.people.credentials import user_of_token
 
@@ -80,7 +80,8 @@ class Sockets:
         with self._services.readers() as session:
             found = user_of_token(session, str(secret)) if secret else None
         if found is None:
-            raise Refused({"code": "unauthorized", "message": "This needs a sign-in."})
+            needs = Unauthorized("This needs a sign-in.")
+            raise Refused(needs.message, needs.to_dict())
         with self._lock:
             self._open[_sid()] = Connection(found[0].name, found[1].id)
 

@@ -134,6 +134,9 @@ def test_a_line_on_which_nobody_signs_in_is_closed(served: Service) -> None:  # 
     ]
     lines[0].send('40{"token":"nonsense"}')
     began = time.monotonic()
+    assert str(lines[0].recv()).startswith("0{")  # the line is open
+    refused = json.loads(str(lines[0].recv()).removeprefix("44"))
+    assert refused["data"]["code"] == "unauthorized"
     for line in lines:
         while line.recv():  # an empty text: the other end has closed
             pass

@@ -30,6 +30,8 @@ export interface FromServer {
   dataset: (event: { dataset_id: string }) => void;
   queue: (event: { name: string }) => void;
   presence: (event: Presence) => void;
+  /** The session of this connection is over; the connection ends. */
+  session_ended: (why: Problem) => void;
 }
 
 /** The state of each room that was entered. */

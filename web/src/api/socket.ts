@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
 import type { FromServer, ToServer } from "./events";
+import type { Problem } from "./http";
 
 export type Connection = "connecting" | "online" | "offline";
 
@@ -48,6 +49,11 @@ export interface Handlers extends FromServer {
   snapshot: (room: string, snapshot: unknown) => void;
 }
 
+/** Whether the server refused the connection because nobody is signed in. */
+function isUnauthorized(error: Error & { data?: Partial<Problem> }): error is Error & { data: Problem } {
+  return error.data?.code === "unauthorized";
+}
+
 /** Connects, once. */
 export function connect(handlers: Handlers): void {
   if (socket) return;
@@ -58,8 +64,14 @@ export function connect(handlers: Handlers): void {
     connection.value = "online";
     onConnected.forEach((tell) => tell());
   });
-  socket.on("disconnect", () => (connection.value = "offline"));
-  socket.on("connect_error", () => (connection.value = "offline"));
+  socket.on("disconnect", (reason) => {
+    connection.value = "offline";
+    if (reason === "io server disconnect") socket?.connect(); // it does not try again by itself
+  });
+  socket.on("connect_error", (error) => {
+    connection.value = "offline";
+    if (isUnauthorized(error)) handlers.session_ended(error.data);
+  });
   socket.on("job", handlers.job);
   socket.on("caption", handlers.caption);
   socket.on("image", handlers.image);
@@ -67,6 +79,7 @@ export function connect(handlers: Handlers): void {
   socket.on("dataset", handlers.dataset);
   socket.on("queue", handlers.queue);
   socket.on("presence", handlers.presence);
+  socket.on("session_ended", handlers.session_ended);
 }
 
 /** Ends the connection: somebody signs out. */
