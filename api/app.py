@@ -37,13 +37,14 @@ from api.ops.health_routes import health, watch_requests
 from api.ops.routes import app_version, system
 from api.people.identity import COOKIE, require_identity
 from api.people.routes import people
-from api.people.sign_in_limit import SignInLimit
 from api.people.sign_in_routes import auth
+from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.search.routes import search
 from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
+from api.trusted_proxies import TrustedProxies
 from common.db.engine import SessionFactory
 from common.messaging.broker import Queue
 from common.messaging.events import Events
@@ -108,7 +109,8 @@ def create_app(
     """
     services = Services(
         settings, store, queue, sessions, readers, events, replies,
-        Presence(queue.redis), LiveWorkers(queue.redis), SignInLimit(queue.redis),
+        Presence(queue.redis), LiveWorkers(queue.redis),
+        SignIns(readers, sessions, queue.redis, settings.api_threads),
         CaptionSaves(queue, replies), TokenCache(readers, events.people),
     )  # fmt: skip
     app = App(
@@ -133,6 +135,7 @@ def create_app(
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
     app.after_request(_protect)
     Sockets(app, services, siblings)
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     if siblings.are_several:
         app.wsgi_app = PollRelay(app.wsgi_app, siblings)  # type: ignore[assignment,method-assign]
     return app

@@ -35,6 +35,8 @@ def answer(problem: ClipBrowserError) -> Response:
     response.status_code = problem.status
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if problem.details and "retry_after_s" in problem.details:
+        response.headers["Retry-After"] = str(problem.details["retry_after_s"])
     return response
 
 

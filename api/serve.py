@@ -87,6 +87,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "errorlog": "-",
             "accesslog": None,
             "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # api/trusted_proxies.py decides whom to believe
             "proc_name": "clip-browser-api",
             "pre_fork": _give_a_place,
             "post_fork": self._begin,

@@ -10,7 +10,7 @@ from flask import current_app
 from api.captions.group_commit import CaptionSaves
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
-from api.people.sign_in_limit import SignInLimit
+from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.response_cache import ResponseCache
 from common.db.engine import SessionFactory
@@ -40,7 +40,7 @@ class Services:
     replies: Replies
     presence: Presence
     live_workers: LiveWorkers
-    sign_in_limit: SignInLimit
+    sign_ins: SignIns
     saves: CaptionSaves
     token_cache: TokenCache
     response_cache: ResponseCache = field(default_factory=ResponseCache)

@@ -150,7 +150,7 @@ class UnsupportedMedia(ClipBrowserError):
 
 
 class TooManyRequests(ClipBrowserError):
-    """Raised when somebody tries too often."""
+    """Raised when somebody tries too often, or too many at once; details may hold `retry_after_s`."""
 
     code, status = "too_many_requests", 429
     default_remedy = "Wait a minute, then try again."

@@ -6,6 +6,7 @@ Every field is an environment variable `CLIP_BROWSER_<NAME>`; `.env.example` lis
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ class Settings(BaseSettings):
         "auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$", description="auto, cpu or cuda."
     )
     cookie_secure: bool = Field(False, description="Send the cookie over HTTPS only.")
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks of the proxies in front, separated by commas."
+    )
     session_days: int = Field(30, ge=1, le=365, description="Days until a sign-in ends.")
     max_upload_mib: int = Field(4096, ge=1, description="Largest upload in MiB.")
     max_image_mib: int = Field(64, ge=1, description="Largest single image file in MiB.")
@@ -93,6 +97,17 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _names_networks(cls, value: str) -> str:
+        _networks(value)
+        return value
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the proxies whose word about a request's sender counts."""
+        return _networks(self.trusted_proxies)
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in use."""
@@ -130,6 +145,11 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS
+
+
+def _networks(listed: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Raises ValueError when one of them is neither an address nor a network."""
+    return tuple(ip_network(part.strip()) for part in listed.split(",") if part.strip())
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -24,11 +24,12 @@ from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
 from api.live.listener import EventListener
 from api.live.presence import PRESENCE_S
+from api.live.session_watch import SessionWatch
 from api.live.siblings import ALONE, Siblings
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
-from common.errors import ClipBrowserError, InvalidInput, NotFound
+from common.errors import ClipBrowserError, InvalidInput, NotFound, Unauthorized
 from common.jobs import states
 from common.people.credentials import user_of_token
 
@@ -41,9 +42,10 @@ _ROOM = re.compile(r"jobs|(job|dataset):([a-z0-9._-]{1,80})")
 
 @dataclass
 class Connection:
-    """A browser tab: who it is, and the dataset and image that are open in it."""
+    """A browser tab: who it is and by which token, and the dataset and image that are open in it."""
 
     name: str
+    token_id: int
     dataset_id: str | None = None
     image_id: int | None = None
 
@@ -79,6 +81,7 @@ class Sockets:
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
+        SessionWatch(services.readers, self.socketio.server, self._tokens)
         app.extensions[LIVE] = self
 
     def start(self) -> None:
@@ -125,9 +128,10 @@ class Sockets:
         with self._services.readers() as session:
             found = user_of_token(session, str(secret)) if secret else None
         if found is None:
-            raise Refused({"code": "unauthorized", "message": "This needs a sign-in."})
+            needs = Unauthorized("This needs a sign-in.")
+            raise Refused(needs.message, needs.to_dict())
         with self._lock:
-            self._open[_sid()] = Connection(found[0].name)
+            self._open[_sid()] = Connection(found[0].name, found[1].id)
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:
@@ -135,6 +139,10 @@ class Sockets:
         if left is not None and left.dataset_id is not None:
             self._services.presence.leave(left.dataset_id, _sid())
             self._tell_presence(left.dataset_id)
+
+    def _tokens(self) -> dict[str, int]:
+        with self._lock:
+            return {sid: each.token_id for sid, each in self._open.items()}
 
     def _subscribe(self, wanted: Any = None) -> dict[str, Any]:
         """Join rooms; acknowledged with `{snapshots: {room: ...}}`.

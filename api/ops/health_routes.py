@@ -94,6 +94,8 @@ def watch_requests(app: Flask, services: Services, metrics_folder: Path | None =
     )
     if metrics_folder:
         MultiProcessCollector(told, str(metrics_folder))  # type: ignore[no-untyped-call]
+    else:
+        told.register(services.sign_ins.refused)
     told.register(ServiceState(services))
     app.extensions[METRICS] = told
 

@@ -18,6 +18,7 @@ COOKIE = "clip_browser_session"
 OPEN_ROUTES = frozenset(
     {"/healthz", "/readyz", "/openapi.json", "/api/v1/auth/login", "/api/v1/auth/link"}
 )
+MAX_OPEN_BODY_BYTES = 16_384  # nobody sends more before he has signed in
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -59,7 +60,7 @@ def set_cookie(response: Response, settings: Settings, secret: str) -> None:
         _signer(settings).sign(secret).decode(),
         max_age=settings.session_days * 86400,
         httponly=True,
-        secure=settings.cookie_secure,
+        secure=settings.cookie_secure or request.is_secure,
         samesite="Lax",
     )
 
@@ -95,6 +96,7 @@ def _identify() -> None:
     if request.method not in SAFE_METHODS and (by_cookie or secret is None):
         _refuse_foreign(services.settings)
     if rule.rule in OPEN_ROUTES:
+        request.max_content_length = MAX_OPEN_BODY_BYTES
         return
     if secret is None:
         raise Unauthorized("This needs a sign-in.")

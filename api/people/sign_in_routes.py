@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 from sqlalchemy import delete
 
 from api.answer import Problem, as_response
 from api.capability import PREFIX, make_blueprint
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
 from api.people.schemas import LinkToken, Login, Me, Person, SignedIn
-from api.people.sign_in_limit import FAILURES_PER_MINUTE
+from api.people.visitor import read_visitor, remember_browser
 from api.services import app_services
 from common.db.tables import Token, User
-from common.errors import TooManyRequests, Unauthorized
-from common.people.credentials import check_password, redeem_link
 
 auth = make_blueprint("auth", __name__, "people", f"{PREFIX}/auth")
 
@@ -21,25 +19,14 @@ auth = make_blueprint("auth", __name__, "people", f"{PREFIX}/auth")
 @auth.post("/login", responses={200: SignedIn, 401: Problem, 429: Problem})
 def login(body: Login) -> Response:
     """Sign in with a user name and a password."""
-    address = request.remote_addr or ""
-    if app_services().sign_in_limit.is_reached(address, body.username):
-        raise TooManyRequests(f"{FAILURES_PER_MINUTE} failed sign-ins of this name in a minute.")
-    try:
-        found = check_password(
-            app_services().readers, app_services().sessions, body.username, body.password
-        )
-    except Unauthorized:
-        app_services().sign_in_limit.note_failure(address, body.username)
-        raise
-    return _signed_in(found)
+    visitor = read_visitor(app_services().settings, body.username)
+    return _signed_in(app_services().sign_ins.by_password(visitor, body.username, body.password))
 
 
 @auth.post("/link", responses={200: SignedIn, 401: Problem})
 def link(body: LinkToken) -> Response:
     """Sign in with the token of a one-time link."""
-    with app_services().sessions() as session:
-        found = redeem_link(session, body.token)
-    return _signed_in(found)
+    return _signed_in(app_services().sign_ins.by_link(body.token))
 
 
 @auth.post("/logout", responses={204: None})
@@ -65,4 +52,5 @@ def _signed_in(found: User) -> Response:
     signed_in = SignedIn(token=secret, user=Person.of(found))
     response = as_response(signed_in)
     set_cookie(response, app_services().settings, secret)
+    remember_browser(response, app_services().settings, found.name)
     return response

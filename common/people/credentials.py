@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from common.db.engine import SessionFactory
@@ -32,13 +33,12 @@ SCRYPT = (
     "scrypt"  # how the passwords begin that were stored before argon2: `scrypt$N$r$p$salt$hash`
 )
 _SCRYPT_MEMORY_BYTES = 64 * 1024 * 1024
-_AT_ONCE = threading.BoundedSemaphore(2)  # a flood of sign-ins must not take all memory
+T = TypeVar("T")
 
 
 def hash_password(password: str) -> str:
     """argon2id of a password with a new salt, and its parameters, as `$argon2id$v=19$m=...`."""
-    with _AT_ONCE:
-        return HASHER.hash(_secret(password))
+    return HASHER.hash(_secret(password))
 
 
 def verify_password(password: str, stored: str | None) -> bool:
@@ -46,13 +46,12 @@ def verify_password(password: str, stored: str | None) -> bool:
     if stored is None:
         hash_password(password)
         return False
-    with _AT_ONCE:
-        if stored.startswith(SCRYPT):
-            return _verify_scrypt(password, stored)
-        try:
-            return HASHER.verify(stored, _secret(password))
-        except (VerificationError, InvalidHashError):
-            return False
+    if stored.startswith(SCRYPT):
+        return _verify_scrypt(password, stored)
+    try:
+        return HASHER.verify(stored, _secret(password))
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def is_outdated(stored: str) -> bool:
@@ -105,41 +104,74 @@ def user_of_token(session: Session, secret: str) -> tuple[User, Token] | None:
     return row[0], row[1]
 
 
+def require_link(session: Session, secret: str) -> None:
+    """Nothing, when somebody may sign in by this link. Changes nothing. Raises Unauthorized."""
+    if session.scalar(select(Token.id).where(*_open_link(secret))) is None:
+        raise _no_link()
+
+
 def redeem_link(session: Session, secret: str) -> User:
     """The user a sign-in link was made for; the link is used up. Raises Unauthorized."""
     used = session.execute(
-        update(Token)
-        .where(Token.token_hash == token_hash(secret), Token.kind == "link")
-        .where(Token.used_at.is_(None), Token.expires_at > now())
-        .values(used_at=now())
-        .returning(Token.user_id),
+        update(Token).where(*_open_link(secret)).values(used_at=now()).returning(Token.user_id),
         execution_options={"synchronize_session": False},
     ).first()
     user = None if used is None else session.get(User, used.user_id)
     if user is None:
-        raise Unauthorized(
-            "This sign-in link is unknown, was used before, or is too old.",
-            remedy="Ask for a new link; `clip-browser up` prints one at each start.",
-        )
+        raise _no_link()
     return user
 
 
+def _open_link(secret: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Token.token_hash == token_hash(secret),
+        Token.kind == "link",
+        Token.used_at.is_(None),
+        Token.expires_at > now(),
+    )
+
+
+def _no_link() -> Unauthorized:
+    return Unauthorized(
+        "This sign-in link is unknown, was used before, or is too old.",
+        remedy="Ask for a new link; `clip-browser up` prints one at each start.",
+    )
+
+
+def at_once(work: Callable[[], T]) -> T:
+    """`work()`, here and now."""
+    return work()
+
+
 def check_password(
-    readers: SessionFactory, sessions: SessionFactory, name: str, password: str
+    readers: SessionFactory,
+    sessions: SessionFactory,
+    name: str,
+    password: str,
+    in_turn: Callable[[Callable[[], str | None]], str | None] = at_once,
 ) -> User:
     """The user of this name and password; an outdated hash of it is renewed.
 
-    No connection to the database is held meanwhile: hashing takes long, and waits for its turn.
+    in_turn: calls what it is given, which hashes and so takes a quarter of a second of processor
+    time and 64 MiB, when its turn has come. No connection to the database is held meanwhile.
     Raises Unauthorized without saying which was wrong.
     """
     with readers() as session:
         user = session.scalar(select(User).where(User.name == name))
     stored = user.password_hash if user else None
-    if not verify_password(password, stored) or user is None or stored is None:
+    fresh = in_turn(lambda: _fresh_hash(password, stored))
+    if fresh is None or user is None or stored is None:
         raise Unauthorized("The user name or the password is wrong.", remedy="Check both.")
-    if is_outdated(stored):
-        _renew(sessions, user.id, stored, hash_password(password))
+    if fresh != stored:
+        _renew(sessions, user.id, stored, fresh)
     return user
+
+
+def _fresh_hash(password: str, stored: str | None) -> str | None:
+    """What is to be stored of the password: the same, or a newer hash; None when it is wrong."""
+    if not verify_password(password, stored) or stored is None:
+        return None
+    return hash_password(password) if is_outdated(stored) else stored
 
 
 def _renew(sessions: SessionFactory, user_id: int, stored: str, renewed: str) -> None:

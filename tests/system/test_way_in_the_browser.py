@@ -212,3 +212,16 @@ def test_downloads_hold_what_open_clip_reads(stack: Stack, tmp_path: Path) -> No
     assert rows[0] == "filepath\ttitle"
     assert {row.split("\t")[0] for row in rows[1:]} <= names
     assert {"index.csv", "train_original.csv", "val.csv"} <= names
+
+
+def test_a_tab_whose_session_was_ended_elsewhere_shows_the_sign_in_page(page: Page) -> None:
+    other = page.context.new_page()
+    with other.expect_websocket():
+        other.goto("/jobs")
+    expect(other.get_by_role("heading", level=1)).to_be_visible()
+    other.wait_for_timeout(1000)  # the line signs in
+    other.route("**/api/**", lambda route: route.abort())  # only the line is left to tell
+    page.goto("/")
+    page.evaluate("fetch('/api/v1/auth/logout', {method: 'POST'})")
+    expect(other.get_by_text("Your sign-in has ended.")).to_be_visible(timeout=10_000)
+    expect(other).to_have_url(re.compile(r"/signin\?next=%2Fjobs"))

@@ -46,6 +46,8 @@ export interface Batch {
 
 /** Events by name, as the server emits them: those in a job's own room come alone, all others in batches. */
 export interface FromServer extends Told {
+  /** The session of this connection is over; the connection ends. */
+  session_ended: (why: Problem) => void;
   batch: (event: Batch) => void;
 }
 

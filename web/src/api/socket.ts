@@ -2,6 +2,7 @@
 import { batch as inOneGo, signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
 import { type FromServer, type Told, type ToServer, unpack } from "./events";
+import type { Problem } from "./http";
 
 export type Connection = "connecting" | "online" | "offline";
 
@@ -45,7 +46,13 @@ export function whenConnected(listener: () => void): void {
 }
 
 export interface Handlers extends Told {
+  session_ended: (why: Problem) => void;
   snapshot: (room: string, snapshot: unknown) => void;
+}
+
+/** Whether the server refused the connection because nobody is signed in. */
+function isUnauthorized(error: Error & { data?: Partial<Problem> }): error is Error & { data: Problem } {
+  return error.data?.code === "unauthorized";
 }
 
 /** Connects, once. */
@@ -59,8 +66,14 @@ export function connect(handlers: Handlers): void {
     connection.value = "online";
     onConnected.forEach((tell) => tell());
   });
-  socket.on("disconnect", () => (connection.value = "offline"));
-  socket.on("connect_error", () => (connection.value = "offline"));
+  socket.on("disconnect", (reason) => {
+    connection.value = "offline";
+    if (reason === "io server disconnect") socket?.connect(); // it does not try again by itself
+  });
+  socket.on("connect_error", (error) => {
+    connection.value = "offline";
+    if (isUnauthorized(error)) handlers.session_ended(error.data);
+  });
   socket.on("job", handlers.job);
   socket.on("caption", handlers.caption);
   socket.on("image", handlers.image);
@@ -69,6 +82,7 @@ export function connect(handlers: Handlers): void {
   socket.on("queue", handlers.queue);
   socket.on("presence", handlers.presence);
   socket.on("batch", (told) => inOneGo(() => unpack(told, handlers)));
+  socket.on("session_ended", handlers.session_ended);
 }
 
 /** Ends the connection: somebody signs out. */

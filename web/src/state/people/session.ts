@@ -14,7 +14,7 @@ import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "../jobs/
 import { touchQueue } from "../jobs/live-queues";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 
-export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out" } | { state: "unreachable" };
+export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out"; why: string } | { state: "unreachable" };
 
 export const session = signal<Session>({ state: "asking" });
 let isStarted = false;
@@ -33,6 +33,7 @@ function start(user: User): void {
     missed: () => void refreshJobs().catch(() => undefined),
     queue: (event) => touchQueue(event.name),
     presence: onPresence,
+    session_ended: (why) => signedOut(why.message),
     snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),
   });
   void refreshJobs().catch(() => undefined);
@@ -54,9 +55,10 @@ export function signedIn(user: User): void {
   start(user);
 }
 
-function signedOut(): void {
+/** Shows the sign-in page, which says why. */
+function signedOut(why = ""): void {
   if (session.value.state === "out") return;
-  session.value = { state: "out" };
+  session.value = { state: "out", why };
   disconnect();
   const next = location.pathname + location.search;
   if (location.pathname !== "/signin") go(next === "/" ? "/signin" : `/signin?next=${encodeURIComponent(next)}`, { replace: true });
@@ -81,4 +83,4 @@ export async function signOut(): Promise<void> {
 export const isAdmin = (): boolean => session.value.state === "in" && session.value.user.role === "admin";
 export const myName = (): string => (session.value.state === "in" ? session.value.user.name : "");
 
-onSignedOut(signedOut);
+onSignedOut(() => signedOut(session.value.state === "in" ? "Your sign-in has ended." : ""));

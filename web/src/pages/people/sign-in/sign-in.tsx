@@ -6,7 +6,7 @@ import { TextField } from "../../../design/field";
 import { ErrorState } from "../../../design/states";
 import { go, params } from "../../../routing/router";
 import { safeNext } from "../../../routing/routes";
-import { signedIn } from "../../../state/people/session";
+import { session, signedIn } from "../../../state/people/session";
 import { useAction } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
 import "./sign-in.css";
@@ -53,6 +53,7 @@ function LinkSignIn({ token }: { token: string }) {
 export function SignInPage() {
   useTitle("Sign in");
   const token = params.value.get("token");
+  const why = session.value.state === "out" ? session.value.why : "";
   return (
     <main class="signin">
       <div>
@@ -60,6 +61,7 @@ export function SignInPage() {
           <img src="/favicon.svg" alt="" />
           <h1>CLIP Browser</h1>
         </div>
+        {why && <p role="status">{why} What you typed and had not sent is kept.</p>}
         <Card>{token ? <LinkSignIn token={token} /> : <PasswordForm />}</Card>
         <p class="muted">The first sign-in link is printed where the service was started.</p>
       </div>

@@ -1,0 +1,81 @@
+"""Connections end with the session or token that opened them, and those that nobody opened end soon.
+
+One look at the tokens of all connections of this process each second, in place of messages from whoever
+ends a session: it finds a sign-out, a token or a person deleted, and a session that has expired, in every
+process, with or without Redis.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from common.db.engine import SessionFactory
+from common.db.tables import Token, now
+from common.errors import Unauthorized
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 1.0
+SIGN_IN_WITHIN_S = 5.0  # a connection that has not signed in by then holds a thread for nothing
+
+
+class SessionWatch:
+    """Of one process. Looks from the first connection on.
+
+    server: python-socketio's. tokens: for each connection that has signed in, by its id, the id of its token.
+    """
+
+    def __init__(
+        self, readers: SessionFactory, server: Any, tokens: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._readers, self._server, self._tokens = readers, server, tokens
+        self._unknown_since: dict[str, float] = {}
+        self._begun = threading.Lock()
+        take_in = server.eio.handlers["connect"]
+
+        def take_in_and_watch(*given: Any) -> Any:
+            if self._begun.acquire(blocking=False):
+                threading.Thread(target=self._watch, name="session-watch", daemon=True).start()
+            return take_in(*given)
+
+        server.eio.on("connect", take_in_and_watch)
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(LOOK_EVERY_S):
+            with contextlib.suppress(SQLAlchemyError):  # a database that is away ends no session
+                self._end_sessions()
+            self._close_unknown()
+
+    def _end_sessions(self) -> None:
+        tokens = self._tokens()
+        if not tokens:
+            return
+        live = select(Token.id).where(
+            Token.id.in_(set(tokens.values())),
+            or_(Token.expires_at.is_(None), Token.expires_at > now()),
+        )
+        with self._readers() as session:
+            known = set(session.scalars(live))
+        why = Unauthorized("Your sign-in has ended.", remedy="Sign in again.").to_dict()
+        for sid, token_id in tokens.items():
+            if token_id not in known:
+                self._server.emit("session_ended", why, to=sid, ignore_queue=True)
+                self._server.disconnect(sid, ignore_queue=True)
+
+    def _close_unknown(self) -> None:
+        """Close the lines whose sign-in was refused, has ended, or never came."""
+        lines = dict(self._server.eio.sockets)
+        unknown = {each for each in lines if not self._server.manager.sid_from_eio_sid(each, "/")}
+        moment = time.monotonic()
+        self._unknown_since = {each: self._unknown_since.get(each, moment) for each in unknown}
+        for each, since in self._unknown_since.items():
+            if moment - since > SIGN_IN_WITHIN_S:
+                lines[each].close(wait=False)
