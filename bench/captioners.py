@@ -16,7 +16,24 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-WORDS = "a small large red blue green yellow circle square star on the left of right beside".split()
+WORDS = [
+    "a",
+    "small",
+    "large",
+    "red",
+    "blue",
+    "green",
+    "yellow",
+    "circle",
+    "square",
+    "star",
+    "on",
+    "the",
+    "left",
+    "of",
+    "right",
+    "beside",
+]
 
 
 class Plan(NamedTuple):

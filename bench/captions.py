@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--beside-training", action="store_true", help="a training runs meanwhile")
     parser.add_argument("--dashboards", type=int, default=0, help="measure events of so many, too")
     parser.add_argument("--rate", type=float, default=10.0, help="saves a second for dashboards")
-    parser.add_argument("--code", type=Path, help="the checkout whose service is measured")
+    parser.add_argument("--code", default="", help="the checkout whose service is measured")
     return parser
 
 
@@ -84,7 +84,7 @@ def _show(row: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _opened(database: str, code: Path | None) -> Iterator[tuple[Stack, str]]:
+def _opened(database: str, code: str) -> Iterator[tuple[Stack, str]]:
     """A stack, and the URL of its database. PostgreSQL writes to the disk as it does in earnest."""
     with ExitStack() as opened:
         folder = tempfile.TemporaryDirectory(prefix="clip-browser-captions-")
@@ -124,7 +124,8 @@ def captioning(stack: Stack, url: str, captioners: int, seconds: float) -> dict[
     dataset = make_dataset(stack, url, int(IMAGES_A_SECOND * seconds))
     tabs = [secrets.token_hex(8) for _ in range(captioners)]
     plans = [
-        Plan(token, tab, dataset) for token, tab in zip(_tokens(stack, captioners), tabs, strict=True)
+        Plan(token, tab, dataset)
+        for token, tab in zip(_tokens(stack, captioners), tabs, strict=True)
     ]
     groups = min(GROUPS, captioners)
     with ProcessPoolExecutor(groups, multiprocessing.get_context("spawn")) as pool:
