@@ -13,7 +13,7 @@ from api.answer import Answer, Problem, as_response
 from api.augment.synonym_routes import synonyms
 from api.augment.variant_routes import variants
 from api.captions.edit_routes import edits
-from api.captions.group_commit import CaptionSaves
+from api.captions.group_commit import GroupCommit
 from api.captions.review_routes import marks
 from api.captions.routes import captions
 from api.captions.suggestion_routes import suggestions
@@ -111,7 +111,7 @@ def create_app(
         settings, store, queue, sessions, readers, events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads),
-        CaptionSaves(queue, replies), TokenCache(readers, events.people),
+        GroupCommit(queue, replies), TokenCache(readers, events.people),
     )  # fmt: skip
     app = App(
         __name__,

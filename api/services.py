@@ -7,7 +7,7 @@ from threading import Semaphore
 
 from flask import current_app
 
-from api.captions.group_commit import CaptionSaves
+from api.captions.group_commit import GroupCommit
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.sign_ins import SignIns
@@ -41,7 +41,7 @@ class Services:
     presence: Presence
     live_workers: LiveWorkers
     sign_ins: SignIns
-    saves: CaptionSaves
+    group_commit: GroupCommit
     token_cache: TokenCache
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))

@@ -106,8 +106,15 @@ class Stack:
 
 
 @contextmanager
-def running_stack(data_dir: Path, *options: str, **environment: str) -> Iterator[Stack]:
-    """`clip-browser up` on a free port, signed in as admin; stopped at the end."""
+def running_stack(
+    data_dir: Path, *options: str, code: str = "", **environment: str
+) -> Iterator[Stack]:
+    """`clip-browser up` on a free port, signed in as admin; stopped at the end.
+
+    code: the checkout whose service is started (default: this one's).
+    """
+    if code:
+        environment["PYTHONPATH"] = code
     port = free_port()
     command = [str(Path(sys.executable).parent / "clip-browser"), "up"]
     process = subprocess.Popen(
@@ -115,6 +122,7 @@ def running_stack(data_dir: Path, *options: str, **environment: str) -> Iterator
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "CLIP_BROWSER_ADMIN_PASSWORD": PASSWORD, "PYTHONUNBUFFERED": "1",
              **environment},
+        cwd=code or None,
     )  # fmt: skip
     stack = Stack(process, f"http://127.0.0.1:{port}", data_dir)
     try:

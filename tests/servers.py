@@ -190,8 +190,8 @@ def rclone_server(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[Server]:
-    """PostgreSQL with its data in folder, which its user owns from then on."""
+def postgres_server(folder: Path, *options: str) -> Iterator[Server]:
+    """PostgreSQL with its data in folder, which its user owns from then on. options: as for Redis."""
     programs, user = postgres_programs(folder)
     port = free_port()
     data = folder / "postgres"
@@ -199,7 +199,7 @@ def postgres_server(folder: Path) -> Iterator[Server]:
         shutil.chown(folder, user)
     _run_as(user, [programs / "initdb", "-D", data, "-U", "clip", "-A", "trust", "-E", "UTF8"])
     command = [programs / "postgres", "-D", data, "-p", port, "-h", "127.0.0.1", "-k", folder]
-    command += ["-c", "fsync=off", "-c", "max_connections=200"]
+    command += ["-c", "fsync=off", "-c", "max_connections=200", *options]
     url = f"postgresql://clip@127.0.0.1:{port}/postgres"
     yield from _running(
         Server(

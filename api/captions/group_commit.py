@@ -1,8 +1,8 @@
-"""Captions on their way to the queue: many requests share one message (group commit).
+"""Captions and claims on their way to the queue: many requests share one message (group commit).
 
-While a message with captions is being written, the captions that arrive meanwhile gather, and go
-as the next one. So a single captioner waits for nobody, and a hundred at once cost one message and
-one transaction for many captions, not for each.
+While a message is being written, what arrives meanwhile gathers, and goes as the next one. So a single
+captioner waits for nobody, and a hundred at once cost one message and one transaction for many
+captions and claims, not for each.
 """
 
 from __future__ import annotations
@@ -17,29 +17,32 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
+from common.captions.asks import Ask, write_ask
 from common.errors import QueueUnavailable
 from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS, Queue
 from common.messaging.replies import Replies
 
 Answer = dict[str, Any]
-MAX_SAVES = 256  # captions in one message
+MAX_ENTRIES = 256  # captions and claims in one message
 GATHER_S = 0.1  # how long the next message waits at most for the answer to the one before
 LISTEN_S = 5.0
 SEND_S = 5.0  # how long a request waits at most until its caption is queued
+ASK_S = 2.0  # how long a claim waits at most for the worker
+HEARD_S = 30.0  # a worker that has answered within that time is there
 log = logging.getLogger(__name__)
 
 
 class _Pending:
-    """A caption that waits for its message, and then perhaps for its answer."""
+    """What waits for its message, and then perhaps for its answer, which comes under `key`."""
 
-    def __init__(self, save: dict[str, Any]) -> None:
-        self.save = save
+    def __init__(self, key: str, entry: dict[str, Any]) -> None:
+        self.key, self.entry = key, entry
         self.sent: Future[None] = Future()
         self.answer: Future[Answer] = Future()
 
 
-class CaptionSaves:
-    """Sends captions to the captions worker. One per process, thread-safe."""
+class GroupCommit:
+    """Sends captions and claims to the captions worker. One per process, thread-safe."""
 
     def __init__(self, to_worker: Queue, replies: Replies) -> None:
         self._to_worker, self._replies = to_worker, replies
@@ -49,6 +52,8 @@ class CaptionSaves:
         self._answered = threading.Event()
         self.name = f"saves:{secrets.token_hex(8)}"
         self._started = False
+        self._heard = float("-inf")  # when the worker has answered last, in monotonic seconds
+        self._greeted = float("-inf")
 
     def save(self, save: dict[str, Any], wait_s: float) -> Answer | None:
         """Queue one caption; its answer, or None when there is none within `wait_s` seconds.
@@ -56,14 +61,46 @@ class CaptionSaves:
         save: the fields of the captions worker's `Save`. Raises QueueUnavailable when it was not
         queued.
         """
+        return self._send_and_wait(_Pending(save["client_id"], save), SEND_S, wait_s)
+
+    def ask(self, ask: Ask) -> Answer | None:
+        """The worker's answer to a claim; None when it does not answer, or has not lately.
+
+        Then the caller does it himself. A worker that is silent is greeted now and then: once it has
+        answered, it is asked again.
+        """
+        if time.monotonic() - self._heard > HEARD_S:
+            self._greet()
+            return None
+        key = secrets.token_hex(8)
+        began = time.monotonic()
+        try:
+            pending = _Pending(key, {"key": key, **write_ask(ask)})
+            answer = self._send_and_wait(pending, ASK_S, ASK_S)
+        except QueueUnavailable:
+            answer = None
+        if answer is None and self._heard < began:
+            self._heard = float("-inf")
+        return answer
+
+    def _greet(self) -> None:
+        """An entry that asks for nothing but an answer."""
+        with self._lock:
+            if time.monotonic() - self._greeted < HEARD_S:
+                return
+            self._greeted = time.monotonic()
         self._start()
-        pending = _Pending(save)
+        self._waiting.put(_Pending("", {"key": "", "ask": "hello"}))
+
+    def _send_and_wait(self, pending: _Pending, send_s: float, wait_s: float) -> Answer | None:
+        """Raises QueueUnavailable, also when Redis hangs."""
+        self._start()
         if wait_s > 0:
             with self._lock:
-                self._asked[save["client_id"]].append(pending)
+                self._asked[pending.key].append(pending)
         try:
             self._waiting.put(pending)
-            _wait_until_sent(pending)
+            _wait_until_sent(pending, send_s)
             return pending.answer.result(wait_s) if wait_s > 0 else None
         except NotYet:
             return None
@@ -72,11 +109,11 @@ class CaptionSaves:
 
     def _forget(self, pending: _Pending) -> None:
         with self._lock:
-            asked = self._asked.get(pending.save["client_id"], [])
+            asked = self._asked.get(pending.key, [])
             if pending in asked:
                 asked.remove(pending)
             if not asked:
-                self._asked.pop(pending.save["client_id"], None)
+                self._asked.pop(pending.key, None)
 
     def _start(self) -> None:
         """Start the two threads, at the first caption: after a server has forked."""
@@ -90,7 +127,7 @@ class CaptionSaves:
     def _send(self) -> None:
         while True:
             batch = [self._waiting.get()]
-            while len(batch) < MAX_SAVES and not self._waiting.empty():
+            while len(batch) < MAX_ENTRIES and not self._waiting.empty():
                 batch.append(self._waiting.get())
             self._answered.clear()
             if self._send_batch(batch):
@@ -98,13 +135,13 @@ class CaptionSaves:
 
     def _send_batch(self, batch: list[_Pending]) -> bool:
         try:
-            message = [[pending.save for pending in batch], self.name]
+            message = [[pending.entry for pending in batch], self.name]
             self._to_worker.send(SAVE_CAPTIONS, message, CAPTIONS)
         except (
             Exception
         ) as problem:  # whatever it is, each request must hear of it and the next go on
             if not isinstance(problem, QueueUnavailable):
-                log.exception("%d captions were not queued", len(batch))
+                log.exception("%d captions and claims were not queued", len(batch))
             for pending in batch:
                 pending.sent.set_exception(problem)
             return False
@@ -126,24 +163,26 @@ class CaptionSaves:
                 time.sleep(0.2)  # Redis is away
 
     def _hand_out(self, answers: dict[str, Answer]) -> None:
+        if not answers:
+            return
         with self._lock:
+            self._heard = time.monotonic()
             found = [
                 (pending, answer)
-                for client_id, answer in answers.items()
-                for pending in self._asked.pop(client_id, [])
+                for key, answer in answers.items()
+                for pending in self._asked.pop(key, [])
             ]
+        self._answered.set()  # the next message is on its way while the answers go out
         for pending, answer in found:
             pending.answer.set_result(answer)
-        if answers:
-            self._answered.set()
 
 
-def _wait_until_sent(pending: _Pending) -> None:
+def _wait_until_sent(pending: _Pending, within_s: float) -> None:
     """Raises QueueUnavailable, also when Redis hangs: a thread of the server is not held for long."""
     try:
-        pending.sent.result(SEND_S)
+        pending.sent.result(within_s)
     except NotYet:
         raise QueueUnavailable(
-            f"Redis has not answered for {SEND_S:.0f} s.",
+            f"Redis has not answered for {within_s:.0f} s.",
             remedy="Nothing is lost: try again in a moment, or start Redis.",
         ) from None

@@ -7,11 +7,10 @@ from typing import Any
 
 from flask import request
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from api.answer import Problem
 from api.capability import make_blueprint
-from api.captions.claims import Claimer, claim_next, claim_one, release
+from api.captions.claims import release, serve_next, serve_this
 from api.captions.schemas import (
     CaptionRevisionOut,
     ClaimedImage,
@@ -22,9 +21,9 @@ from api.captions.schemas import (
     RevisionList,
     SavedCaption,
 )
-from api.datasets.facts import find_dataset, require_dataset
+from api.datasets.facts import require_dataset
 from api.datasets.schemas import DatasetPath
-from api.images.answers import answer_image
+from api.images.answers import own_values
 from api.images.facts import find_image, require_image
 from api.images.multipart import store_uploads
 from api.images.schemas import ImagePath
@@ -33,8 +32,9 @@ from api.jobs.submission import submit
 from api.people.identity import token, user
 from api.request import Upload
 from api.services import app_services
+from common.captions.claims import Claimed, Claimer, NextImage, ThisImage
 from common.captions.text import normalise_caption
-from common.db.tables import CaptionRevision, Image
+from common.db.tables import CaptionRevision
 from common.errors import InvalidInput, error_from_dict
 
 captions = make_blueprint("captions", __name__, "captions")
@@ -46,31 +46,24 @@ MAX_WAIT_S = 30.0
 )
 def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
     """Claim the next uncaptioned image for me; 204 when none is left."""
-    minutes = app_services().settings.claim_minutes
-    with app_services().sessions() as session:
-        find_dataset(session, path.dataset_id)
-        claimer = Claimer(user().name, query.holder or _own_holder(), minutes)
-        image = claim_next(session, path.dataset_id, claimer, query.after)
-        return ("", 204) if image is None else (_claimed(session, image), 200)
+    wish = NextImage(path.dataset_id, _claimer(query.holder), query.after)
+    claimed = serve_next(app_services(), wish)
+    return ("", 204) if claimed is None else (_shown(claimed), 200)
 
 
 @captions.post(
     "/images/<int:image_id>/claim", responses={200: ClaimedImage, 404: Problem, 409: Problem}
 )
 def claim_this(path: ImagePath, query: HolderQuery) -> ClaimedImage:
-    """Claim this image for me, or renew my claim."""
-    claimer = Claimer(
-        user().name, query.holder or _own_holder(), app_services().settings.claim_minutes
-    )
-    with app_services().sessions() as session:
-        return _claimed(session, claim_one(session, path.image_id, claimer))
+    """Claim this image for me, or renew my claim: it is extended when less than half of it is left."""
+    wish = ThisImage(path.image_id, _claimer(query.holder))
+    return _shown(serve_this(app_services(), wish))
 
 
 @captions.post("/images/<int:image_id>/release", responses={204: None})
 def release_this(path: ImagePath, query: HolderQuery) -> tuple[str, int]:
     """Give my claim back."""
-    with app_services().sessions() as session:
-        release(session, path.image_id, user().name, query.holder or _own_holder())
+    release(app_services(), path.image_id, _claimer(query.holder))
     return "", 204
 
 
@@ -84,7 +77,7 @@ def put_caption(path: ImagePath, body: NewCaption) -> tuple[SavedCaption | Queue
     require_image(path.image_id)
     save = {**body.model_dump(), "text": text, "image_id": path.image_id, "author": user().name}
     wait_s = wait_preference(request.headers.get("Prefer", ""))
-    answer = app_services().saves.save(save, wait_s)
+    answer = app_services().group_commit.save(save, wait_s)
     if answer is None:
         return QueuedCaption(client_id=body.client_id), 202
     if "error" in answer:
@@ -130,11 +123,12 @@ def wait_preference(header: str) -> float:
     return min(float(found[1]), MAX_WAIT_S) if found else 0.0
 
 
-def _own_holder() -> str:
-    """Who holds a claim when no browser tab is named: the token or session of this request."""
-    return f"token:{token().id}"
+def _claimer(holder: str | None) -> Claimer:
+    """Who claims; without a browser tab's name the token or session of this request holds it."""
+    minutes = app_services().settings.claim_minutes
+    return Claimer(user().name, holder or f"token:{token().id}", minutes)
 
 
-def _claimed(session: Session, image: Image) -> ClaimedImage:
-    shown = answer_image(session, image)
-    return ClaimedImage(**dict(shown), lease_expires_at=image.claim_until)
+def _shown(claimed: Claimed) -> ClaimedImage:
+    image, heads = claimed
+    return ClaimedImage.of(image, lease_expires_at=image.claim_until, **own_values(image, heads))

@@ -9,18 +9,17 @@ from typing import Any
 
 from common.jobs.kinds import CPU
 from common.messaging.broker import SAVE_CAPTIONS
-from workers.cpu.captions.saving import Save
 from workers.runtime.app import app
 from workers.runtime.job_bodies import register_bodies
 from workers.runtime.services import process_services
 
 
 @app.task(name=SAVE_CAPTIONS)
-def save(saves: list[dict[str, Any]], reply: str) -> None:
-    """Save the captions of one message; answer the API under the name `reply`, tell the dashboards."""
-    from workers.cpu.captions.messages import save_and_tell
+def save(entries: list[dict[str, Any]], reply: str) -> None:
+    """Write the captions and claims of one message; answer the API under the name `reply`."""
+    from workers.cpu.captions.messages import commit_and_tell
 
-    save_and_tell(process_services(), [Save(**wanted) for wanted in saves], reply)
+    commit_and_tell(process_services(), entries, reply)
 
 
 register_bodies(

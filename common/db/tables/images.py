@@ -60,6 +60,12 @@ class Image(Base):
             sqlite_where=text("is_captioned = 0"),  # as SQLAlchemy writes ~Image.is_captioned
             postgresql_where=text("NOT is_captioned"),
         ),
+        Index(  # what a tab holds, of which there are few
+            "ix_images_claim_holder",
+            "claim_holder",
+            sqlite_where=text("claim_holder IS NOT NULL"),
+            postgresql_where=text("claim_holder IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},  # a late caption must never meet another image's id
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.captions import group_commit
-from api.captions.group_commit import CaptionSaves
+from api.captions.group_commit import GroupCommit
 from common.errors import QueueUnavailable
 from common.messaging.broker import Queue
 from common.messaging.replies import Replies
@@ -28,7 +28,7 @@ def test_a_redis_that_hangs_is_told_within_seconds_and_the_next_save_goes_throug
     with redis_server(tmp_path) as redis:
         settings = load_settings(data_dir=tmp_path, redis_url=redis.url, secret_key="k" * 32)
         queue = Queue(settings)
-        sending = CaptionSaves(queue, Replies(settings))
+        sending = GroupCommit(queue, Replies(settings))
         assert sending.save(SAVE, 0) is None
         os.kill(redis.pid, signal.SIGSTOP)
         try:
@@ -52,7 +52,7 @@ def test_an_answer_that_cannot_be_read_ends_no_listening(tmp_path: Path) -> None
     with redis_server(tmp_path) as redis:
         settings = load_settings(data_dir=tmp_path, redis_url=redis.url, secret_key="k" * 32)
         queue, replies = Queue(settings), Replies(settings)
-        sending = CaptionSaves(queue, replies)
+        sending = GroupCommit(queue, replies)
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(sending.save, SAVE, 20.0)
             while not queue.depth("captions"):
