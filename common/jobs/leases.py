@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from common.db.engine import hold
 from common.db.tables import Job, now
 from common.errors import ClipBrowserError, WorkerLost
-from common.jobs.queues import read_queue, turn_of
+from common.jobs.queues import read_pause, read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
 from common.settings import Settings
 
@@ -59,10 +59,9 @@ def take_next(
     kinds: those that this worker can do. One worker at a time takes from a queue, so that the order holds.
     """
     hold(session, turn_of(queue))
-    state = read_queue(session, queue)
-    if state.paused is not None:
+    if read_pause(session, queue) is not None:
         return None
-    for job in state.waiting:
+    for job in read_turns(session, queue):
         if job.after is None and job.kind in kinds:
             held = take(session, job.id, worker, lease_s)
             if held is not None:
