@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, column, func, literal_column, select, values
@@ -30,6 +31,16 @@ class QueueState:
     running: list[RunningJob]
     waiting: list[WaitingJob]
 
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """1 for the job that begins next, and so on; of those that wait."""
+        return {job.id: at for at, job in enumerate(self.waiting, start=1)}
+
+    @cached_property
+    def startable_before(self) -> list[int]:
+        """Of each waiting job, how many before it may begin."""
+        return list(accumulate((job.after is None for job in self.waiting), initial=0))
+
     @property
     def startable(self) -> int:
         """How many jobs could begin now if there were enough workers."""
@@ -42,8 +53,7 @@ class QueueState:
 
     def position(self, job_id: str) -> int | None:
         """1 for the job that begins next; None when it does not wait here."""
-        places = (at for at, job in enumerate(self.waiting, start=1) if job.id == job_id)
-        return next(places, None)
+        return self.positions.get(job_id)
 
 
 def turn_of(queue: str) -> str:
@@ -58,6 +68,23 @@ def read_queue(session: Session, name: str) -> QueueState:
     ends = _read_last_ends(session, name, sorted(people)) if len(people) > 1 else {}
     running = read_running(session, name)
     return QueueState(name, read_pause(session, name), running, order_jobs(waiting, running, ends))
+
+
+def read_mark(session: Session) -> Hashable:
+    """Another one whenever another job waits or runs in any queue, moves, reports, or waits no longer.
+
+    Who waits for a job is not asked: what makes a difference to them changes that job as well.
+    """
+    waits = session.execute(
+        select(Job.queue, func.count(), func.sum(Job.seq), func.max(Job.queued_at))
+        .where(Job.state == "queued")
+        .group_by(Job.queue)
+        .order_by(Job.queue)
+    )
+    runs = select(Job.id, Job.state, Job.seq).where(Job.state.in_(("running", "stopping")))
+    paused = select(PausedQueue.name, PausedQueue.paused_at).order_by(PausedQueue.name)
+    read = (waits, session.execute(runs.order_by(Job.id)), session.execute(paused))
+    return tuple(tuple(map(tuple, rows)) for rows in read)
 
 
 def read_pause(session: Session, name: str) -> PausedQueue | None:
