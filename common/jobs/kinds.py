@@ -132,6 +132,8 @@ _ENTRIES = (
         "map", "Build map", "common.search.params:MapParams", CPU,
         about="lay out all images in the plane, like ones together",
     ),
+    JobKind("remove_images", "Remove images", "common.datasets.params:CleanUpParams", CPU),
+    JobKind("remove_dataset", "Remove dataset", "common.datasets.params:CleanUpParams", CPU),
     JobKind("probe", "Measure", "common.training.params:TrainParams", GPU),
     JobKind("blend", "Blend weights", "common.models.params:BlendParams", GPU),
     JobKind("import_model", "Import model", "common.models.params:ImportModelParams", GPU),

@@ -36,6 +36,7 @@ NEXT_JOB = "jobs.next"
 REAP = "maintenance.reap"
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"
+KEEP_CLEAN = "maintenance.keep_clean"
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
 _PRIORITY_STEPS = tuple(range(10))
 
