@@ -125,7 +125,7 @@ _ENTRIES = (
     JobKind(
         "index", "Build index", "common.search.params:IndexParams", GPU,
         about="embed every image with a model, for search",
-        needs=("images",), step="index", resumable=True,
+        needs=("images",), step="index",
         pace=Pace("images", same=("model",), queue=GPU),
     ),
     JobKind(
