@@ -124,6 +124,13 @@ class NoIndex(Conflict):
     default_remedy = "Build the index of this dataset with this model first."
 
 
+class CannotResume(Conflict):
+    """Raised when a job cannot go on from where it was: what it began with is no longer there."""
+
+    code = "cannot_resume"
+    default_remedy = "Retry it: it begins from the start, with what is there now."
+
+
 class AlreadyRunning(Conflict):
     """Raised when a second instance wants what a running one holds."""
 

@@ -25,10 +25,12 @@ from api.datasets.schemas import (
     SampleDataset,
 )
 from api.datasets.slugs import slug_of
-from api.jobs.submission import submit
+from api.jobs.clean_up import plan_clean_up
+from api.jobs.submission import dispatch, submit
 from api.models.registry import resolve_model
 from api.people.identity import user
 from api.services import Services, app_services
+from common.datasets.clean_up import taken_ids
 from common.db.tables import Dataset, Job
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import chains, states
@@ -106,24 +108,20 @@ def choose_model(path: DatasetPath, body: DatasetModel) -> DatasetOut:
 
 @datasets.delete("/<dataset_id>", responses={204: None, 404: Problem})
 def delete_dataset(path: DatasetPath) -> tuple[str, int]:
-    """Remove a dataset with its images, captions, jobs and indexes. Its models remain."""
+    """Remove a dataset with its images, captions, jobs and indexes, its files in a job. Models remain."""
     with app_services().sessions() as session:
         find_dataset(session, path.dataset_id)
         active, folders = _stop_jobs(session, path.dataset_id)
         folders += _run_folders(session, path.dataset_id)
-    _revoke(app_services(), active)
-    for folder in [
-        f"{kind}/{path.dataset_id}" for kind in ("datasets", "indexes", "maps")
-    ] + folders:
-        app_services().store.delete_prefix(folder)
-    with (
-        app_services().sessions() as session
-    ):  # last, so that a store that is away can be asked again
+        folders += [f"{kind}/{path.dataset_id}" for kind in ("datasets", "indexes", "maps")]
         jobs = session.scalars(select(Job.id).where(Job.dataset_id == path.dataset_id))
         ended = chains.let_go(session, set(jobs))  # jobs of other datasets that wait for its own
         session.execute(delete(Dataset).where(Dataset.id == path.dataset_id))
-    for job in ended:
-        app_services().events.job(job)
+        job = plan_clean_up(session, user().name, path.dataset_id, folders=folders)
+    _revoke(app_services(), active)
+    dispatch(app_services(), job)
+    for each in ended:
+        app_services().events.job(each)
     app_services().events.dataset(path.dataset_id)
     for name in JOB_QUEUES:
         app_services().events.queue(name)
@@ -152,7 +150,7 @@ def export(path: DatasetPath, query: ExportQuery) -> Response:
 def _insert(session: Session, name: str, created_by: str) -> Dataset:
     """A row under the first free id: 'cats', 'cats-2', 'cats-3' ..."""
     slug = slug_of(name)
-    taken = set(session.scalars(select(Dataset.id).where(Dataset.id.startswith(slug))))
+    taken = taken_ids(session, slug)
     for number in range(1, MAX_SAME_NAME):
         dataset_id = slug if number == 1 else f"{slug}-{number}"
         if dataset_id in taken:

@@ -20,6 +20,9 @@ from api.images.schemas import (
     NeighbourQuery,
     Neighbours,
 )
+from api.jobs.clean_up import plan_clean_up
+from api.jobs.submission import dispatch
+from api.people.identity import user
 from api.services import app_services
 from common.datasets.changes import touch_dataset
 from common.db.tables import Image
@@ -65,13 +68,13 @@ def get_neighbours(path: ImagePath, query: NeighbourQuery) -> Neighbours:
 
 @images.delete("/images/<int:image_id>", responses={204: None, 404: Problem})
 def delete_image(path: ImagePath) -> tuple[str, int]:
-    """Remove an image with its captions."""
+    """Remove an image with its captions; its files go in a job."""
     with app_services().sessions() as session:
         image = find_image(session, path.image_id)
         session.execute(delete(Image).where(Image.id == image.id))
         touch_dataset(session, image.dataset_id)
-    for key in (image.key, image.thumb_key):
-        app_services().store.delete(key)
+        job = plan_clean_up(session, user().name, image.dataset_id, images=[image])
+    dispatch(app_services(), job)
     app_services().events.dataset(image.dataset_id)
     return "", 204
 

@@ -10,6 +10,9 @@ from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.filter import count, filtered
 from api.images.schemas import ChosenImages, DeletedImages, IdsQuery, ImageIds
+from api.jobs.clean_up import plan_clean_up
+from api.jobs.submission import dispatch
+from api.people.identity import user
 from api.services import app_services
 from common.datasets.changes import touch_dataset
 from common.db.tables import Image
@@ -34,7 +37,7 @@ def list_ids(path: DatasetPath, query: IdsQuery) -> ImageIds:
     responses={200: DeletedImages, 400: Problem, 404: Problem},
 )
 def delete_images(path: DatasetPath, body: ChosenImages) -> DeletedImages:
-    """Remove images of a dataset with their captions; ids that are not in it are passed over."""
+    """Remove images of a dataset with their captions, their files in a job; ids that are not in it are passed over."""
     with app_services().sessions() as session:
         find_dataset(session, path.dataset_id)
         mine = (Image.dataset_id == path.dataset_id, Image.id.in_(body.image_ids))
@@ -42,9 +45,8 @@ def delete_images(path: DatasetPath, body: ChosenImages) -> DeletedImages:
         session.execute(delete(Image).where(*mine))
         if gone:
             touch_dataset(session, path.dataset_id)
-    for image in gone:
-        app_services().store.delete(image.key)
-        app_services().store.delete(image.thumb_key)
+            job = plan_clean_up(session, user().name, path.dataset_id, images=gone)
     if gone:
+        dispatch(app_services(), job)
         app_services().events.dataset(path.dataset_id)
     return DeletedImages(deleted=len(gone))

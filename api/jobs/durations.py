@@ -18,16 +18,18 @@ from common.training.pace import estimate_training_s, read_size
 from common.training.plan import Machine
 
 LOOKED_AT = 5  # the last jobs of a kind
+ASKED = [kind.name for kind in KINDS.values() if kind.pace] + ["train"]  # whose params count
 TrainingKey = tuple[str, str]
 
 
 class Durations:
-    """Of the jobs of one request. Each fact is read once, when it is asked for."""
+    """Of the jobs of one forecast. Each fact is read once, when it is asked for."""
 
     def __init__(self, services: Services, session: Session) -> None:
         self._services, self._session = services, session
         self._past: dict[str, list[Any]] = {}
         self._trainings: dict[TrainingKey, float | None] = {}
+        self._sizes: dict[tuple[str | None, str], int] = {}
 
     def whole_s(self, job: Any) -> float | None:
         """Seconds from begin to end of a job like this one; None when none was ever measured.
@@ -88,6 +90,12 @@ class Durations:
         return paces[0] * size if paces and size else None
 
     def _size(self, dataset_id: str | None, unit: str) -> int:
+        key = (dataset_id, unit)
+        if key not in self._sizes:
+            self._sizes[key] = self._count(dataset_id, unit)
+        return self._sizes[key]
+
+    def _count(self, dataset_id: str | None, unit: str) -> int:
         if unit == "captions":
             found = read_size(self._session, str(dataset_id))
             return found.rows if found else 0

@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, literal_column, select
 from sqlalchemy.orm import Session
 
-from api.jobs.durations import Durations
+from api.jobs.durations import ASKED, Durations
 from api.jobs.forecast import Ahead, Line, Times, forecast
 from api.services import Services
 from common.db.tables import Job, now
 from common.jobs.kinds import JOB_QUEUES
 from common.jobs.order import WaitingJob
-from common.jobs.queues import QueueState, read_queue
+from common.jobs.queues import QueueState, read_mark, read_queue
+from common.jobs.states import ACTIVE
 from common.messaging.broker import GPU
 from common.messaging.live_workers import count_places
 
 FACTS = (
-    Job.id, Job.kind, Job.state, Job.dataset_id, Job.params, Job.progress, Job.checkpoint,
-    Job.attempt, Job.started_at,
+    Job.id, Job.kind, Job.state, Job.dataset_id, Job.progress, Job.checkpoint, Job.attempt,
+    Job.started_at,
+    # An upload's may name thousands of files.
+    case((Job.kind.in_(ASKED), Job.params), else_=literal_column("'{}'")).label("params"),
 )  # fmt: skip
+MOMENT_S = 2.0  # a forecast is made anew after this, also when nothing has changed
+CHEAP_S = 0.02  # to read the queues of a small team: always done when something has changed
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The times of all jobs, counted from a moment."""
+
+    moment: datetime
+    times: dict[str, Times]
+
+    def at(self, seconds: float | None) -> datetime | None:
+        """A moment of `times` as a time."""
+        return None if seconds is None else self.moment + timedelta(seconds=seconds)
 
 
 class QueuePositions:
-    """Of one request: each queue is read once, and only when one of its jobs is shown."""
+    """Of one request. Queues and forecast are read when one of their jobs is shown, and once for all
+    requests for as long as nothing changes: of thousands of waiting jobs neither is made for each.
+    """
 
     def __init__(self, services: Services, session: Session) -> None:
         self._services, self._session = services, session
-        self._states: dict[str, QueueState] = {}
-        self._moment = now()
 
     def state(self, queue: str) -> QueueState:
         """The queue as it stands."""
-        if queue not in self._states:
-            self._states[queue] = read_queue(self._session, queue)
         return self._states[queue]
 
     def places(self, queue: str) -> int:
@@ -49,9 +66,9 @@ class QueuePositions:
         waits = job.state == "queued"
         start = end = None
         if waits or job.state in ("running", "stopping"):
-            times = self._times.get(job.id, Times())
-            start = self._at(times.start_s) if waits else job.started_at
-            end = self._at(times.end_s)
+            times = self._forecast.times.get(job.id, Times())
+            start = self._forecast.at(times.start_s) if waits else job.started_at
+            end = self._forecast.at(times.end_s)
         state = self.state(job.queue) if waits else None
         return {
             "queue_position": state.position(job.id) if state else None,
@@ -60,8 +77,18 @@ class QueuePositions:
             "estimated_end": end,
         }
 
-    def _at(self, seconds: float | None) -> Any:
-        return None if seconds is None else self._moment + timedelta(seconds=seconds)
+    @cached_property
+    def _mark(self) -> Hashable:
+        return read_mark(self._session)
+
+    @cached_property
+    def _states(self) -> dict[str, QueueState]:
+        return self._services.response_cache.get(
+            "queues", self._mark, self._read_states, cheap_s=CHEAP_S
+        )
+
+    def _read_states(self) -> dict[str, QueueState]:
+        return {name: read_queue(self._session, name) for name in JOB_QUEUES}
 
     @cached_property
     def _workers(self) -> list[dict[str, Any]]:
@@ -71,10 +98,10 @@ class QueuePositions:
         if state.paused is not None:
             why = f": {state.paused.reason}" if state.paused.reason else ""
             return f"Paused by {state.paused.paused_by}{why}"
-        at = next((at for at, job in enumerate(state.waiting) if job.id == job_id), None)
-        if at is None:
+        position = state.position(job_id)
+        if position is None:
             return None
-        job = state.waiting[at]
+        job = state.waiting[position - 1]
         if job.after is not None:
             return f"Waits for job {job.after}" + (", which was stopped" if job.stalled else "")
         if job.pausing:
@@ -82,30 +109,37 @@ class QueuePositions:
         places = self.places(state.name)
         if not places:
             return "No worker takes jobs of this queue now"
-        ahead = len(state.running) + sum(other.may_begin for other in state.waiting[:at])
+        ahead = len(state.running) + state.startable_before[position - 1]
         word = "run" if state.name == GPU else "job"
         return None if ahead < places else f"Behind {ahead} {word}{'' if ahead == 1 else 's'}"
 
     @cached_property
-    def _times(self) -> dict[str, Times]:
-        durations = Durations(self._services, self._session)
-        return forecast({name: self._line(name, durations) for name in JOB_QUEUES})
+    def _forecast(self) -> Forecast:
+        places = tuple(self.places(name) for name in JOB_QUEUES)
+        state = (self._mark, places, self._has_gpus, time.monotonic() // MOMENT_S)
+        return self._services.response_cache.get(
+            "forecast", state, self._play_through, cheap_s=CHEAP_S
+        )
 
-    def _line(self, name: str, durations: Durations) -> Line:
-        state = self.state(name)
-        facts = self._facts(state.ids)
+    def _play_through(self) -> Forecast:
+        durations, moment = Durations(self._services, self._session), now()
+        lines = {name: self._line(name, durations, moment) for name in JOB_QUEUES}
+        return Forecast(moment, forecast(lines))
+
+    def _line(self, name: str, durations: Durations, moment: datetime) -> Line:
+        state, facts = self.state(name), self._facts(name)
         running = [
-            self._under_way(facts[job.id], durations) for job in state.running if job.id in facts
+            Ahead(
+                job.id, durations.left_s(facts[job.id], moment), places=self._width(facts[job.id])
+            )
+            for job in state.running
+            if job.id in facts
         ]
         waiting = [
             self._ahead(job, facts[job.id], durations) for job in state.waiting if job.id in facts
         ]
         places = max(self.places(name), sum(job.places for job in running))
         return Line(places, running, waiting, state.paused is not None)
-
-    def _under_way(self, facts: Any, durations: Durations) -> Ahead:
-        left_s = durations.left_s(facts, self._moment)
-        return Ahead(facts.id, left_s, places=self._width(facts))
 
     def _ahead(self, job: WaitingJob, facts: Any, durations: Durations) -> Ahead:
         return Ahead(job.id, durations.waiting_s(facts), job.after, self._width(facts))
@@ -120,8 +154,6 @@ class QueuePositions:
     def _has_gpus(self) -> bool:
         return any(one.get("gpu") for one in self._workers if GPU in one["queues"])
 
-    def _facts(self, ids: Sequence[str]) -> dict[str, Any]:
-        if not ids:
-            return {}
-        rows = self._session.execute(select(*FACTS).where(Job.id.in_(ids)))
-        return {row.id: row for row in rows}
+    def _facts(self, queue: str) -> dict[str, Any]:
+        wanted = select(*FACTS).where(Job.queue == queue, Job.state.in_(ACTIVE))
+        return {row.id: row for row in self._session.execute(wanted)}

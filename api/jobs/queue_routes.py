@@ -18,8 +18,8 @@ from common.db.engine import hold
 from common.db.tables import Job, PausedQueue
 from common.errors import QueueUnavailable
 from common.jobs.queues import (
+    count_startable,
     pause_queue,
-    read_queue,
     require_job_queue,
     resume_queue,
     turn_of,
@@ -64,7 +64,7 @@ def _wake(services: Services, name: str) -> None:
     """A message for each worker that may begin something; without Redis the reaper does it later."""
     with services.readers() as session:
         positions = QueuePositions(services, session)
-        wanted = min(read_queue(session, name).startable, max(positions.places(name), 1))
+        wanted = min(count_startable(session, name), max(positions.places(name), 1))
     with contextlib.suppress(QueueUnavailable):
         for _ in range(wanted):
             services.queue.wake(name)

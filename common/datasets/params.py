@@ -13,6 +13,19 @@ class SampleParams(Params):
     """The sample dataset is always the same: nothing."""
 
 
+class CleanUpParams(Params):
+    """Files that nothing needs any more: `<sha256>.<ext>` of a dataset's images, and whole folders.
+
+    is_last: the second look at folders; is_followed: there is a second one.
+    """
+
+    dataset_id: str
+    images: list[str] = Field(default_factory=list)
+    folders: list[str] = Field(default_factory=list)
+    is_last: bool = False
+    is_followed: bool = False
+
+
 class SplitParams(Params):
     """Part that is kept for validation, and whether near-duplicates stay on one side.
 

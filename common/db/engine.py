@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Engine, create_engine, event, func, select, type_coerce
+from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
-
-from common.db.tables.base import UtcDateTime, now
 
 T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
@@ -119,21 +116,6 @@ def hold(session: Session, name: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
     else:
         session.execute(select(1))  # BEGIN IMMEDIATE goes before it
-
-
-def read_clock(session: Session) -> datetime:
-    """What the database's clock says: one for all machines. SQLite's is this machine's."""
-    if session.get_bind().dialect.name == "postgresql":
-        return session.execute(select(func.clock_timestamp(type_=UtcDateTime()))).scalar_one()
-    return now()
-
-
-def from_now(session: Session, seconds: float) -> Any:
-    """A moment so many seconds from now by the database's clock, to be written or compared with."""
-    if session.get_bind().dialect.name == "postgresql":
-        moment = func.clock_timestamp(type_=DateTime(timezone=True)) + timedelta(seconds=seconds)
-        return type_coerce(moment, UtcDateTime())
-    return now() + timedelta(seconds=seconds)
 
 
 def in_turns(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:

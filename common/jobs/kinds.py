@@ -125,13 +125,15 @@ _ENTRIES = (
     JobKind(
         "index", "Build index", "common.search.params:IndexParams", GPU,
         about="embed every image with a model, for search",
-        needs=("images",), step="index", resumable=True,
+        needs=("images",), step="index",
         pace=Pace("images", same=("model",), queue=GPU),
     ),
     JobKind(
         "map", "Build map", "common.search.params:MapParams", CPU,
         about="lay out all images in the plane, like ones together",
     ),
+    JobKind("remove_images", "Remove images", "common.datasets.params:CleanUpParams", CPU),
+    JobKind("remove_dataset", "Remove dataset", "common.datasets.params:CleanUpParams", CPU),
     JobKind("probe", "Measure", "common.training.params:TrainParams", GPU),
     JobKind("blend", "Blend weights", "common.models.params:BlendParams", GPU),
     JobKind("import_model", "Import model", "common.models.params:ImportModelParams", GPU),

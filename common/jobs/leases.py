@@ -21,12 +21,13 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from common.db.engine import from_now, hold, read_clock
+from common.db.clock import from_now, read_clock
+from common.db.engine import hold
 from common.db.tables import Job, now
 from common.errors import ClipBrowserError, WorkerLost
 from common.jobs.chains import fail_followers, mend
 from common.jobs.cleaning import clean_json
-from common.jobs.queues import read_queue, turn_of
+from common.jobs.queues import read_pause, read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
 from common.jobs.tallies import LOST_LEASES, count
 from common.settings import Settings
@@ -67,10 +68,9 @@ def take_next(
     kinds: those that this worker can do. One worker at a time takes from a queue, so that the order holds.
     """
     hold(session, turn_of(queue))
-    state = read_queue(session, queue)
-    if state.paused is not None:
+    if read_pause(session, queue) is not None:
         return None
-    for job in state.waiting:
+    for job in read_turns(session, queue):
         if job.may_begin and job.kind in kinds:
             held = take(session, job.id, worker, lease_s)
             if held is not None:

@@ -12,12 +12,14 @@ A job that waits for another one stands behind it; one that waits for a stopped 
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 Stamp = tuple[int, float]
+Rank = tuple[int, Stamp, datetime, str]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,20 @@ class RunningJob:
     started_at: datetime
 
 
+@dataclass(frozen=True)
+class Level:
+    """The waiting jobs of one priority. What is only iterated over may be read while it is needed.
+
+    ahead, behind: those with a place, in its order. lines: of each person the others, the first one
+    first. last_ends: when the last job of each person ended.
+    """
+
+    ahead: Iterable[WaitingJob]
+    lines: Mapping[str, Iterator[WaitingJob]]
+    behind: Iterable[WaitingJob]
+    last_ends: Mapping[str, datetime]
+
+
 def order_jobs(
     waiting: Sequence[WaitingJob],
     running: Sequence[RunningJob] = (),
@@ -62,22 +78,31 @@ def order_jobs(
 
     last_ends: when the last job of each person ended.
     """
-    turns = _Turns(running, last_ends or {})
-    ordered: list[WaitingJob] = []
-    for priority in sorted({job.priority for job in waiting}):
-        level = [job for job in waiting if job.priority == priority]
-        ordered += _placed(level, turns, ahead=True)
-        ordered += _in_turn(level, turns)
-        ordered += _placed(level, turns, ahead=False)
-    return _behind_others(ordered)
+    by_priority: dict[int, list[WaitingJob]] = {}
+    for job in waiting:
+        by_priority.setdefault(job.priority, []).append(job)
+    levels = (_level(jobs, last_ends or {}) for _, jobs in sorted(by_priority.items()))
+    return _behind_others(list(in_turn(levels, running)))
+
+
+def in_turn(levels: Iterable[Level], running: Sequence[RunningJob]) -> Iterator[WaitingJob]:
+    """The waiting jobs as their turns come, whether they may begin or wait for another one.
+
+    levels: the first priority first. Those that may begin come in the order of `order_jobs`, which puts
+    only the others further behind; so the first of them is the next to begin.
+    """
+    turns = _Turns(running)
+    for level in levels:
+        yield from map(turns.note, level.ahead)
+        yield from _take_turns(level, turns)
+        yield from map(turns.note, level.behind)
 
 
 class _Turns:
     """Who has how many jobs under way, and whose turn it is."""
 
-    def __init__(self, running: Sequence[RunningJob], last_ends: Mapping[str, datetime]) -> None:
+    def __init__(self, running: Sequence[RunningJob]) -> None:
         self._count = Counter(job.person for job in running)
-        self._last_ends = last_ends
         self._begun: dict[str, Stamp] = {}
         self._taken = 0
         for job in sorted(running, key=lambda job: job.started_at):
@@ -90,34 +115,52 @@ class _Turns:
         self._begun[job.person] = (1, float(self._taken))
         return job
 
-    def rank(self, head: WaitingJob) -> tuple[int, Stamp, datetime, str]:
-        """The lowest is next. head: the first waiting job of a person."""
+    def rank(self, head: WaitingJob, last_end: datetime | None) -> Rank:
+        """The lowest is next. head: the first waiting job of a person, whose last one ended then."""
         count = self._count[head.person]
         if count:
             return count, self._begun[head.person], head.queued_at, head.id
-        ended = self._last_ends.get(head.person, head.queued_at)
-        since = (0, max(head.queued_at, ended).timestamp())
+        since = (0, max(head.queued_at, last_end or head.queued_at).timestamp())
         return count, since, head.queued_at, head.id
 
 
-def _placed(level: list[WaitingJob], turns: _Turns, *, ahead: bool) -> list[WaitingJob]:
-    chosen = [job for job in level if job.place is not None and (job.place < 0) == ahead]
-    chosen.sort(key=lambda job: (job.place or 0.0, job.queued_at, job.id))
-    return [turns.note(job) for job in chosen]
-
-
-def _in_turn(level: list[WaitingJob], turns: _Turns) -> list[WaitingJob]:
+def _level(jobs: list[WaitingJob], last_ends: Mapping[str, datetime]) -> Level:
+    placed = sorted(
+        (job for job in jobs if job.place is not None),
+        key=lambda job: (job.place or 0.0, job.queued_at, job.id),
+    )
     lines: dict[str, list[WaitingJob]] = {}
-    for job in sorted(level, key=lambda job: (job.queued_at, job.id), reverse=True):
+    for job in sorted(jobs, key=lambda job: (job.queued_at, job.id)):
         if job.place is None:
-            lines.setdefault(job.person, []).append(job)  # the next one is the last of its line
-    ordered: list[WaitingJob] = []
-    while lines:
-        person = min(lines, key=lambda person: turns.rank(lines[person][-1]))
-        ordered.append(turns.note(lines[person].pop()))
-        if not lines[person]:
-            del lines[person]
-    return ordered
+            lines.setdefault(job.person, []).append(job)
+    return Level(
+        [job for job in placed if (job.place or 0.0) < 0],
+        {person: iter(line) for person, line in lines.items()},
+        [job for job in placed if (job.place or 0.0) >= 0],
+        last_ends,
+    )
+
+
+def _take_turns(level: Level, turns: _Turns) -> Iterator[WaitingJob]:
+    """Of all persons' first jobs the one whose turn it is, again and again.
+
+    A turn changes the rank of nobody but the person who had it, so the others' stay in the heap.
+    """
+    heads: list[tuple[Rank, str]] = []
+    first: dict[str, WaitingJob] = {}
+
+    def bring_up(person: str) -> None:
+        head = next(level.lines[person], None)
+        if head is not None:
+            first[person] = head
+            heapq.heappush(heads, (turns.rank(head, level.last_ends.get(person)), person))
+
+    for person in level.lines:
+        bring_up(person)
+    while heads:
+        _, person = heapq.heappop(heads)
+        yield turns.note(first[person])
+        bring_up(person)
 
 
 def _behind_others(ordered: list[WaitingJob]) -> list[WaitingJob]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, cached_property
+from itertools import accumulate
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, column, func, literal_column, select, values
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from common.db.engine import from_now
+from common.db.clock import ClockTime
 from common.db.tables import Job, PausedQueue, now
 from common.errors import Conflict, NotFound
 from common.jobs.kinds import JOB_QUEUES
-from common.jobs.order import RunningJob, WaitingJob, order_jobs
+from common.jobs.order import Level, RunningJob, WaitingJob, in_turn, order_jobs
+
+Rows = Select[*tuple[Any, ...]]
+BEFORE = aliased(Job)  # what a job waits for
+PORTION = 16  # jobs that are read at first of a line of which the first could not begin
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,16 @@ class QueueState:
     paused: PausedQueue | None
     running: list[RunningJob]
     waiting: list[WaitingJob]
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """1 for the job that begins next, and so on; of those that wait."""
+        return {job.id: at for at, job in enumerate(self.waiting, start=1)}
+
+    @cached_property
+    def startable_before(self) -> list[int]:
+        """Of each waiting job, how many before it may begin."""
+        return list(accumulate((job.may_begin for job in self.waiting), initial=0))
 
     @property
     def startable(self) -> int:
@@ -37,8 +54,7 @@ class QueueState:
 
     def position(self, job_id: str) -> int | None:
         """1 for the job that begins next; None when it does not wait here."""
-        places = (at for at, job in enumerate(self.waiting, start=1) if job.id == job_id)
-        return next(places, None)
+        return self.positions.get(job_id)
 
 
 def turn_of(queue: str) -> str:
@@ -48,38 +64,37 @@ def turn_of(queue: str) -> str:
 
 def read_queue(session: Session, name: str) -> QueueState:
     """The queue as it stands now."""
-    waiting = _read_waiting(session, name)
-    running = _read_running(session, name)
+    waiting = [_as_waiting(row) for row in session.execute(_waiting(name))]
     people = {job.person for job in waiting}
     ends = _read_last_ends(session, name, sorted(people)) if len(people) > 1 else {}
-    paused = session.get(PausedQueue, name, populate_existing=True)
-    return QueueState(name, paused, running, order_jobs(waiting, running, ends))
+    running = read_running(session, name)
+    return QueueState(name, read_pause(session, name), running, order_jobs(waiting, running, ends))
 
 
-def _read_waiting(session: Session, name: str) -> list[WaitingJob]:
-    before = aliased(Job)
-    rows = session.execute(
-        select(
-            Job.id, Job.kind, Job.created_by, Job.priority, Job.place,
-            func.coalesce(Job.queued_at, Job.created_at, type_=Job.created_at.type).label("since"),
-            Job.after_job_id, before.state.label("before_state"),
-            (Job.not_before > from_now(session, 0)).label("pausing"),
-        )
-        .outerjoin(before, before.id == Job.after_job_id)
-        .where(Job.queue == name, Job.state == "queued", Job.attempt < Job.max_attempts)
-    )  # fmt: skip
-    return [
-        WaitingJob(
-            row.id, row.kind, row.created_by, row.priority, row.since, row.place,
-            after=None if row.before_state == "succeeded" else row.after_job_id,
-            stalled=row.before_state == "stopped",
-            pausing=bool(row.pausing),
-        )
-        for row in rows
-    ]  # fmt: skip
+def read_mark(session: Session) -> Hashable:
+    """Another one whenever another job waits or runs in any queue, moves, reports, or waits no longer.
+
+    Who waits for a job is not asked: what makes a difference to them changes that job as well.
+    """
+    waits = session.execute(
+        select(Job.queue, func.count(), func.sum(Job.seq), func.max(Job.queued_at))
+        .where(Job.state == "queued")
+        .group_by(Job.queue)
+        .order_by(Job.queue)
+    )
+    runs = select(Job.id, Job.state, Job.seq).where(Job.state.in_(("running", "stopping")))
+    paused = select(PausedQueue.name, PausedQueue.paused_at).order_by(PausedQueue.name)
+    read = (waits, session.execute(runs.order_by(Job.id)), session.execute(paused))
+    return tuple(tuple(map(tuple, rows)) for rows in read)
 
 
-def _read_running(session: Session, name: str) -> list[RunningJob]:
+def read_pause(session: Session, name: str) -> PausedQueue | None:
+    """Who paused the queue and why; None when its jobs begin."""
+    return session.get(PausedQueue, name, populate_existing=True)
+
+
+def read_running(session: Session, name: str) -> list[RunningJob]:
+    """The jobs of the queue that are under way, the oldest first."""
     rows = session.execute(
         select(Job.id, Job.created_by, func.coalesce(Job.started_at, Job.created_at))
         .where(Job.queue == name, Job.state.in_(("running", "stopping")))
@@ -88,15 +103,173 @@ def _read_running(session: Session, name: str) -> list[RunningJob]:
     return [RunningJob(*row) for row in rows]
 
 
+def count_startable(session: Session, name: str) -> int:
+    """How many waiting jobs could begin now if there were enough workers; 0 while the queue is paused."""
+    if read_pause(session, name) is not None:
+        return 0
+    count = (
+        select(func.count(Job.id))
+        .outerjoin(BEFORE, BEFORE.id == Job.after_job_id)
+        .where(*_waits_in(name), Job.after_job_id.is_(None) | (BEFORE.state == "succeeded"))
+        .where(Job.not_before.is_(None) | (Job.not_before <= ClockTime()))
+    )
+    return int(session.scalar(count) or 0)
+
+
+def read_turns(session: Session, name: str) -> Iterator[WaitingJob]:
+    """The waiting jobs as their turns come: the first of them that may begin is the next to begin.
+
+    Of ten thousand waiting jobs it reads only the first ones of each person. `in_turn` says of the order.
+    """
+    return in_turn(_read_levels(session, name), read_running(session, name))
+
+
+def _waits_in(name: str) -> tuple[ColumnElement[bool], ...]:
+    # The state is written out: SQLite does not look into parameters when it chooses a partial index.
+    queued: ColumnElement[str] = literal_column("'queued'")
+    return Job.queue == name, Job.state == queued, Job.attempt < Job.max_attempts
+
+
+@cache
+def _waiting(name: str) -> Rows:
+    return _facts().where(*_waits_in(name))
+
+
+@cache
+def _facts() -> Rows:
+    return (
+        select(
+            Job.id, Job.kind, Job.created_by, Job.priority, Job.place, Job.queued_at,
+            Job.after_job_id, BEFORE.state.label("before_state"),
+            (Job.not_before > ClockTime()).label("pausing"),
+        )
+        .outerjoin(BEFORE, BEFORE.id == Job.after_job_id)
+    )  # fmt: skip
+
+
+def _as_waiting(row: Any) -> WaitingJob:
+    return WaitingJob(
+        row.id, row.kind, row.created_by, row.priority, row.queued_at, row.place,
+        after=None if row.before_state == "succeeded" else row.after_job_id,
+        stalled=row.before_state == "stopped",
+        pausing=bool(row.pausing),
+    )  # fmt: skip
+
+
+def _read_levels(session: Session, name: str) -> Iterator[Level]:
+    """The levels of `in_turn`, each read when it is asked for."""
+    priority = -1
+    while True:
+        later = select(func.min(Job.priority)).where(*_waits_in(name), Job.priority > priority)
+        found = session.scalar(later)
+        if found is None:
+            return
+        priority = found
+        lines, ends = _read_lines(session, name, priority)
+        yield Level(
+            _read_placed(session, name, priority, ahead=True),
+            lines,
+            _read_placed(session, name, priority, ahead=False),
+            ends,
+        )
+
+
+def _read_placed(
+    session: Session, name: str, priority: int, *, ahead: bool
+) -> Iterator[WaitingJob]:
+    side = Job.place < 0 if ahead else Job.place >= 0
+    wanted = _waiting(name).where(Job.priority == priority, Job.place.is_not(None), side)
+    return _in_portions(session, wanted, (Job.place, Job.queued_at, Job.id))
+
+
+def _read_lines(
+    session: Session, name: str, priority: int
+) -> tuple[dict[str, Iterator[WaitingJob]], dict[str, datetime]]:
+    """Of each person the waiting jobs without a place, and when that person's last job ended."""
+    rows = session.execute(_first_of_each(name, priority)).all()
+    heads = _facts().where(Job.id.in_([row.head for row in rows]))
+    lines = {
+        head.person: _read_line(session, name, head)
+        for head in map(_as_waiting, session.execute(heads))
+    }
+    return lines, {row.person: row.last_end for row in rows if row.last_end is not None}
+
+
+def _read_line(session: Session, name: str, head: WaitingJob) -> Iterator[WaitingJob]:
+    """A person's waiting jobs without a place: the first one, and the others if somebody asks."""
+    yield head
+    whole = _waiting(name).where(
+        Job.priority == head.priority, Job.place.is_(None), Job.created_by == head.person
+    )
+    yield from _in_portions(session, whole, (Job.queued_at, Job.id), start=1)
+
+
+@cache
+def _first_of_each(name: str, priority: int) -> Rows:
+    """(person, head: the id of the first job without a place, last_end) of all who wait at a priority.
+
+    From one person to the next by the index `ix_jobs_in_turn`, so that nobody's many jobs are counted.
+    """
+    in_turn_here = (*_waits_in(name), Job.place.is_(None), Job.priority == priority)
+    people = select(func.min(Job.created_by).label("person")).where(*in_turn_here).cte(
+        "people", recursive=True
+    )  # fmt: skip
+    following = select(func.min(Job.created_by)).where(*in_turn_here).where(
+        Job.created_by > people.c.person
+    )  # fmt: skip
+    people = people.union_all(
+        select(following.correlate(people).scalar_subquery()).where(people.c.person.is_not(None))
+    )
+    head = (
+        select(Job.id)
+        .where(*in_turn_here, Job.created_by == people.c.person)
+        .order_by(Job.queued_at, Job.id)
+        .limit(1)
+        .correlate(people)
+        .scalar_subquery()
+    )
+    last_end = _last_end(name, people.c.person).correlate(people).scalar_subquery()
+    return select(people.c.person, head.label("head"), last_end.label("last_end")).where(
+        people.c.person.is_not(None)
+    )
+
+
+def _in_portions(
+    session: Session,
+    wanted: Rows,
+    order: Sequence[InstrumentedAttribute[Any]],
+    start: int = 0,
+) -> Iterator[WaitingJob]:
+    """Reads further the longer somebody asks."""
+    size = PORTION
+    while True:
+        portion = session.execute(wanted.order_by(*order).offset(start).limit(size)).all()
+        yield from map(_as_waiting, portion)
+        if len(portion) < size:
+            return
+        start, size = start + size, size * 4
+
+
 def _read_last_ends(session: Session, name: str, people: Sequence[str]) -> dict[str, datetime]:
     """When the last job of each of these people ended; a job that never began is none."""
-    rows = session.execute(
-        select(Job.created_by, func.max(Job.finished_at))
-        .where(Job.queue == name, Job.created_by.in_(people), Job.started_at.is_not(None))
-        .where(Job.finished_at.is_not(None))
-        .group_by(Job.created_by)
+    named = values(column("person", Job.created_by.type), name="named").data(
+        [(person,) for person in people]
     )
+    asked = named.cte("asked")
+    last_end = _last_end(name, asked.c.person).correlate(asked).scalar_subquery()
+    rows = session.execute(select(asked.c.person, last_end))
     return {person: ended for person, ended in rows if ended is not None}
+
+
+def _last_end(name: str, person: ColumnElement[str]) -> Rows:
+    """By `ix_jobs_last_end` a single look; max() in groups would read all jobs that have ended."""
+    return (
+        select(Job.finished_at)
+        .where(Job.queue == name, Job.created_by == person)
+        .where(Job.started_at.is_not(None), Job.finished_at.is_not(None))
+        .order_by(Job.finished_at.desc())
+        .limit(1)
+    )
 
 
 def require_job_queue(name: str) -> str:

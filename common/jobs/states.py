@@ -230,11 +230,13 @@ def note_message(session: Session, job_id: str, task_id: str) -> None:
 def last_succeeded(session: Session, dataset_id: str, kinds: Sequence[str]) -> dict[str, Job]:
     """The newest succeeded job of each kind of a dataset."""
     newest: dict[str, Job] = {}
-    found = session.scalars(
-        select(Job)
-        .where(Job.dataset_id == dataset_id, Job.kind.in_(kinds), Job.state == "succeeded")
-        .order_by(Job.finished_at)
-    )
-    for job in found:
-        newest[job.kind] = job
+    for kind in kinds:
+        found = session.scalar(
+            select(Job)
+            .where(Job.dataset_id == dataset_id, Job.kind == kind, Job.state == "succeeded")
+            .order_by(Job.finished_at.desc())
+            .limit(1)
+        )
+        if found is not None:
+            newest[kind] = found
     return newest

@@ -35,6 +35,7 @@ REFRESH_TRAIN_CSV = "maintenance.refresh_train_csv"
 NEXT_JOB = "jobs.next"
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"
+KEEP_CLEAN = "maintenance.keep_clean"
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
 _PRIORITY_STEPS = tuple(range(10))
 

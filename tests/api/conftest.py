@@ -90,6 +90,16 @@ class Service:
             self.services.store.put_bytes(image.thumb_key, b"thumb of " + data)
         return ids
 
+    def work_off(self, queue: str = "cpu") -> None:
+        """Run the jobs of a queue that may begin, as a worker does."""
+        import workers.cpu.tasks  # noqa: F401  (the bodies of the jobs)
+        from workers.runtime.job_runs import run_next
+        from workers.runtime.services import open_services
+
+        services = open_services(self.settings)
+        while run_next(services, queue):
+            pass
+
     def save(
         self, image_id: int, text: str | None, slot: int = 0, author: str = "ada", base: int = 0
     ) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from common.captions.text import normalise_caption
 from common.datasets.snapshots import FrozenCaption, load_snapshot
 from common.db.tables import Dataset
-from common.errors import InvalidInput, NoSplit, NotFound
+from common.errors import CannotResume, InvalidInput, NoSplit, NotFound
 from common.jobs import states
 from workers.augment.train_csv import Row, write_train_csv
 from workers.augment.variant_rows import NewVariant, replace_variants, run_of
@@ -50,7 +50,7 @@ class Proposal:
 
 
 def read_split(ctx: JobContext) -> SplitData:
-    """The split of the job's dataset. Raises NoSplit."""
+    """The split of the job's dataset. Raises NoSplit, CannotResume when it is not the one it began with."""
     dataset_id = str(ctx.job.dataset_id)
     with ctx.reader() as session:
         split = states.last_succeeded(session, dataset_id, ["split"]).get("split")
@@ -63,8 +63,21 @@ def read_split(ctx: JobContext) -> SplitData:
         frozen = load_snapshot(ctx.store, dataset_id, dataset.snapshot_id)
     except NotFound:
         raise NoSplit("The split's snapshot is missing from the artifact store.") from None
+    _go_on_with(ctx, dataset.snapshot_id)
     captions = [caption for caption in frozen if caption.side == "train"]
     return SplitData(dataset_id, captions, dataset.snapshot_id, split.result["caption_seq"])
+
+
+def _go_on_with(ctx: JobContext, snapshot_id: str) -> None:
+    """Note the snapshot at the beginning. Raises CannotResume when a later split made another one."""
+    begun_with = (ctx.job.checkpoint or {}).get("snapshot_id")
+    if begun_with is None:
+        ctx.save_checkpoint({"snapshot_id": snapshot_id})
+    elif begun_with != snapshot_id:
+        raise CannotResume(
+            f"The captions were split anew since this augmentation began (snapshot {begun_with}, now "
+            f"{snapshot_id}); its variants belong to the split before."
+        )
 
 
 def propose_variants(

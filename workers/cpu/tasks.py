@@ -32,6 +32,8 @@ register_bodies(
         "undo_edit": "workers.cpu.captions.undo_job:undo_edit",
         "split": "workers.cpu.split.job:split_dataset",
         "augment": "workers.cpu.augment.job:augment_with_synonyms",
+        "remove_images": "workers.cpu.images.clean_up:clean_up",
+        "remove_dataset": "workers.cpu.images.clean_up:clean_up",
         "map": "workers.cpu.map.job:build_map",
     },
 )

@@ -7,9 +7,11 @@ from sqlalchemy import case, select, update
 from common.captions.csv_files import write_rows
 from common.captions.rows import index_rows
 from common.datasets.changes import is_due
+from common.datasets.clean_up import look_again
 from common.db.tables import Dataset, now
 from common.messaging.broker import (
     COUNT_TOKENS,
+    KEEP_CLEAN,
     REFRESH_INDEX_CSV,
     REFRESH_TRAIN_CSV,
     SWEEP_STORE,
@@ -17,6 +19,7 @@ from common.messaging.broker import (
 from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.runtime.app import app
+from workers.runtime.job_runs import wake_quietly
 from workers.runtime.services import Services, process_services
 
 TOKENS_AT_ONCE = 1000
@@ -80,3 +83,13 @@ def count_tokens() -> None:
     """Count the tokens of captions that were saved by a version that did not."""
     with process_services().sessions() as session:
         fill_missing(session, TOKENS_AT_ONCE)
+
+
+@app.task(name=KEEP_CLEAN)
+def keep_clean() -> None:
+    """Have the folders of deleted datasets looked at once more, when nobody can be writing there."""
+    services = process_services()
+    with services.sessions() as session:
+        jobs = look_again(session, services.settings)
+    for job in jobs:
+        wake_quietly(services, job.queue)

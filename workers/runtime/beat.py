@@ -14,6 +14,7 @@ from pathlib import Path
 from common.errors import QueueUnavailable
 from common.messaging.broker import (
     COUNT_TOKENS,
+    KEEP_CLEAN,
     MAINTENANCE,
     REFRESH_INDEX_CSV,
     REFRESH_TRAIN_CSV,
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 CSV_EVERY_S = 1.0
 SWEEP_EVERY_S = 6 * 3600.0
 COUNT_TOKENS_EVERY_S = 60.0
+KEEP_CLEAN_EVERY_S = 60.0
 MAX_WAITING = 20  # messages, several of each frequent task
 RETRY_S = 1.0
 SIGN_EVERY_S = 60.0
@@ -40,6 +42,7 @@ def periods() -> dict[str, float]:
         REFRESH_TRAIN_CSV: CSV_EVERY_S,
         SWEEP_STORE: SWEEP_EVERY_S,
         COUNT_TOKENS: COUNT_TOKENS_EVERY_S,
+        KEEP_CLEAN: KEEP_CLEAN_EVERY_S,
     }
 
 

@@ -16,7 +16,7 @@ from common.db.engine import hold
 from common.errors import QueueUnavailable
 from common.jobs import leases
 from common.jobs.kinds import JOB_QUEUES
-from common.jobs.queues import read_queue
+from common.jobs.queues import count_startable, read_running
 from common.messaging.live_workers import count_places, read_workers
 from workers.runtime.job_runs import announce
 from workers.runtime.services import Services
@@ -74,9 +74,9 @@ def wake_idle(services: Services) -> int:
         workers = read_workers(services.queue.redis)
         for name in JOB_QUEUES:
             with services.readers() as session:
-                state = read_queue(session, name)
-            idle = count_places(workers, name) - len(state.running)
-            for _ in range(min(state.startable, idle) - services.queue.depth(name)):
+                startable, running = count_startable(session, name), read_running(session, name)
+            idle = count_places(workers, name) - len(running)
+            for _ in range(min(startable, idle) - services.queue.depth(name)):
                 services.queue.wake(name)
                 sent += 1
     except (QueueUnavailable, RedisError):

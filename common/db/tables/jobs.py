@@ -14,16 +14,28 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common.db.tables.base import Base, BigId, now
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def _as_created(context: DefaultExecutionContext) -> datetime:
+    """A job waits from its creation on."""
+    created: datetime = context.get_current_parameters()["created_at"]  # type: ignore[no-untyped-call]
+    return created
+
+
 class Job(Base):
     """A piece of work. Who may change what, and when, stands in `common/jobs/states.py`.
 
-    queued_at: when it began to wait, at first or to be done again; None: created_at. place: where
+    queued_at: when it began to wait, at first or to be done again. place: where
     somebody put it among the waiting jobs of the same priority (the lower the earlier); None: as is
     fair, see `common/jobs/order.py`. group_id: of the sweep that it belongs to. suspect_lease: the
     lease that the reaper found to be wrong, and when; it is lost when a later look finds it unchanged.
@@ -35,9 +47,7 @@ class Job(Base):
     kind: Mapped[str] = mapped_column(String(32))
     queue: Mapped[str] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(16))
-    dataset_id: Mapped[str | None] = mapped_column(
-        ForeignKey("datasets.id", ondelete="CASCADE"), index=True
-    )
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
     params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     result: Mapped[dict[str, Any] | None]
     error: Mapped[dict[str, Any] | None]
@@ -58,11 +68,28 @@ class Job(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     task_id: Mapped[str | None] = mapped_column(String(40))
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)
-    queued_at: Mapped[datetime | None]
+    queued_at: Mapped[datetime | None] = mapped_column(default=_as_created)
     not_before: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    __table_args__ = (Index("ix_jobs_state_queue", "state", "queue", "priority", "created_at"),)
+    __table_args__ = (
+        Index("ix_jobs_state_queue", "state", "queue", "priority", "created_at"),
+        _partial(  # the first waiting job of each person
+            "ix_jobs_in_turn", "queue", "priority", "created_by", "queued_at", "id",
+            where="state = 'queued' AND place IS NULL",
+        ),
+        _partial(
+            "ix_jobs_placed", "queue", "priority", "place", "queued_at", "id",
+            where="state = 'queued' AND place IS NOT NULL",
+        ),
+        _partial(  # when a person's last job ended
+            "ix_jobs_last_end", "queue", "created_by", "finished_at",
+            where="started_at IS NOT NULL AND finished_at IS NOT NULL",
+        ),
+        Index("ix_jobs_kind", "kind", "state", "finished_at"),  # the last ones of a kind
+        Index("ix_jobs_dataset", "dataset_id", "kind", "state", "finished_at"),
+        Index("ix_jobs_created", "created_at"),  # the newest ones, for lists
+    )  # fmt: skip
 
 
 class PausedQueue(Base):

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from api.jobs.forecast import Ahead, Line, Times, forecast
+from tests.api.jobs.old_forecast import forecast_plainly
 
 
 def test_with_one_worker_jobs_follow_each_other() -> None:
@@ -63,3 +69,51 @@ def test_a_run_on_two_gpus_waits_for_both_and_takes_both() -> None:
     line = Line(2, [Ahead("r", 10)], [Ahead("wide", 5, places=2), Ahead("next", 1)])
     times = forecast({"gpu": line})
     assert (times["wide"], times["next"]) == (Times(10, 15), Times(15, 16))
+
+
+DrawnJob = tuple[float | None, int | None, int]
+DrawnLine = tuple[int, list[DrawnJob], list[DrawnJob], bool]
+whole_seconds = st.none() | st.integers(0, 20).map(float)
+jobs_ahead = st.tuples(whole_seconds, st.none() | st.integers(0, 25), st.integers(1, 3))
+drawn_lines = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.lists(jobs_ahead, max_size=3),
+        st.lists(jobs_ahead, max_size=9),
+        st.sampled_from([False, False, False, True]),
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
+def as_lines(drawn: list[DrawnLine]) -> dict[str, Line]:
+    """Jobs are named by numbers, so that some wait for those of another queue, or for nobody there."""
+    lines: dict[str, Line] = {}
+    number = 0
+    for name, (places, running, waiting, is_paused) in zip(("gpu", "cpu"), drawn, strict=False):
+        made: list[list[Ahead]] = [[], []]
+        for group, listed in zip(made, (running, waiting), strict=True):
+            for seconds, after, width in listed:
+                waits_for = None if after is None or group is made[0] else str(after)
+                group.append(Ahead(str(number), seconds, waits_for, width))
+                number += 1
+        taken = sum(job.places for job in made[0])
+        lines[name] = Line(max(places, taken), made[0], made[1], is_paused)
+    return lines
+
+
+@given(drawn_lines)
+def test_the_quick_forecast_is_the_plain_one(drawn: list[DrawnLine]) -> None:
+    lines = as_lines(drawn)
+    assert forecast(lines) == forecast_plainly(lines)
+
+
+def test_twice_the_waiting_jobs_take_about_twice_the_time() -> None:
+    def took_s(count: int) -> float:
+        waiting = [Ahead(str(n), 5.0, str(n - 7) if n % 5 == 0 else None) for n in range(count)]
+        began = time.process_time()
+        forecast({"gpu": Line(4, [], waiting)})
+        return time.process_time() - began
+
+    assert min(took_s(8000) for _ in range(3)) < 6 * min(took_s(2000) for _ in range(3))

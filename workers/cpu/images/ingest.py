@@ -22,6 +22,7 @@ from common.datasets.changes import touch_dataset
 from common.db.tables import Dataset, Image, ImageSource
 from common.errors import InvalidInput, NotFound
 from common.images.duplicates import find_duplicates
+from common.images.files import hold_files
 from common.settings import MIB
 from workers.cpu.images.verification import VerifiedImage, verify_image
 from workers.runtime.job_context import JobContext
@@ -134,9 +135,7 @@ class Intake:
             )
         except InvalidInput as problem:
             return problem
-        row = self._row("", image)
-        self.ctx.store.put_bytes(row.key, image.data, image.mime)
-        self.ctx.store.put_bytes(row.thumb_key, image.thumb_webp, "image/webp")
+        self._store(image)
         return image
 
     def _record(
@@ -154,6 +153,7 @@ class Intake:
             if isinstance(problem := verified.get(sha256), InvalidInput)
         ]
         with self.ctx.session() as session:
+            hold_files(session, self.dataset_id)
             first = dict(zip(reversed(hashes), reversed(names), strict=True))
             new_ids, added = self._insert(session, first, verified)
             taken = _by_name(names, hashes, {**known, **new_ids})
@@ -189,6 +189,7 @@ class Intake:
                 rows[image.sha256] = self._row(names[source], image)
         session.add_all(rows.values())
         session.flush()
+        list(self._pool.map(self._restore, images.values()))
         ids = {**there, **{sha256: row.id for sha256, row in rows.items()}}
         session.add_all(
             ImageSource(sha256=source, image_id=ids[image.sha256])
@@ -196,6 +197,17 @@ class Intake:
             if source != image.sha256
         )
         return {source: ids[image.sha256] for source, image in images.items()}, len(rows)
+
+    def _restore(self, image: VerifiedImage) -> None:
+        """Store an image again if the files of a deleted one with the same content were removed meanwhile."""
+        row = self._row("", image)
+        if not self.ctx.store.exists(row.key) or not self.ctx.store.exists(row.thumb_key):
+            self._store(image)
+
+    def _store(self, image: VerifiedImage) -> None:
+        row = self._row("", image)
+        self.ctx.store.put_bytes(row.key, image.data, image.mime)
+        self.ctx.store.put_bytes(row.thumb_key, image.thumb_webp, "image/webp")
 
     def _row(self, name: str, image: VerifiedImage) -> Image:
         return Image(

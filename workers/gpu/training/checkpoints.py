@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from common.errors import ClipBrowserError, DiskFull
+from common.errors import CannotResume, ClipBrowserError, DiskFull
 
 KEPT = 2
 FORMAT = 1
@@ -95,7 +95,12 @@ class Checkpoints:
         _sync_folder(self._folder)
 
     def load(self) -> dict[str, Any] | None:
-        """The newest checkpoint that can be read and is of this run; None when there is none."""
+        """The newest checkpoint that can be read and is of this run; None when there is none.
+
+        Raises CannotResume when those that can be read are of another run: nobody wants to begin from
+        the start without being asked.
+        """
+        others = ""
         for path in reversed(self.files()):
             try:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -111,8 +116,11 @@ class Checkpoints:
             known = isinstance(state, dict) and state.get("format") == FORMAT
             if known and state.get("fingerprint") == self._fingerprint:
                 return state
-            what = "other settings or data" if known else "another version"
-            self._log(f"Checkpoint {path.name} is of {what}; it is not used.")
+            others = "other settings, data or precision" if known else "another version"
+        if others:
+            raise CannotResume(
+                f"The checkpoint is of {others}, so the training cannot go on from it."
+            )
         return None
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +13,75 @@ from sqlalchemy import select
 from common.captions.csv_files import read_rows
 from common.datasets.snapshots import load_snapshot
 from common.db.tables import Dataset, Job, Model
-from common.errors import ClipBrowserError, NoSplit, NotFound, TrainingFailedToStart
+from common.errors import CannotResume, ClipBrowserError, NoSplit, NotFound, TrainingFailedToStart
 from common.jobs import states
 from common.training.params import read_params
 from workers.augment.train_csv import lineage_snapshot
+from workers.gpu.data.fetching import fetch_images
 from workers.models.source import WEIGHTS_FILE, model_folder
 from workers.runtime.job_context import JobContext
 
 Captions = dict[str, list[str]]  # {image: its captions}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run learns from and is measured with, as it was when the run began.
+
+    missing: images whose files were not there then. lineage: where the captions came from.
+    """
+
+    train: Captions
+    val: Captions
+    missing: list[str]
+    lineage: dict[str, Any]
+
+
+def take_inputs(ctx: JobContext, dataset_id: str) -> tuple[Inputs, dict[str, Path]]:
+    """(what this run learns from, {image: its file}); a run that goes on has what it began with.
+
+    They are kept as `runs/<job>/inputs.json`, whatever becomes of the dataset's captions and split. Raises
+    NoSplit; CannotResume when they are gone, or images that it began with.
+    """
+    begun_with = (ctx.job.checkpoint or {}).get("inputs")
+    if begun_with is not None:
+        inputs = _kept_inputs(ctx, begun_with)
+        files = fetch_images(ctx, dataset_id, [*inputs.train, *inputs.val])
+        _require_images(inputs, files)
+        return inputs, files
+    train, val = read_training_rows(ctx, dataset_id)
+    lineage = _lineage(ctx, dataset_id)
+    files = fetch_images(ctx, dataset_id, [*train, *val])
+    inputs = Inputs(train, val, [name for name in files if not files[name].is_file()], lineage)
+    data = json.dumps(asdict(inputs), ensure_ascii=False).encode()
+    ctx.store.put_bytes(_inputs_key(ctx), data, "application/json")
+    ctx.save_checkpoint({"begun": True, "inputs": hashlib.sha256(data).hexdigest()})
+    return inputs, files
+
+
+def _inputs_key(ctx: JobContext) -> str:
+    return f"runs/{ctx.job.id}/inputs.json"
+
+
+def _kept_inputs(ctx: JobContext, sha256: str) -> Inputs:
+    try:
+        data = ctx.store.get_bytes(_inputs_key(ctx))
+    except NotFound:
+        data = b""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CannotResume(
+            f"The captions that this run began with ({_inputs_key(ctx)}) are no longer in the store."
+        )
+    return Inputs(**json.loads(data))
+
+
+def _require_images(inputs: Inputs, files: dict[str, Path]) -> None:
+    gone = [name for name in files if not files[name].is_file() and name not in inputs.missing]
+    if gone:
+        raise CannotResume(
+            f"{len(gone)} of the {len(files)} images that this run began with were deleted since "
+            f"({gone[0]}), so it cannot go on from its checkpoint."
+        )
 
 
 def read_training_rows(ctx: JobContext, dataset_id: str) -> tuple[Captions, Captions]:
@@ -57,9 +121,7 @@ def _captions(ctx: JobContext, dataset_id: str, names: list[str]) -> Captions:
 
 def make_config(
     ctx: JobContext,
-    dataset_id: str,
-    train: Captions,
-    val: Captions,
+    inputs: Inputs,
     files: dict[str, Path],
     runs_dir: Path,
 ) -> dict[str, Any]:
@@ -73,15 +135,15 @@ def make_config(
         "job_id": ctx.job.id,
         "params": params,
         "base": base,
-        "train": items(train),
-        "val": items(val),
+        "train": items(inputs.train),
+        "val": items(inputs.val),
         "work_dir": str(ctx.work_dir),
         "runs_dir": str(runs_dir),
         "weights_dir": str(ctx.settings.weights_dir),
         "device": ctx.settings.device,
         "checkpoint_every_s": ctx.settings.checkpoint_every_s,
         "memory_gb": ctx.settings.train_memory_gb,
-        "lineage": _lineage(ctx, dataset_id),
+        "lineage": inputs.lineage,
     }
 
 

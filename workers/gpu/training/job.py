@@ -15,11 +15,14 @@ from common.db.tables import Job
 from common.errors import ClipBrowserError, GpuOutOfMemory, TrainingDiverged
 from common.training.params import read_params
 from workers.augment.train_csv import refresh_train_csv
-from workers.gpu.data.fetching import fetch_images
 from workers.gpu.models.registration import Keep, store_model
 from workers.gpu.training import tensorboard_files
-from workers.gpu.training.checkpoint_copies import CheckpointCopies, clear_training
-from workers.gpu.training.inputs import make_config, read_training_rows
+from workers.gpu.training.checkpoint_copies import (
+    CheckpointCopies,
+    clear_training,
+    newest_checkpoint,
+)
+from workers.gpu.training.inputs import make_config, take_inputs
 from workers.runtime.child import run_child
 from workers.runtime.gpu_lease import gather_gpus
 from workers.runtime.job_context import JobContext, JobStopped
@@ -69,6 +72,8 @@ def _find_checkpoint(ctx: JobContext, copies: CheckpointCopies) -> None:
     """Bring the checkpoint of an execution before; a run from the start (retry) finds none."""
     if ctx.job.checkpoint is not None:
         copies.fetch()
+        if newest_checkpoint(ctx.work_dir) is None:
+            ctx.note("There was no checkpoint to go on from: the training began from the start.")
         return
     clear_training(ctx.work_dir)
     copies.remove_old()
@@ -80,9 +85,8 @@ def _run(ctx: JobContext, copies: CheckpointCopies) -> dict[str, Any]:
     dataset_id = str(ctx.job.dataset_id)
     ctx.report(message="reading the captions")
     refresh_train_csv(ctx.services, dataset_id)
-    train, val = read_training_rows(ctx, dataset_id)
-    files = fetch_images(ctx, dataset_id, [*train, *val])
-    config = make_config(ctx, dataset_id, train, val, files, tensorboard_files.folder_of(ctx))
+    inputs, files = take_inputs(ctx, dataset_id)
+    config = make_config(ctx, inputs, files, tensorboard_files.folder_of(ctx))
     processes = read_params(ctx.job.params).gpus
     wait_for_copy = True
     copies.begin()
@@ -157,7 +161,8 @@ def _last_good_id(ctx: JobContext, folder: Path) -> str:
 
 
 def _keep_last_good_id(ctx: JobContext, session: Session, made: dict[str, Any]) -> None:
-    ctx.keep_checkpoint(session, {"begun": True, "last_good": made["model_id"]})
+    before = session.scalar(select(Job.checkpoint).where(Job.id == ctx.job.id)) or {}
+    ctx.keep_checkpoint(session, {**before, "begun": True, "last_good": made["model_id"]})
 
 
 def _leave_no_trace(ctx: JobContext, copies: CheckpointCopies) -> None:

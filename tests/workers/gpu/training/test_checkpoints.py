@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.errors import CannotResume
 from tests.small_disk import mounted
 from workers.gpu.training.checkpoints import LOST_AT_MOST_S, Checkpoints, SavePace, is_disk_full
 
@@ -39,11 +40,12 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(
     assert "cannot be read" in said[0]
 
 
-def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_is_refused_and_no_run_begins_anew(tmp_path: Path) -> None:
     make(tmp_path, "lr 1")[0].save(5, {"step": 5})
-    checkpoints, said = make(tmp_path, "lr 2")
-    assert checkpoints.load() is None
-    assert "other settings" in said[0]
+    checkpoints, _ = make(tmp_path, "lr 2")
+    with pytest.raises(CannotResume, match="other settings"):
+        checkpoints.load()
+    assert len(checkpoints.files()) == 1
 
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
@@ -53,16 +55,16 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_checkpoint_of_a_format_that_is_not_known_is_not_used(tmp_path: Path) -> None:
-    checkpoints, said = make(tmp_path)
+def test_a_checkpoint_of_a_format_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    checkpoints, _ = make(tmp_path)
     for content in (
         {"format": 0, "fingerprint": "a", "step": 5},
         {"weights": torch.ones(3)},
         [1, 2],
     ):
         torch.save(content, tmp_path / "step_000000005.pt")
-        assert checkpoints.load() is None
-    assert "is not used" in said[0]
+        with pytest.raises(CannotResume, match="another version"):
+            checkpoints.load()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from common.db.tables import Dataset, Image, Job, Model, SearchIndex
 from tests.workers.conftest import Backstage, kill_hard, wait_until
 from tests.workers.trainings import (
     SMALL,
+    add_dataset,
     children_of,
     go_on,
     log_of,
@@ -108,6 +109,27 @@ def test_a_stopped_training_goes_on_from_its_checkpoint_to_the_same_number_of_st
     steps = [point["step"] for point in series_of(stage, job_id)["train/lr"]]
     assert steps == sorted(set(steps))
     assert result["steps"] == max(steps) + 1 or result["steps"] == max(steps)
+
+
+def test_a_training_goes_on_with_the_captions_it_began_with_whatever_became_of_the_split(
+    stage: Backstage,
+) -> None:
+    add_dataset(stage, "moved", 40)
+    job_id = start(stage, "train", "moved", **SMALL, epochs=LONG, batch_size=16)
+    wait_for_steps(stage, job_id, 5)
+    stop(stage, job_id)
+    stage.wait_for(job_id, "stopped")
+    with stage.services.readers() as session:
+        before = session.get_one(Dataset, "moved").snapshot_id
+    assert run(stage, "split", "moved", seed=7, val_fraction=0.4).state == "succeeded"
+    go_on(stage, job_id)
+    done = stage.wait_for(job_id, "succeeded", "failed", timeout_s=280)
+    assert "Going on after step" in log_of(stage, job_id)
+    with stage.services.readers() as session:
+        model = session.get_one(Model, trained(stage, done)["model_id"])
+        assert session.get_one(Dataset, "moved").snapshot_id != before
+    assert model.lineage is not None
+    assert model.lineage["snapshot_id"] == before
 
 
 def test_a_training_is_ended_at_once_when_somebody_says_kill(stage: Backstage) -> None:

@@ -1,0 +1,48 @@
+"""Removing the files of images and datasets that were deleted, each looked for in the database once more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from common.datasets.params import CleanUpParams
+from common.db.engine import in_turns
+from common.db.tables import Dataset, Job
+from common.images.files import file_keys, hold_files, unneeded
+from workers.runtime.job_context import JobContext
+
+AT_ONCE = 20  # images in a transaction; on SQLite everybody who writes waits for it
+
+
+def clean_up(ctx: JobContext) -> dict[str, Any]:
+    """Remove what params name, but for what is needed again; how many files went and how many stayed."""
+    asked = CleanUpParams.model_validate(ctx.job.params)
+    ctx.report(done=0, total=len(asked.images) + len(asked.folders), unit="files")
+    removed = 0
+    for names in in_turns(asked.images, AT_ONCE):
+        ctx.check_stop()
+        removed += _remove_images(ctx, asked.dataset_id, names)
+    artifacts = sum(_remove_folder(ctx, folder) for folder in asked.folders)
+    return {"images": removed, "kept": len(asked.images) - removed, "artifacts": artifacts}
+
+
+def _remove_images(ctx: JobContext, dataset_id: str, names: Any) -> int:
+    with ctx.session() as session:
+        hold_files(session, dataset_id)
+        gone = unneeded(session, dataset_id, names)
+        for name in gone:
+            for key in file_keys(dataset_id, name):
+                ctx.store.delete(key)
+    return len(gone)
+
+
+def _remove_folder(ctx: JobContext, folder: str) -> int:
+    """A folder is named after a dataset or a job; while there is one of that name it stays."""
+    owner = folder.rsplit("/", 1)[-1]
+    with ctx.reader() as session:
+        for table in (Dataset, Job):
+            if session.scalar(select(table.id).where(table.id == owner)) is not None:
+                ctx.log(f"{folder} is needed again and stays")
+                return 0
+    return ctx.store.delete_prefix(folder)
