@@ -3,6 +3,8 @@
     outbox.py      what a browser keeps of captions that are not yet known to be saved (pure)
     tab.py         a browser tab: its outbox at work, over HTTP and Socket.IO, through the proxy
     captioner.py   a person at a tab: types, takes away, undoes, claims, crashes and comes back
+    planner.py     somebody who queues chains of jobs, stops, resumes and retries them
+    flood.py       many sign-ins at once
     proxy.py       the bad line between tabs and API: cuts and stalls connections
     killer.py      kills, stops and pauses parts of the running stack
     history.py     what happened, as an observer notes it; what the database holds at the end

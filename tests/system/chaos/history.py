@@ -79,7 +79,7 @@ class Holdings:
 
     paths: image id to its path in index.csv. stored, served: the rows (path, caption) of index.csv
     in the artifact store and as the API gives it. index_lag_s: seconds from the last save until
-    the stored file was right. stuck: claims and jobs that nobody will ever end, in words. captioned:
+    the stored file was right. stuck: claims that nobody will ever end, in words. captioned:
     the images that are marked so, and are never served to captioners.
     """
 

@@ -8,11 +8,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import psutil
 
 from tests.servers import Server
+from tests.system.chaos.flood import sign_in_at_once
 from tests.system.chaos.proxy import BadLine
 
 HANG_S = 5.0
@@ -33,6 +35,7 @@ class Accident(NamedTuple):
 
 
 CAPTIONS_WORKER = "captions worker killed"
+FLOOD = "200 sign-ins at once"
 KINDS = (
     CAPTIONS_WORKER,
     "Redis killed",
@@ -42,8 +45,11 @@ KINDS = (
     "API's process killed",
     "all workers killed",
     "network away",
+    "captions worker hangs",
+    "worker of jobs killed",
+    FLOOD,
 )
-RESTART_POSTGRES = "PostgreSQL restarted"
+RESTART_POSTGRES, POSTGRES_HANGS = "PostgreSQL restarted", "PostgreSQL hangs"
 
 
 def plan_accidents(seed: str, seconds: float, postgres: bool = False) -> list[Accident]:
@@ -52,7 +58,7 @@ def plan_accidents(seed: str, seconds: float, postgres: bool = False) -> list[Ac
     The captions worker comes three times as often: what it does must be whole.
     """
     dice = random.Random(f"{seed}:accidents")
-    kinds = (*KINDS, RESTART_POSTGRES) if postgres else KINDS
+    kinds = (*KINDS, RESTART_POSTGRES, POSTGRES_HANGS) if postgres else KINDS
     planned: list[Accident] = []
     bag: list[str] = []
     at_s = dice.uniform(1.0, 2.0)
@@ -69,8 +75,8 @@ def plan_accidents(seed: str, seconds: float, postgres: bool = False) -> list[Ac
 class Killer:
     """Does what was planned to the stack with this process id, to its line and its database."""
 
-    def __init__(self, stack_pid: int, line: BadLine, database: Server | None) -> None:
-        self._stack = psutil.Process(stack_pid)
+    def __init__(self, stack_pid: int, url: str, line: BadLine, database: Server | None) -> None:
+        self._stack, self._url = psutil.Process(stack_pid), url
         self._line, self._database = line, database
         self.done: Counter[str] = Counter()
         self.log: list[tuple[float, str]] = []
@@ -91,9 +97,13 @@ class Killer:
         self.log.append((time.time(), accident.kind))
         if accident.kind == "network away":
             self._line.go_offline(accident.for_s)
+        elif accident.kind == FLOOD:
+            sign_in_at_once(self._url)
         elif accident.kind == RESTART_POSTGRES and self._database is not None:
             self._database.stop()
             self._database.start()
+        elif accident.kind == POSTGRES_HANGS and self._database is not None:
+            _hang(_family(self._database.pid), accident.for_s)
         elif victim is not None:
             with contextlib.suppress(psutil.NoSuchProcess):  # its parent was killed just before
                 _hurt(victim, accident)
@@ -111,14 +121,26 @@ class Killer:
 
 
 def _hurt(victim: psutil.Process, accident: Accident) -> None:
-    if accident.kind == "Redis hangs":
-        victim.send_signal(signal.SIGSTOP)
-        time.sleep(accident.for_s)
-        victim.send_signal(signal.SIGCONT)
+    if accident.kind.endswith("hangs"):
+        _hang([victim], accident.for_s)
     elif accident.kind == "Redis stopped":
         victim.terminate()
     else:
         victim.kill()
+
+
+def _hang(processes: list[psutil.Process], for_s: float) -> None:
+    """Nothing of them answers for so long."""
+    for signal_, wait_s in ((signal.SIGSTOP, for_s), (signal.SIGCONT, 0.0)):
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal_)
+        time.sleep(wait_s)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
 
 
 def _is_redis(process: psutil.Process) -> bool:
@@ -144,14 +166,16 @@ def _is_first(word: str, process: psutil.Process) -> bool:
     return word in process.cmdline() and (parent is None or word not in parent.cmdline())
 
 
-def _is_captions_worker(process: psutil.Process) -> bool:
+def _is_worker(name: str, process: psutil.Process) -> bool:
     return "fleet" in process.cmdline() and any(
-        file.path.endswith("worker-captions.log") for file in process.open_files()
+        file.path.endswith(f"worker-{name}.log") for file in process.open_files()
     )
 
 
 VICTIMS: dict[str, Callable[[psutil.Process], bool]] = {
-    CAPTIONS_WORKER: _is_captions_worker,
+    CAPTIONS_WORKER: partial(_is_worker, "captions"),
+    "captions worker hangs": partial(_is_worker, "captions"),
+    "worker of jobs killed": partial(_is_worker, "cpu"),
     "Redis killed": _is_redis,
     "Redis stopped": _is_redis,
     "Redis hangs": _is_redis,

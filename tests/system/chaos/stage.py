@@ -98,7 +98,7 @@ def open_stage(plan: Plan, folder: Path) -> Iterator[Stage]:
         things.callback(line.close)
         if database is not None:
             things.enter_context(_second_worker(stack))
-        killer = Killer(stack.process.pid, line, database)
+        killer = Killer(stack.process.pid, stack.url, line, database)
         own = f"sqlite:///{stack.data_dir.resolve() / 'clip-browser.db'}"
         yield Stage(plan, folder, stack, line, killer, database.url if database else own)
 

@@ -15,10 +15,12 @@ from tests.system.chaos.checker import check
 from tests.system.chaos.history import History
 from tests.system.chaos.holdings import Ledger
 from tests.system.chaos.killer import plan_accidents
+from tests.system.chaos.planner import Planner
 from tests.system.chaos.stage import CAPTIONERS, FREE, OWN, SHARED, Plan, Stage, open_stage
 from tests.system.chaos.summary import summarise
 
 PAUSE_S = 0.5  # between two captions of a person
+PLANNER_PAUSE_S = 1.5  # between two doings of the one who queues jobs
 SAVES_PER_S = 1.0  # at least, or the story tells nothing; about 20 on two cores
 RECOVERY_S = 60.0
 DRAIN_S = 60.0
@@ -46,6 +48,9 @@ class _Story:
         self._dataset, images = stage.make_dataset()
         (stage.folder / "tabs").mkdir()
         self._people = [self._invite(number, images) for number in range(CAPTIONERS)]
+        self._planner = Planner(
+            stage.invite("planner"), stage.line.url, self._dataset, self._history, stage.plan.seed
+        )
         self._problems: list[str] = []
 
     def _invite(self, number: int, images: list[int]) -> Captioner:
@@ -67,6 +72,8 @@ class _Story:
         self._drain()
         drain_s = time.monotonic() - began
         self._hear_each_other()
+        self._problems += self._planner.settle()
+        self._planner.leave()
         for person in self._people:
             person.leave()
         held = Ledger(self._stage, self._dataset).read()
@@ -74,7 +81,10 @@ class _Story:
             self._problems.append(f"only {len(held.revisions)} captions were saved at all")
         problems = [*self._problems, *self._history.faults, *self._unread_faults()]
         problems += check(self._history.attempts, self._history.claims, held)
-        return Report(problems, summarise(self._stage, self._history, drain_s, held.index_lag_s))
+        summary = summarise(
+            self._stage, self._history, drain_s, held.index_lag_s, self._planner.ends
+        )
+        return Report(problems, summary)
 
     def _unread_faults(self) -> list[str]:
         """Errors 500 of requests whose line was cut, so that nobody read the answer."""
@@ -85,8 +95,9 @@ class _Story:
     def _live(self) -> None:
         """Captioners at work among accidents."""
         plan, over = self._stage.plan, threading.Event()
-        with ThreadPoolExecutor(CAPTIONERS) as pool:
+        with ThreadPoolExecutor(CAPTIONERS + 1) as pool:
             work = [pool.submit(person.work, over, PAUSE_S) for person in self._people]
+            work.append(pool.submit(self._planner.work, over, PLANNER_PAUSE_S))
             try:
                 began = time.monotonic()
                 self._stage.killer.run(plan_accidents(plan.seed, plan.seconds, plan.postgres))

@@ -9,7 +9,9 @@ from tests.system.chaos.history import Attempt, History
 from tests.system.chaos.stage import CAPTIONERS, Stage
 
 
-def summarise(stage: Stage, history: History, drain_s: float, index_lag_s: float) -> str:
+def summarise(
+    stage: Stage, history: History, drain_s: float, index_lag_s: float, jobs: Mapping[str, int]
+) -> str:
     """A dozen lines: saves, retries, conflicts, accidents, outages."""
     attempts, plan = history.attempts, stage.plan
     outcomes = [attempt.outcome for attempt in attempts]
@@ -30,6 +32,7 @@ def summarise(stage: Stage, history: History, drain_s: float, index_lag_s: float
         f"longest outage seen by a captioner {history.longest_outage_s:.1f} s; "
         f"all outboxes empty {drain_s:.1f} s after the end",
         f"index.csv was right {index_lag_s:.2f} s after the last save",
+        f"jobs: {_listed(jobs)}",
         *_accidents(stage.killer.log, attempts, history.over_s),
     ])  # fmt: skip
 
