@@ -60,7 +60,8 @@ class Delivery:
         if watched:
             with self._changed:
                 told, moment = Told(event, data), time.monotonic()
-                if any([self._batches.add(room, told, moment) for room in watched]):
+                sooner = [self._batches.add(room, told, moment) for room in watched]
+                if any(sooner):
                     self._changed.notify()  # else the thread knows already when to look
 
     def _run(self) -> None:

@@ -31,7 +31,8 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from common.db.engine import migrate, open_engine, read_clock, session_factory
+from common.db.clock import read_clock
+from common.db.engine import migrate, open_engine, session_factory
 from common.db.tables import Dataset, Job
 from common.errors import ClipBrowserError, Internal
 from common.jobs import chains, leases, states
