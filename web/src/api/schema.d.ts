@@ -118,7 +118,7 @@ export interface paths {
         get: operations["datasets_get_dataset"];
         put?: never;
         post?: never;
-        /** Remove a dataset with its images, captions, jobs and indexes. Its models remain. */
+        /** Remove a dataset with its images, captions, jobs and indexes, its files in a job. Models remain. */
         delete: operations["datasets_delete_dataset"];
         options?: never;
         head?: never;
@@ -261,7 +261,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Remove images of a dataset with their captions; ids that are not in it are passed over. */
+        /** Remove images of a dataset with their captions, their files in a job; ids that are not in it are passed over. */
         post: operations["images_delete_images"];
         delete?: never;
         options?: never;
@@ -577,7 +577,7 @@ export interface paths {
         get: operations["images_get_image"];
         put?: never;
         post?: never;
-        /** Remove an image with its captions. */
+        /** Remove an image with its captions; its files go in a job. */
         delete: operations["images_delete_image"];
         options?: never;
         head?: never;
@@ -627,7 +627,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Claim this image for me, or renew my claim. */
+        /** Claim this image for me, or renew my claim: it is extended when less than half of it is left. */
         post: operations["captions_claim_this"];
         delete?: never;
         options?: never;
@@ -3729,6 +3729,54 @@ export interface components {
             weight_decay?: number;
         };
         /**
+         * CleanUpParams
+         * @description Files that nothing needs any more: `<sha256>.<ext>` of a dataset's images, and whole folders.
+         *
+         *     is_last: the second look at folders; is_followed: there is a second one.
+         */
+        params_remove_dataset: {
+            /** Dataset Id */
+            dataset_id: string;
+            /** Folders */
+            folders?: string[];
+            /** Images */
+            images?: string[];
+            /**
+             * Is Followed
+             * @default false
+             */
+            is_followed?: boolean;
+            /**
+             * Is Last
+             * @default false
+             */
+            is_last?: boolean;
+        };
+        /**
+         * CleanUpParams
+         * @description Files that nothing needs any more: `<sha256>.<ext>` of a dataset's images, and whole folders.
+         *
+         *     is_last: the second look at folders; is_followed: there is a second one.
+         */
+        params_remove_images: {
+            /** Dataset Id */
+            dataset_id: string;
+            /** Folders */
+            folders?: string[];
+            /** Images */
+            images?: string[];
+            /**
+             * Is Followed
+             * @default false
+             */
+            is_followed?: boolean;
+            /**
+             * Is Last
+             * @default false
+             */
+            is_last?: boolean;
+        };
+        /**
          * SampleParams
          * @description The sample dataset is always the same: nothing.
          */
@@ -3999,6 +4047,8 @@ export type ParamsIndex = components['schemas']['params_index'];
 export type ParamsIngest = components['schemas']['params_ingest'];
 export type ParamsMap = components['schemas']['params_map'];
 export type ParamsProbe = components['schemas']['params_probe'];
+export type ParamsRemoveDataset = components['schemas']['params_remove_dataset'];
+export type ParamsRemoveImages = components['schemas']['params_remove_images'];
 export type ParamsSample = components['schemas']['params_sample'];
 export type ParamsSplit = components['schemas']['params_split'];
 export type ParamsTrain = components['schemas']['params_train'];
