@@ -78,11 +78,13 @@ def make_app(settings: Settings) -> Any:
     """The app with real clients for everything `settings` names."""
     from api.app import create_app
     from common.db.engine import open_engine, reader_factory, session_factory
+    from common.log_ids import configure_logging
     from common.messaging.broker import Queue
     from common.messaging.events import Events
     from common.messaging.replies import Replies
     from common.store import open_store
 
+    configure_logging()
     engine = open_engine(settings.database)
     return create_app(
         settings,
