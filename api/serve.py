@@ -121,11 +121,13 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     from api.app import create_app
     from api.live.sockets import LIVE
     from common.db.engine import open_engine, reader_factory, session_factory
+    from common.log_ids import configure_logging
     from common.messaging.broker import Queue
     from common.messaging.events import Events
     from common.messaging.replies import Replies
     from common.store import open_store
 
+    configure_logging()
     engine = open_engine(settings.database, processes=settings.processes)
     app = create_app(
         settings,

@@ -44,6 +44,7 @@ def submit(
             max_attempts=services.settings.max_attempts,
             priority=priority,
         )
+    log.info("job %s (%s) was queued by %s", job.id, kind, created_by)
     return dispatch(services, job)
 
 

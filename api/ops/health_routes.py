@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
@@ -19,11 +19,14 @@ from api.ops.schemas import Alive, Health, Readiness
 from api.services import Services, app_services
 from common.db.tables import Job
 from common.errors import QueueUnavailable
+from common.jobs.tallies import MEANINGS, read_tallies
+from common.log_ids import begin_request, end_request
 from common.messaging.broker import QUEUES
 
 health = make_blueprint("health", __name__, "ops", prefix="")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 METRICS = "clip_browser_metrics"
+REQUEST_HEADER = "X-Request-Id"
 
 
 @health.get("/healthz", responses={200: Alive})
@@ -56,8 +59,8 @@ class ServiceState(Collector):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Jobs by kind and state from the database, messages by queue from Redis."""
+    def collect(self) -> Iterator[Metric]:
+        """Jobs by kind and state and what happened to them from the database, messages from Redis."""
         jobs = GaugeMetricFamily(
             "clip_browser_jobs", "Jobs by kind and state.", labels=["kind", "state"]
         )
@@ -66,7 +69,10 @@ class ServiceState(Collector):
                 select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)
             ):
                 jobs.add_metric([kind, state], count)
+            tallies = read_tallies(session)
         yield jobs
+        for name, happened in tallies.items():
+            yield CounterMetricFamily(f"clip_browser_{name}", MEANINGS[name], happened)
         depths = GaugeMetricFamily(
             "clip_browser_queue_depth", "Messages that wait.", labels=["queue"]
         )
@@ -79,7 +85,7 @@ class ServiceState(Collector):
 
 
 def watch_requests(app: Flask, services: Services, metrics_folder: Path | None = None) -> None:
-    """Count and time every request by route, so that /metrics can tell.
+    """Count and time every request by route, so that /metrics can tell; name it in the log lines.
 
     metrics_folder: where all the API's processes count, also those that have ended: /metrics tells the sum.
     """
@@ -102,6 +108,7 @@ def watch_requests(app: Flask, services: Services, metrics_folder: Path | None =
     @app.before_request
     def _begin() -> None:
         g.began = time.perf_counter()
+        g.request_id = begin_request(request.headers.get(REQUEST_HEADER))
 
     @app.after_request
     def _end(response: Response) -> Response:
@@ -110,7 +117,12 @@ def watch_requests(app: Flask, services: Services, metrics_folder: Path | None =
         count.labels(route, method, response.status_code).inc()
         if "began" in g:
             took.labels(route, method).observe(time.perf_counter() - g.began)
+            response.headers[REQUEST_HEADER] = g.request_id
         return response
+
+    @app.teardown_request
+    def _forget(_: BaseException | None) -> None:
+        end_request()
 
 
 def _registry() -> CollectorRegistry:

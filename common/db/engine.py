@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 BUSY_TIMEOUT_MS = 30_000
+IMPATIENT_MS = 5_000
 POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
 LEAST_OVERFLOW = 10
 # A PostgreSQL that no longer answers (a cut cable) is an error in much less than a job's lease.
@@ -101,10 +102,17 @@ def reader_factory(engine: Engine) -> SessionFactory:
     return session_factory(engine.execution_options(read_only=True))
 
 
-def impatient_factory(engine: Engine, patience_s: float) -> SessionFactory:
-    """Sessions that on SQLite wait for other writers so long at most. Raises OperationalError then."""
-    patient = engine.execution_options(busy_timeout_ms=round(patience_s * 1000))
-    return session_factory(patient if engine.dialect.name == "sqlite" else engine)
+def impatient_factory(engine: Engine) -> SessionFactory:
+    """Sessions that on SQLite wait IMPATIENT_MS at most for other writers. Raises OperationalError then."""
+    hasty = engine.execution_options(busy_timeout_ms=IMPATIENT_MS)
+    return session_factory(hasty if engine.dialect.name == "sqlite" else engine)
+
+
+def longest_silence_s(url: str) -> float:
+    """How long a try of `impatient_factory` may hang before it is an error."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return IMPATIENT_MS / 1000
+    return SILENT_SERVER["tcp_user_timeout"] / 1000 + SILENT_SERVER["connect_timeout"]
 
 
 def hold(session: Session, name: str) -> None:

@@ -11,6 +11,7 @@ its work before anybody else may begin it.
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Collection
@@ -22,9 +23,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from common.db.clock import from_now, read_clock
-from common.db.engine import hold
+from common.db.engine import hold, longest_silence_s
 from common.db.tables import Job, now
-from common.errors import ClipBrowserError, WorkerLost
+from common.errors import ClipBrowserError, InvalidInput, WorkerLost
 from common.jobs.chains import fail_followers, mend
 from common.jobs.cleaning import clean_json
 from common.jobs.queues import read_pause, read_turns, turn_of
@@ -58,6 +59,28 @@ class Lease:
 def extend_every_s(settings: Settings) -> float:
     """How often a runner extends its lease: more often than the reaper looks."""
     return min(settings.lease_s / 5, settings.reap_every_s * EXTEND_SHARE)
+
+
+def require_lasting_leases(settings: Settings) -> None:
+    """Raises InvalidInput when a lease ends sooner than a single silence may last, or is looked for too rarely.
+
+    A runner extends it every `extend_every_s`; a try may then hang for as long as the database is
+    waited for, and the work is given up at GIVE_UP_SHARE of the lease.
+    """
+    silence_s = longest_silence_s(settings.database)
+    least_s = (extend_every_s(settings) + silence_s) / GIVE_UP_SHARE
+    if settings.lease_s < least_s:
+        raise InvalidInput(
+            f"CLIP_BROWSER_LEASE_S is {settings.lease_s:g}: the database may be silent for {silence_s:g} s, "
+            "and a job would be given to another worker while it runs.",
+            remedy=f"Set it to {math.ceil(least_s)} or more; 30 is usual.",
+        )
+    if settings.reap_every_s > settings.lease_s:
+        raise InvalidInput(
+            f"CLIP_BROWSER_REAP_EVERY_S is {settings.reap_every_s:g}, more than the "
+            f"{settings.lease_s:g} s of CLIP_BROWSER_LEASE_S.",
+            remedy="Look for lost jobs more often than a lease lasts; 5 is usual.",
+        )
 
 
 def take_next(

@@ -23,6 +23,7 @@ from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs import states
 from common.jobs.kinds import JOB_QUEUES
+from common.log_ids import request_id
 from common.settings import Settings
 
 CPU, GPU = JOB_QUEUES
@@ -33,6 +34,7 @@ SEARCH_QUERY = "search.query"
 REFRESH_INDEX_CSV = "maintenance.refresh_index_csv"
 REFRESH_TRAIN_CSV = "maintenance.refresh_train_csv"
 NEXT_JOB = "jobs.next"
+REQUEST_ID = "request_id"  # a header of each message
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"
 KEEP_CLEAN = "maintenance.keep_clean"
@@ -106,7 +108,7 @@ class Queue:
         with _translated():
             self._celery.send_task(
                 name, args=args, queue=queue, priority=priority, task_id=task_id,
-                ignore_result=True, expires=expires_s,
+                ignore_result=True, expires=expires_s, headers={REQUEST_ID: request_id()},
             )  # fmt: skip
         return task_id
 

@@ -21,7 +21,8 @@ import psutil
 import pytest
 import socketio
 
-from common.jobs import leases, states
+from common.jobs import leases
+from common.jobs.reports import Reports, write_reports
 from common.settings import Settings, as_environment, load_settings
 from tests.api.conftest import PASSWORD, Caller, Service, wait_until
 from tests.servers import free_port, redis_server
@@ -130,8 +131,8 @@ def test_a_subscription_is_answered_with_snapshots_and_then_with_events(
         held = leases.take(session, job["id"], "here:1", 30)
     assert held is not None
     with served.services.sessions() as session:
-        leases.write_progress(session, held, {"done": 1, "total": 2})
-        row = states.get_job(session, job["id"])
+        row = write_reports(session, held, Reports({"done": 1, "total": 2}))
+    assert row is not None
     served.services.events.job(row)
     told = browser.next("job")
     assert (told["job_id"], told["state"], told["done"]) == (job["id"], "running", 1)

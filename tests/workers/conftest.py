@@ -22,6 +22,7 @@ from common.settings import Settings, as_environment, load_settings
 from tests.servers import redis_server
 from tests.workers import probe_kinds  # noqa: F401 - enters their kinds
 from workers.runtime.services import Services, open_services
+from workers.runtime.start import QUIET
 
 Worker = subprocess.Popen[bytes]
 
@@ -64,7 +65,7 @@ class Backstage:
             [
                 sys.executable, "-m", "celery", "-A", "tests.workers.probe_jobs", "worker",
                 "-Q", queues, "-c", "1", "-P", "prefork", "-n", f"{name}@test",
-                "--without-gossip", "--without-mingle", "-l", "WARNING", *options,
+                *QUIET, "-l", "WARNING", *options,
             ],
             env=as_environment(self.settings.model_copy(update=where)),
             stdout=log, stderr=log, start_new_session=True,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, Task, signals
 
-from common.messaging.broker import celery_config
+from common.log_ids import begin_request, configure_logging, end_request
+from common.messaging.broker import REQUEST_ID, celery_config
 from common.processes import die_with_parent
 from common.settings import load_settings
 from workers.runtime import shutdown
@@ -33,6 +35,24 @@ def create_app() -> Celery:
 
 
 app = create_app()
+
+
+@signals.setup_logging.connect
+def set_up_logging(**_: object) -> None:
+    """In place of Celery's own."""
+    configure_logging()
+
+
+@signals.task_prerun.connect
+def name_request(task: Task[Any, Any], **_: object) -> None:
+    """The request for which a message was sent."""
+    begin_request(task.request.get(REQUEST_ID))
+
+
+@signals.task_postrun.connect
+def forget_request(**_: object) -> None:
+    """The message has been dealt with."""
+    end_request()
 
 
 @signals.worker_process_init.connect

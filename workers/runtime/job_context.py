@@ -21,6 +21,7 @@ from common.jobs import leases
 from common.jobs.cleaning import clean_json
 from common.jobs.leases import GIVE_UP_SHARE, Lease
 from common.jobs.reports import Reports, write_reports
+from common.log_ids import with_ids
 from common.settings import Settings
 from common.store import ArtifactStore
 from workers.runtime import shutdown
@@ -289,7 +290,7 @@ class Heartbeat:
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=with_ids(self._run), name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
         self._thread.start()

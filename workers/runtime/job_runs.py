@@ -24,6 +24,7 @@ from common.jobs.cleaning import clean_text
 from common.jobs.leases import Lease
 from common.jobs.reports import append_log
 from common.jobs.tallies import RETRIES, count
+from common.log_ids import of_job
 from common.messaging.broker import GPU, NEXT_JOB
 from workers.runtime import retries, shutdown
 from workers.runtime.app import app
@@ -69,10 +70,11 @@ def run_next(services: Services, queue: str) -> bool:
             )
         if held is None:
             return False
-        try:
-            run_leased(services, held)
-        except Exception:  # of the database, say: the reaper finds the job, and this worker goes on
-            log.exception("job %s", held.job_id)
+        with of_job(held.job_id):
+            try:
+                run_leased(services, held)
+            except Exception:  # of the database, say: the reaper finds it, and this worker goes on
+                log.exception("the job could not be run")
         return True
 
 
@@ -87,6 +89,7 @@ def run_leased(services: Services, held: Lease, body: JobBody | None = None) -> 
     if row is None:
         return  # its dataset was deleted just now
     context = JobContext(services, JobFacts.of(row), held)
+    log.info("%s begins, attempt %d", row.kind, row.attempt)
     with Heartbeat(context):
         announce(services, [row])
         outcome = _execute(context, body or body_of(row.kind, row.queue))
@@ -146,6 +149,7 @@ def _settle(
             log.warning("the end of the job could not be written yet: %s", problem)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_SETTLE_PAUSE_S)
+    log.info("ended: %s", ", ".join(f"{job.id} {job.state}" for job in ended) or "it was lost")
     announce(services, ended)
     may_begin = [job for job in (*ended, *waiting) if job.state == "queued" and not job.not_before]
     for queue in {job.queue for job in may_begin}:

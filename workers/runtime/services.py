@@ -41,7 +41,7 @@ def open_services(settings: Settings) -> Services:
         settings=settings,
         sessions=session_factory(engine),
         readers=reader_factory(engine),
-        heartbeats=impatient_factory(engine, settings.lease_s / 5),
+        heartbeats=impatient_factory(engine),
         store=open_store(settings.store),
         queue=Queue(settings),
         events=Events(settings),

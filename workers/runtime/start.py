@@ -20,10 +20,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from common.jobs.leases import require_lasting_leases
 from common.messaging.broker import GPU
 from common.processes import die_with_parent
 from common.settings import Settings, load_settings
 
+# What Celery's workers tell each other, and nobody here reads: see `workers/runtime/presence.py`.
+QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 RESTART_AFTER_S = 1.0  # pause before the next try, for what ended within that time
 
 
@@ -55,7 +58,9 @@ def main() -> None:
     settings = load_settings()
     if arguments.command == "beat":
         _beat(settings)
-    elif arguments.command == "worker":
+        return
+    require_lasting_leases(settings)
+    if arguments.command == "worker":
         name = arguments.name or arguments.queues.replace(",", "-")
         spec = Spec(name, arguments.queues, arguments.pool, arguments.concurrency)
         load_tasks([spec])
@@ -81,8 +86,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _beat(settings: Settings) -> None:
     """Send the maintenance tasks, until SIGTERM."""
+    from common.log_ids import configure_logging
     from workers.runtime.beat import run_beat
 
+    configure_logging()
     run_beat(settings)
 
 
@@ -108,7 +115,7 @@ def run_worker(settings: Settings, spec: Spec) -> None:
     app.worker_main([
         "worker", "--loglevel=WARNING", f"--queues={spec.queues}",
         f"--concurrency={spec.concurrency}", f"--pool={spec.pool}",
-        f"--hostname={spec.name}@%h", "--without-gossip", "--without-mingle",
+        f"--hostname={spec.name}@%h", *QUIET,
     ])  # fmt: skip
 
 

@@ -6,10 +6,14 @@ import json
 import os
 from collections.abc import Callable
 
+import pytest
+
 from api.ops.routes import worker_of
 from common.db.tables import Job
 from common.gpus import parse_gpu
+from common.jobs import tallies
 from common.jobs.queues import read_queue
+from common.log_ids import AddIds
 from tests.api.conftest import Caller, Service
 
 
@@ -71,3 +75,32 @@ def test_a_line_of_nvidia_smi_is_read() -> None:
     assert parse_gpu("0, NVIDIA H200, 143771, 2, [N/A]") == {
         "index": 0, "name": "NVIDIA H200", "memory_gb": 140.4, "used_gb": 0.0, "utilisation": None,
     }  # fmt: skip
+
+
+def test_prometheus_sees_what_happened_to_jobs_counted_by_workers(
+    any_service: Service, call_any: Caller
+) -> None:
+    with any_service.services.sessions() as session:
+        tallies.count(session, tallies.RETRIES, 2)
+        tallies.count(session, tallies.RETRIES, 1)
+    text = call_any("GET", "/metrics").decode()
+    assert "clip_browser_retries_total 3.0" in text
+    for name in tallies.MEANINGS.keys() - {tallies.RETRIES}:
+        assert f"clip_browser_{name}_total 0.0" in text
+
+
+def test_an_answer_names_its_request_and_its_log_lines_do_too(
+    service: Service, call: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.addFilter(AddIds())
+    caplog.set_level("INFO", "api")
+    given = call.raw("GET", "/healthz", headers={"X-Request-Id": "edge-42"})
+    assert given.headers["X-Request-Id"] == "edge-42"
+    made = call.raw("GET", "/healthz")
+    assert len(made.headers["X-Request-Id"]) == 16
+    dataset = call.dataset()
+    service.add_images(dataset, 1, captioned=1)
+    key = {"X-Request-Id": "edge-43"}
+    call("POST", f"/datasets/{dataset}/jobs", 202, json={"kind": "split"}, headers=key)
+    [line] = [record for record in caplog.records if "was queued by" in record.getMessage()]
+    assert line.__dict__["ids"] == " request=edge-43"

@@ -8,16 +8,20 @@ import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
+from common.db import engine
 from common.db.tables import now
+from common.errors import InvalidInput
 from common.jobs import leases, tallies
-from common.settings import Settings
+from common.settings import Settings, load_settings
 from tests.servers import free_port
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
+from workers.runtime import start
 from workers.runtime.reaper import reap_once
 
 HOUR = timedelta(hours=1)
@@ -210,3 +214,51 @@ def test_beat_finds_lost_jobs_without_redis_or_a_maintenance_worker_and_two_of_i
     assert [any_stage.job(job_id).attempt for job_id in jobs] == [1, 1, 1]
     with any_stage.services.readers() as session:
         assert tallies.read_tallies(session)[tallies.LOST_LEASES] == len(jobs)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"lease_s": 8.0}, "LEASE_S is 8.*silent for 5 s"),
+        ({"lease_s": 20.0, "database_url": "postgresql://clip@db/clip"}, "silent for 15 s"),
+        ({"lease_s": 30.0, "reap_every_s": 31.0}, "REAP_EVERY_S is 31, more than the 30 s"),
+    ],
+)
+def test_a_lease_that_is_shorter_than_a_silence_is_refused(
+    given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        leases.require_lasting_leases(load_settings(**given))
+
+
+@pytest.mark.parametrize("url", ["", "postgresql://clip@db/clip"])
+def test_the_default_settings_outlast_every_silence(url: str) -> None:
+    leases.require_lasting_leases(load_settings(database_url=url))
+
+
+def test_a_worker_with_such_settings_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIP_BROWSER_LEASE_S", "3")
+    monkeypatch.setattr("sys.argv", ["start", "worker", "cpu"])
+    with pytest.raises(InvalidInput, match="CLIP_BROWSER_LEASE_S is 3"):
+        start.main()
+
+
+def test_lease_times_are_those_of_the_database_whatever_this_machines_clock_says(
+    any_stage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose machine is an hour ahead; with SQLite there is one machine, and one clock."""
+    on_postgresql = any_stage.settings.database.startswith("postgresql")
+    job_id, lease_s = any_stage.make(send=False), any_stage.settings.lease_s
+    if on_postgresql:
+        for module in (engine, leases):
+            monkeypatch.setattr(module, "now", lambda: now() + HOUR)
+    with any_stage.services.sessions() as session:
+        held = leases.take(session, job_id, "here", lease_s)
+    assert held is not None
+    with any_stage.services.sessions() as session:
+        assert leases.extend_lease(session, held, lease_s)[0]
+        leases.reap(session, any_stage.settings)
+    until = any_stage.job(job_id).lease_until
+    assert until is not None
+    assert lease_s - 2 < (until - now()).total_seconds() <= lease_s
+    assert any_stage.job(job_id).suspect_lease is None
