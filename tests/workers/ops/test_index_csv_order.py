@@ -98,6 +98,7 @@ def test_an_older_index_csv_never_stays_over_a_newer_one(services: Services) -> 
     thread, slow, _ = started(services)
     caption(services, "newer")
     index_csv.refresh_stale(services)  # a second worker, while the first is at it
+    assert not services.store.exists(KEY)
     slow.go_on.set()
     thread.join(10)
     index_csv.refresh_stale(services)

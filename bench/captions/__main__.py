@@ -29,7 +29,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from bench.captioners import Holding, Plan, Tally, run_captioners
+from bench.captions.captioners import Holding, Plan, Tally, run_captioners
 from bench.stack import Stack, running_stack
 from common.db.engine import open_engine, reader_factory, session_factory
 from common.db.tables import CaptionRevision, Dataset, Image, now
