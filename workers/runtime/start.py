@@ -24,7 +24,7 @@ from common.messaging.broker import GPU, MAINTENANCE
 from common.processes import die_with_parent, step_back
 from common.settings import Settings, load_settings
 
-MAINTENANCE_NICE = 10  # a large index.csv takes seconds of a core: people who save go before it
+MAINTENANCE_NICE = 5  # a large index.csv takes seconds of a core: people who save go before it
 RESTART_AFTER_S = 1.0  # pause before the next try, for what ended within that time
 
 
