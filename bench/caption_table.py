@@ -28,7 +28,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, MetaData, Table, insert, text
 
-from bench.captioners import WORDS as FIRST_WORDS
+from bench.captions.captioners import WORDS as FIRST_WORDS
 from common.db.engine import open_engine
 from tests.servers import postgres_server, redis_server, server_folder
 

@@ -63,6 +63,18 @@ def _listen(limit_s: float) -> None:
     (os.killpg if leads else os.kill)(os.getpid(), signal.SIGKILL)
 
 
+def step_back(pid: int, nice: int) -> None:
+    """Let a process that leads a session, and what it starts from now on, go behind all others.
+
+    nice: 0 to 19. Where the kernel groups what it schedules by session, a value within the group means
+    nothing to the other groups, and the group has one of its own (Linux: sched(7), autogroup).
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w") as group:
+        group.write(str(nice))
+
+
 def end_group(pid: int, grace_s: float) -> None:
     """SIGTERM to a process group, SIGKILL to what is left of it after `grace_s` seconds."""
     members = _group_members(pid)

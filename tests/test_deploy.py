@@ -25,7 +25,15 @@ from workers.runtime import presence
 from workers.runtime.alive import PREFIX, find_workers, seconds_since_beat
 
 ROOT = Path(__file__).parents[1]
-OWN = ("api", "worker-captions", "worker-cpu", "worker-search", "worker-gpu", "beat")
+OWN = (
+    "api",
+    "worker-captions",
+    "worker-maintenance",
+    "worker-cpu",
+    "worker-search",
+    "worker-gpu",
+    "beat",
+)
 SERVICES = {
     "redis",
     "minio",

@@ -74,9 +74,10 @@ def release_this(path: ImagePath, query: HolderQuery) -> tuple[str, int]:
 def put_caption(path: ImagePath, body: NewCaption) -> tuple[SavedCaption | QueuedCaption, int]:
     """Save a caption: queued, or written when the header `Prefer: wait=N` (seconds) is there."""
     text = None if body.text is None else normalise_caption(body.text)
-    require_image(path.image_id)
-    save = {**body.model_dump(), "text": text, "image_id": path.image_id, "author": user().name}
     wait_s = wait_preference(request.headers.get("Prefer", ""))
+    if wait_s == 0:  # who waits is told by the worker
+        require_image(path.image_id)
+    save = {**body.model_dump(), "text": text, "image_id": path.image_id, "author": user().name}
     answer = app_services().group_commit.save(save, wait_s)
     if answer is None:
         return QueuedCaption(client_id=body.client_id), 202

@@ -66,8 +66,7 @@ def index_csv(services: Services, dataset_id: str) -> bytes:
     """The captions as they are in the database now. Raises NotFound."""
     with services.readers() as session:
         find_dataset(session, dataset_id)
-        rows = index_rows(session, dataset_id)
-    return write_rows(rows)
+        return write_rows(index_rows(session, dataset_id))
 
 
 def export_dataset(services: Services, dataset_id: str, captions: str, images: str) -> Response:

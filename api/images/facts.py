@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from api.services import app_services
@@ -31,7 +33,23 @@ def require_image(image_id: int) -> None:
             raise no_image(image_id)
 
 
-def read_image(image_id: int) -> Image:
-    """The image as it stands now. Raises NotFound."""
+class StoredFile(NamedTuple):
+    """What is known of an image's file."""
+
+    dataset_id: str
+    sha256: str
+    ext: str
+
+
+_FILE = select(*(getattr(Image, name) for name in StoredFile._fields)).where(
+    Image.id == bindparam("image_id")
+)
+
+
+def find_file(image_id: int) -> StoredFile:
+    """The file of an image; plain columns, since each image that is shown asks for it. Raises NotFound."""
     with app_services().readers() as session:
-        return find_image(session, image_id)
+        row = session.execute(_FILE, {"image_id": image_id}).one_or_none()
+    if row is None:
+        raise no_image(image_id)
+    return StoredFile(*row)

@@ -10,7 +10,7 @@ from api.capability import FOR_EVER, file_of, make_blueprint
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.answers import answer_image, answer_images
-from api.images.facts import find_image, read_image
+from api.images.facts import find_file, find_image
 from api.images.filter import around, count, filtered, place
 from api.images.schemas import (
     ImageList,
@@ -26,6 +26,7 @@ from api.people.identity import user
 from api.services import app_services
 from common.datasets.changes import touch_dataset
 from common.db.tables import Image
+from common.db.tables.images import image_key, thumb_key
 from common.errors import NotFound
 
 images = make_blueprint("images", __name__, "images")
@@ -82,15 +83,15 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
 @images.get("/images/<int:image_id>/file", responses={200: file_of("image/*"), 404: Problem})
 def get_original(path: ImagePath) -> Response:
     """The image as it was uploaded."""
-    image = read_image(path.image_id)
-    return _stored(image.key, image.sha256, TYPES.get(image.ext, f"image/{image.ext}"))
+    dataset_id, sha256, ext = find_file(path.image_id)
+    return _stored(image_key(dataset_id, sha256, ext), sha256, TYPES.get(ext, f"image/{ext}"))
 
 
 @images.get("/images/<int:image_id>/thumb", responses={200: file_of("image/webp"), 404: Problem})
 def get_thumb(path: ImagePath) -> Response:
     """A small WebP of the image."""
-    image = read_image(path.image_id)
-    return _stored(image.thumb_key, f"{image.sha256}-thumb", "image/webp")
+    dataset_id, sha256, _ = find_file(path.image_id)
+    return _stored(thumb_key(dataset_id, sha256), f"{sha256}-thumb", "image/webp")
 
 
 def _stored(key: str, etag: str, mimetype: str) -> Response:

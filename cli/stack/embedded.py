@@ -75,7 +75,13 @@ def _embedded_settings(settings: Settings, data_dir: Path) -> Settings:
 
 def _stack_processes(settings: Settings, gpu_workers: int) -> list[StackProcess]:
     python = [sys.executable, "-m"]
-    specs = ["captions=captions,maintenance:solo", "search=search:solo", "cpu=cpu"]
+    # maintenance by itself: it waits for the store, and writes large files
+    specs = [
+        "captions=captions:solo",
+        "maintenance=maintenance:solo",
+        "search=search:solo",
+        "cpu=cpu",
+    ]
     specs += [f"gpu{number}=gpu" for number in range(1, gpu_workers + 1)]
     names = [spec.split("=")[0] for spec in specs]
     return [

@@ -6,12 +6,15 @@ captions are read within a second.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from common.db.tables import Caption, Image
+
+AT_ONCE = 2000  # rows
 
 
 class StoredCaption(NamedTuple):
@@ -34,10 +37,11 @@ def caption_rows(session: Session, dataset_id: str) -> list[StoredCaption]:
     ]
 
 
-def index_rows(session: Session, dataset_id: str) -> list[tuple[str, str]]:
-    """The rows of index.csv: (path below `datasets/<id>/`, caption)."""
-    found = session.execute(_captions(dataset_id, Image.sha256, Image.ext, Caption.text))
-    return [(f"images/{sha256}.{ext}", str(text)) for sha256, ext, text in found]
+def index_rows(session: Session, dataset_id: str) -> Iterator[tuple[str, str]]:
+    """The rows of index.csv: (path below `datasets/<id>/`, caption). Read in portions, from one moment."""
+    wanted = _captions(dataset_id, Image.sha256, Image.ext, Caption.text)
+    for sha256, ext, text in session.execute(wanted, execution_options={"yield_per": AT_ONCE}):
+        yield f"images/{sha256}.{ext}", text
 
 
 def _captions(dataset_id: str, *columns: Any) -> Select[Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy import Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,13 @@ SILENT_SERVER = {
     "keepalives_interval": 2,
     "keepalives_count": 2,
     "tcp_user_timeout": 10_000,  # ms
+}
+
+# The server, too, notices within seconds that the machine of a client has gone: its locks are free then.
+NOTICE_DEAD_CLIENT = {
+    "tcp_keepalives_idle": 5,  # s
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 2,
 }
 
 
@@ -124,6 +132,34 @@ def hold(session: Session, name: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
     else:
         session.execute(select(1))  # BEGIN IMMEDIATE goes before it
+
+
+@contextmanager
+def try_alone(readers: SessionFactory, name: str) -> Iterator[bool]:
+    """Whether nobody else is within this name; if so, nobody else is until the end.
+
+    For what is written outside the database, while others go on to read and write in it. The lock ends
+    with the process, however that ends. PostgreSQL: of a transaction that does nothing else; raises
+    OperationalError at the end if it was cut off, since somebody else may have been in since. SQLite: on
+    a file beside the database.
+    """
+    with readers() as session:
+        bind = session.get_bind()
+        if bind.dialect.name == "postgresql":
+            for setting, value in NOTICE_DEAD_CLIENT.items():
+                session.execute(text(f"SET LOCAL {setting} = {value}"))
+            key = func.hashtextextended(name, 0)
+            yield bool(session.scalar(select(func.pg_try_advisory_xact_lock(key))))
+            session.execute(select(1))  # a connection that broke meanwhile says so here
+            return
+        database = bind.engine.url.database
+    with Path(f"{database}.{name}.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def in_turns(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:

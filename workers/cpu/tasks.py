@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery import signals
+
 from common.jobs.kinds import CPU
-from common.messaging.broker import SAVE_CAPTIONS
+from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS
 from workers.runtime.app import app
 from workers.runtime.job_bodies import register_bodies
 from workers.runtime.services import process_services
+
+
+@signals.celeryd_after_setup.connect
+def be_ready_for_captions(instance: Any, **_: object) -> None:
+    """The first caption shall not wait for imports and CLIP's vocabulary."""
+    if CAPTIONS in instance.app.amqp.queues:
+        from common.captions.clip_tokens import count_tokens
+        from workers.cpu.captions import messages  # noqa: F401
+
+        count_tokens("ready")
 
 
 @app.task(name=SAVE_CAPTIONS)

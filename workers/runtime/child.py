@@ -27,7 +27,7 @@ import psutil
 
 from common.errors import Internal, error_from_dict
 from common.jobs.leases import GIVE_UP_SHARE
-from common.processes import end_group, is_of_a_cluster
+from common.processes import end_group, is_of_a_cluster, step_back
 from workers.runtime.job_context import ChildLost, JobContext, JobStopped, LeaseLost
 
 POLL_S = 0.05
@@ -35,6 +35,7 @@ HEARD_EVERY_S = 0.5  # how often the child hears that the job is still this work
 LEAST_SILENCE_S = 5.0  # a busy machine may keep a worker waiting for so long
 ASK_AGAIN_S = 1.0  # a process that was just starting may have missed the first SIGTERM
 SAVE_LIMIT_S = 600.0  # however large the checkpoint, it is not waited for any longer
+NICE = 19  # a training takes what the people at work leave
 EventHandler = Callable[[dict[str, Any]], None]
 
 
@@ -62,6 +63,7 @@ def run_child(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True, env=_environment(ctx, processes, gpus), text=True, errors="replace",
     )  # fmt: skip
+    step_back(process.pid, NICE)
     reader = _Reader(ctx, process, on_event)
     with _recorded(ctx.settings.work_dir, process.pid):
         try:

@@ -21,12 +21,13 @@ from functools import partial
 from pathlib import Path
 
 from common.jobs.leases import require_lasting_leases
-from common.messaging.broker import GPU
-from common.processes import die_with_parent
+from common.messaging.broker import GPU, MAINTENANCE
+from common.processes import die_with_parent, step_back
 from common.settings import Settings, load_settings
 
 # What Celery's workers tell each other, and nobody here reads: see `workers/runtime/presence.py`.
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+MAINTENANCE_NICE = 5  # a large index.csv takes seconds of a core: people who save go before it
 RESTART_AFTER_S = 1.0  # pause before the next try, for what ended within that time
 
 
@@ -108,6 +109,8 @@ def run_worker(settings: Settings, spec: Spec) -> None:
         from workers.runtime.gpu_lease import hold_gpu
 
         hold_gpu(settings)
+    if spec.queues == MAINTENANCE:
+        step_back(os.getpid(), MAINTENANCE_NICE)
     from workers.runtime.app import app
     from workers.runtime.child import sweep_orphans
 

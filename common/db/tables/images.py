@@ -18,6 +18,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from common.db.tables.base import Base, BigId, now
 
 
+def image_key(dataset_id: str, sha256: str, ext: str) -> str:
+    """An original's key in the artifact store."""
+    return f"datasets/{dataset_id}/images/{sha256}.{ext}"
+
+
+def thumb_key(dataset_id: str, sha256: str) -> str:
+    """A thumbnail's key in the artifact store (WebP)."""
+    return f"datasets/{dataset_id}/thumbs/{sha256}.webp"
+
+
 class Image(Base):
     """An image, and what people note of it as a whole; its captions are rows of `Caption`.
 
@@ -72,12 +82,12 @@ class Image(Base):
     @property
     def key(self) -> str:
         """The original's key in the artifact store."""
-        return f"datasets/{self.dataset_id}/images/{self.sha256}.{self.ext}"
+        return image_key(self.dataset_id, self.sha256, self.ext)
 
     @property
     def thumb_key(self) -> str:
         """The thumbnail's key in the artifact store (WebP)."""
-        return f"datasets/{self.dataset_id}/thumbs/{self.sha256}.webp"
+        return thumb_key(self.dataset_id, self.sha256)
 
 
 class ImageSource(Base):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -16,6 +17,7 @@ from tests.system.chaos.history import Head, Holdings, Revision
 from tests.system.chaos.stage import Stage
 
 INDEX_TIMEOUT_S = 15.0
+AT_ONCE = 8
 
 
 class Ledger:
@@ -90,11 +92,15 @@ class Ledger:
         return [f"images {sorted(uncaptioned ^ served)} are uncaptioned and not served"]
 
     def _serve_all(self, count: int) -> set[int]:
-        """Claim as often as there are images, each time as another tab."""
-        served = set()
-        for _ in range(count + 1):
-            path = f"/datasets/{self._dataset_id}/claim"
+        """Claim as often as there are images, each time as another tab.
+
+        Several at once: all must be served before the first claim has run out.
+        """
+        path = f"/datasets/{self._dataset_id}/claim"
+
+        def claim(_: int) -> int | None:
             item = self._stack.call("POST", path, params={"holder": secrets.token_hex(8)})
-            if item is not None:
-                served.add(int(item["id"]))
-        return served
+            return None if item is None else int(item["id"])
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return {image for image in pool.map(claim, range(count + 1)) if image is not None}

@@ -5,12 +5,14 @@ Many saves are written in one transaction (group commit): a commit costs far mor
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from common.captions.clip_tokens import count_tokens
@@ -18,7 +20,10 @@ from common.captions.heads import Head, heads_by_image
 from common.captions.text import MAX_CAPTIONS, normalise_caption
 from common.datasets.changes import touch_dataset
 from common.db.tables import Caption, CaptionRevision, Image, now
-from common.errors import CaptionConflict, ClipBrowserError, InvalidInput, NotFound
+from common.errors import CaptionConflict, ClipBrowserError, Internal, InvalidInput, NotFound
+
+REFUSED = (IntegrityError, DataError)  # by the database, because of a value
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,18 +69,43 @@ class Saved:
 def save_captions(session: Session, saves: Sequence[Save]) -> list[Saved | ClipBrowserError]:
     """Write many revisions in the session's transaction; of each what became of it, in order.
 
-    Each once per `client_id`. One that cannot be saved leaves the others as they are, and is given
-    back as NotFound (no such image), CaptionConflict (somebody saved another revision since
+    Each once per `client_id`. One that cannot be saved, or that the database refuses, leaves the
+    others as they are, and is given back as NotFound (no such image), CaptionConflict (somebody saved another revision since
     `base_revision`; details hold `current`) or InvalidInput (the text, the slot, or the client_id
-    was used for something else). Durable once the session has committed. Images that the session
+    was used for something else) or Internal. Durable once the session has committed. Images that the session
     has loaded as objects before are not refreshed.
     """
+    try:
+        with session.begin_nested():
+            return _save_together(session, saves)
+    except REFUSED as problem:
+        log.warning("%d captions are saved one by one: %s", len(saves), problem)
+    alone = {}  # in the order of the images, as they are locked
+    for at in sorted(range(len(saves)), key=lambda place: saves[place].image_id):
+        alone[at] = _save_alone(session, saves[at])
+    return [alone[at] for at in range(len(saves))]
+
+
+def _save_together(session: Session, saves: Sequence[Save]) -> list[Saved | ClipBrowserError]:
     batch = _Batch(session, saves)
     outcomes = [batch.save(save) for save in saves]
     batch.write()
     for dataset_id in sorted(batch.touched):
         touch_dataset(session, dataset_id)
     return outcomes
+
+
+def _save_alone(session: Session, save: Save) -> Saved | ClipBrowserError:
+    """One of a list that the database refused; read anew, it may be known or its image gone."""
+    try:
+        with session.begin_nested():
+            return _save_together(session, [save])[0]
+    except REFUSED as problem:
+        log.error("the caption %s of image %s", save.client_id, save.image_id, exc_info=problem)
+        return Internal(
+            f"The database refuses the caption of image {save.image_id}.",
+            remedy="Nothing else is affected; the caption is kept in your browser. Tell whoever runs the service.",
+        )
 
 
 @dataclass

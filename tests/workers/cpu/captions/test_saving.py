@@ -13,7 +13,7 @@ from common.captions.clip_tokens import count_tokens
 from common.captions.text import MAX_CAPTIONS
 from common.db.engine import SessionFactory, migrate, open_engine, session_factory
 from common.db.tables import Caption, CaptionRevision, Dataset, Image, now
-from common.errors import CaptionConflict, ClipBrowserError, InvalidInput, NotFound
+from common.errors import CaptionConflict, ClipBrowserError, Internal, InvalidInput, NotFound
 from tests.captions import head_of, put_caption
 from workers.cpu.captions.saving import Save, Saved, save_captions
 
@@ -24,6 +24,16 @@ def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session
     url = f"sqlite:///{tmp_path / 'test.db'}"
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
+    yield from _filled(url)
+
+
+@pytest.fixture
+def postgres_sessions(postgres_url: str) -> Iterator[SessionFactory]:
+    """The same where two can write at once."""
+    yield from _filled(postgres_url)
+
+
+def _filled(url: str) -> Iterator[SessionFactory]:
     migrate(url)
     engine = open_engine(url)
     made = session_factory(engine)
@@ -260,3 +270,37 @@ def test_an_image_is_captioned_by_its_first_caption_alone(sessions: SessionFacto
     assert not image(sessions, 1).is_captioned
     save_all(sessions, save(1, "a first one"), save(1, None, 1, slot=1))
     assert image(sessions, 1).is_captioned
+
+
+def test_a_caption_that_the_database_refuses_takes_no_other_along(sessions: SessionFactory) -> None:
+    with sessions() as session:  # its history is there, but not its head: a restore gone wrong
+        session.add(
+            CaptionRevision(image_id=2, revision=1, text="old", author="ada", client_id="lost head")
+        )
+    one, refused, three, late = save_all(
+        sessions, save(1, "one"), save(2, "two"), save(3, "three"), save(1, "more", 1)
+    )
+    assert [type(each) for each in (one, three, late)] == [Saved, Saved, Saved]
+    assert isinstance(refused, Internal)
+    assert [caption(sessions, number).text for number in (1, 2, 3)] == ["more", None, "three"]
+    assert revisions(sessions, 1) == ["one", "more"]
+
+
+def test_two_workers_with_one_client_id_at_once_save_it_once_and_all_that_came_with_it(
+    postgres_sessions: SessionFactory,
+) -> None:
+    outcomes: list[Saved | ClipBrowserError] = []
+
+    def second_worker() -> None:
+        batch = [save(2, "a dog", client_id="same"), save(3, "a neighbour")]
+        outcomes.extend(save_all(postgres_sessions, *batch))
+
+    thread = threading.Thread(target=second_worker)
+    with postgres_sessions() as session:
+        save_captions(session, [save(1, "a cat", client_id="same")])
+        thread.start()
+        thread.join(0.5)  # it waits for this transaction to end
+        assert not outcomes
+    thread.join(10)
+    assert [type(outcome) for outcome in outcomes] == [InvalidInput, Saved]
+    assert caption(postgres_sessions, 3).text == "a neighbour"

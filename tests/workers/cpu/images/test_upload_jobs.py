@@ -315,7 +315,7 @@ def test_all_captions_of_an_image_are_on_its_side_and_variants_repeat_nothing(
     train = read_rows(store.get_bytes(f"datasets/{dataset}/train_original.csv"))
     val = read_rows(store.get_bytes(f"datasets/{dataset}/val.csv"))
     with worked.services.readers() as session:
-        rows = index_rows(session, dataset)
+        rows = list(index_rows(session, dataset))
     assert sorted(train + val) == sorted(rows)
     assert not {path for path, _ in train} & {path for path, _ in val}
     assert (split["train_rows"], split["val_rows"]) == (len(train), len(val))

@@ -1,7 +1,7 @@
 """`make bench-captions`: many people caption at once, in the loop in which they really work.
 
 python -m bench.captions [--seconds 8] [--captioners 1,32,100] [--databases sqlite,postgresql]
-                         [--beside-training] [--dashboards 200] [--code FOLDER]
+                         [--beside-training] [--saves-only] [--dashboards 200] [--code FOLDER]
 
 Each captioner claims the next image, fetches its file, renews the claim as a tab does while somebody
 types, saves with `Prefer: wait`, and goes on at once. 200 means that the revision is committed. The
@@ -29,7 +29,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from bench.captioners import Holding, Plan, Tally, run_captioners
+from bench.captions.captioners import Holding, Plan, Tally, run_captioners
 from bench.stack import Stack, running_stack
 from common.db.engine import open_engine, reader_factory, session_factory
 from common.db.tables import CaptionRevision, Dataset, Image, now
@@ -50,7 +50,9 @@ def main() -> None:
         with _opened(database, arguments.code) as (stack, url):
             with _training(stack, arguments.beside_training):
                 for captioners in arguments.captioners:
-                    row = captioning(stack, url, captioners, arguments.seconds)
+                    row = captioning(
+                        stack, url, captioners, arguments.seconds, arguments.saves_only
+                    )
                     report.append({"database": database, **row})
                     _show(report[-1])
             if arguments.dashboards:
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--captioners", type=_numbers, default=[1, 32, 100])
     parser.add_argument("--databases", type=_names, default=["sqlite", "postgresql"])
     parser.add_argument("--beside-training", action="store_true", help="a training runs meanwhile")
+    parser.add_argument("--saves-only", action="store_true", help="each saves over one image")
     parser.add_argument("--dashboards", type=int, default=0, help="measure events of so many, too")
     parser.add_argument("--rate", type=float, default=10.0, help="saves a second for dashboards")
     parser.add_argument("--code", default="", help="the checkout whose service is measured")
@@ -119,12 +122,14 @@ def _training(stack: Stack, wanted: bool) -> Iterator[None]:
 # -- captioners
 
 
-def captioning(stack: Stack, url: str, captioners: int, seconds: float) -> dict[str, Any]:
+def captioning(
+    stack: Stack, url: str, captioners: int, seconds: float, saves_only: bool = False
+) -> dict[str, Any]:
     """`captioners` people caption a dataset of their own as fast as they are answered."""
     dataset = make_dataset(stack, url, int(IMAGES_A_SECOND * seconds))
     tabs = [secrets.token_hex(8) for _ in range(captioners)]
     plans = [
-        Plan(token, tab, dataset)
+        Plan(token, tab, dataset, saves_only)
         for token, tab in zip(_tokens(stack, captioners), tabs, strict=True)
     ]
     groups = min(GROUPS, captioners)

@@ -37,11 +37,12 @@ WORDS = [
 
 
 class Plan(NamedTuple):
-    """One captioner: a token, the tab that holds the claims, and the dataset."""
+    """One captioner: a token, the tab that holds the claims, the dataset; whether it only saves."""
 
     token: str
     holder: str
     dataset: str
+    saves_only: bool
 
 
 class Holding(NamedTuple):
@@ -87,10 +88,22 @@ class _Captioner:
         host, port = self._address.hostname, self._address.port
         self._reader, self._writer = await asyncio.open_connection(host, port)
         await asyncio.sleep(max(0.0, began - time.time()))
+        if self._plan.saves_only:
+            await self._save_over_and_over()
         while time.time() < self._until:
             if not await self._caption_one():
                 await asyncio.sleep(0.1)
         self._writer.close()
+
+    async def _save_over_and_over(self) -> None:
+        """One image, each caption over the one before."""
+        path = f"/api/v1/datasets/{self._plan.dataset}/claim?holder={self._plan.holder}"
+        image = json.loads((await self._ask("POST", path, b""))[1])
+        while time.time() < self._until:
+            took_ms, client_id = await self._save(image)
+            if took_ms is not None:
+                image["revision"] += 1
+                self._tally.saved.append((image["id"], client_id))
 
     async def _caption_one(self) -> bool:
         """One image. False when something was not as it should be."""

@@ -1,0 +1,1 @@
+"""Many people caption at once: what the service answers, and how soon."""

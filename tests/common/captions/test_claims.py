@@ -1,0 +1,191 @@
+"""Claims in groups, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text, update
+
+from common.captions.asks import read_ask, read_outcome, write_ask, write_outcome
+from common.captions.claims import (
+    Claimed,
+    Claimer,
+    GiveBack,
+    NextImage,
+    Outcome,
+    ThisImage,
+    claim_next,
+    claim_these,
+    give_back,
+    held_claim,
+)
+from common.db.engine import migrate, open_engine, session_factory
+from common.db.tables import Dataset, Image, now
+from common.errors import Conflict, NotFound
+from tests.captions import put_caption
+
+IMAGES = 8
+MINUTES = 5.0
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database with the dataset "cats" and its images 1 to 8, the first of them captioned."""
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    if request.param == "postgresql":
+        url = str(request.getfixturevalue("postgres_url"))
+    migrate(url)
+    engine = open_engine(url)
+    with session_factory(engine)() as session:
+        session.add(Dataset(id="cats", name="Cats", created_by="ada", defaults={}))
+        session.flush()
+        for number in range(1, IMAGES + 1):
+            image = Image(
+                id=number, dataset_id="cats", sha256=f"{number:064x}", ext="png", width=1,
+                height=1, size_bytes=1, filename=f"{number}.png", phash="0",
+            )  # fmt: skip
+            session.add(image)
+            if number == 1:
+                put_caption(session, image, "a cat")
+    yield engine
+    engine.dispose()
+
+
+def tab(name: str, person: str = "ada") -> Claimer:
+    return Claimer(person, name, MINUTES)
+
+
+def serve(engine: Engine, *wishes: NextImage) -> list[int | None]:
+    with session_factory(engine)() as session:
+        outcomes = claim_next(session, wishes)
+    return [outcome.image.id if isinstance(outcome, Claimed) else None for outcome in outcomes]
+
+
+def take(engine: Engine, *wishes: ThisImage) -> list[Outcome]:
+    with session_factory(engine)() as session:
+        return claim_these(session, wishes)
+
+
+def test_tabs_that_ask_at_once_get_different_images_with_few_statements(engine: Engine) -> None:
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    served = serve(engine, *(NextImage("cats", tab(f"tab {n}")) for n in range(6)))
+    assert served == [2, 3, 4, 5, 6, 7]
+    assert len(statements) <= 5, statements  # what is mine, what is free, the captions, one UPDATE
+    assert serve(engine, NextImage("cats", tab("tab 9")), NextImage("cats", tab("tab 8"))) == [
+        8,
+        None,
+    ]
+
+
+def test_each_is_served_what_lies_behind_its_last_image_and_at_the_end_the_first(
+    engine: Engine,
+) -> None:
+    wishes = [
+        NextImage("cats", tab("b"), after=6),
+        NextImage("cats", tab("a")),
+        NextImage("cats", tab("c"), after=6),
+        NextImage("cats", tab("d"), after=8),
+        NextImage("cats", tab("e"), after=3),
+    ]
+    assert serve(engine, *wishes) == [7, 2, 8, 3, 4]
+
+
+def test_what_a_tab_holds_comes_first_and_with_after_only_behind_it(engine: Engine) -> None:
+    mine = tab("mine")
+    take(engine, ThisImage(4, mine), ThisImage(6, mine))
+    asked = [NextImage("cats", mine), NextImage("cats", mine, after=4), NextImage("cats", tab("x"))]
+    assert serve(engine, *asked) == [4, 5, 2]
+    # two requests of one tab at once are as one after the other: the same image again
+    assert serve(engine, NextImage("cats", tab("y")), NextImage("cats", tab("y"))) == [3, 3]
+    # behind 8 there is nothing, and what the tab holds before it may be on its way to be saved
+    assert serve(engine, NextImage("cats", mine, after=8)) == [7]
+
+
+def test_a_dataset_that_is_gone_is_said_to_each_and_others_are_served(engine: Engine) -> None:
+    with session_factory(engine)() as session:
+        gone, there = claim_next(
+            session, [NextImage("dogs", tab("a")), NextImage("cats", tab("b"))]
+        )
+    assert isinstance(gone, NotFound)
+    assert isinstance(there, Claimed)
+    assert there.image.claimed_by == "ada"
+
+
+def test_an_image_that_several_want_at_once_is_of_the_first(engine: Engine) -> None:
+    bert = tab("b", "bert")
+    first, second, other, none = take(
+        engine, ThisImage(2, tab("a")), ThisImage(2, bert), ThisImage(1, bert), ThisImage(99, bert)
+    )
+    assert isinstance(first, Claimed)
+    assert isinstance(second, Conflict)
+    assert second.details
+    assert second.details["claimed_by"] == "ada"
+    assert isinstance(other, Claimed)
+    assert other.heads[0].text == "a cat"
+    assert isinstance(none, NotFound)
+
+
+def test_a_renewal_of_which_half_is_left_is_answered_without_writing(engine: Engine) -> None:
+    sessions, mine = session_factory(engine), ThisImage(2, tab("a"))
+    [claimed] = take(engine, mine)
+    assert isinstance(claimed, Claimed)
+    with sessions() as session:
+        held = held_claim(session, mine)
+        assert held is not None
+        assert held.image.claim_until == claimed.image.claim_until
+        assert held_claim(session, ThisImage(2, tab("another tab"))) is None
+        soon = now() + timedelta(minutes=MINUTES / 2 - 0.1)
+        session.execute(update(Image).where(Image.id == 2).values(claim_until=soon))
+    with sessions() as session:
+        assert held_claim(session, mine) is None
+
+
+def test_a_claim_is_given_back_by_its_tab_but_never_a_newer_one(engine: Engine) -> None:
+    [claimed] = take(engine, ThisImage(2, tab("a")))
+    assert isinstance(claimed, Claimed)
+    until = claimed.image.claim_until
+    assert until is not None
+
+    def is_held_after(holder: str, latest: Any) -> bool:
+        with session_factory(engine)() as session:
+            give_back(session, [GiveBack(2, "ada", holder, latest)])
+            return session.get_one(Image, 2).claimed_by == "ada"
+
+    assert is_held_after("another tab", until)
+    assert is_held_after("a", until - timedelta(seconds=1))  # a message that comes late
+    assert not is_held_after("a", until)
+
+
+def test_claims_and_answers_come_out_of_a_message_as_they_went_in(engine: Engine) -> None:
+    asks = [
+        NextImage("cats", tab("a"), 3),
+        ThisImage(1, tab("a")),
+        GiveBack(1, "ada", "a", now()),
+    ]
+    assert [read_ask({"key": "k", **write_ask(ask)}) for ask in asks] == asks
+    [claimed] = take(engine, ThisImage(1, tab("a")))
+    assert read_outcome(write_outcome(claimed)) == claimed
+    assert read_outcome(write_outcome(None)) is None
+    assert isinstance(read_outcome(write_outcome(NotFound("gone"))), NotFound)
+
+
+def test_what_a_tab_holds_is_found_by_an_index(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'plan.db'}"
+    migrate(url)
+    engine, plans = open_engine(url), []
+
+    def explain(connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        if "claim_holder IN" in statement and not statement.startswith("EXPLAIN"):
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+            plans.append(" ".join(row[3] for row in rows))
+
+    event.listen(engine, "before_cursor_execute", explain)
+    with session_factory(engine)() as session:
+        session.execute(text("ANALYZE"))
+        claim_next(session, [NextImage("cats", tab("a"))])
+    assert "ix_images_claim_holder" in plans[0]
