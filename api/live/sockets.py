@@ -38,8 +38,12 @@ class Connection:
     """A browser tab: who it is, and the dataset and image that are open in it."""
 
     name: str
+    role: str
     dataset_id: str | None = None
     image_id: int | None = None
+
+
+NOBODY = Connection("", "member")  # of a tab that was closed just now
 
 
 class Sockets:
@@ -79,7 +83,7 @@ class Sockets:
         if found is None:
             raise Refused({"code": "unauthorized", "message": "This needs a sign-in."})
         with self._lock:
-            self._open[_sid()] = Connection(found[0].name)
+            self._open[_sid()] = Connection(found[0].name, found[0].role)
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:
@@ -110,6 +114,7 @@ class Sockets:
             raise NotFound(
                 f"There is no room {room[:100]!r}.", remedy="Use job:ID, dataset:ID or jobs."
             )
+        who = self._open.get(_sid()) or NOBODY
         with self._services.readers() as session:
             if room == "jobs":
                 active = (
@@ -117,10 +122,12 @@ class Sockets:
                 )
                 positions = QueuePositions(self._services, session)
                 found_jobs = session.scalars(active.limit(200))
-                return {"items": [answer_job(job, positions).model_dump() for job in found_jobs]}
+                return {
+                    "items": [answer_job(job, positions, who).model_dump() for job in found_jobs]
+                }
             if found[1] == "job":
                 job = states.get_job(session, found[2])
-                shown = answer_job(job, QueuePositions(self._services, session))
+                shown = answer_job(job, QueuePositions(self._services, session), who)
                 return shown.model_dump() | {"job_id": found[2]}
             answer = answer_dataset(session, find_dataset(session, found[2]))
         return {"dataset": answer.model_dump(), "users": self._services.presence.users(found[2])}

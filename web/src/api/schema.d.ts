@@ -118,7 +118,7 @@ export interface paths {
         get: operations["datasets_get_dataset"];
         put?: never;
         post?: never;
-        /** Remove a dataset with its images, captions, jobs and indexes. Its models remain. */
+        /** Remove a dataset with its images, captions, jobs and indexes, its files in a job. Models remain. */
         delete: operations["datasets_delete_dataset"];
         options?: never;
         head?: never;
@@ -261,7 +261,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Remove images of a dataset with their captions; ids that are not in it are passed over. */
+        /** Remove images of a dataset with their captions, their files in a job; ids that are not in it are passed over. */
         post: operations["images_delete_images"];
         delete?: never;
         options?: never;
@@ -577,7 +577,7 @@ export interface paths {
         get: operations["images_get_image"];
         put?: never;
         post?: never;
-        /** Remove an image with its captions. */
+        /** Remove an image with its captions; its files go in a job. */
         delete: operations["images_delete_image"];
         options?: never;
         head?: never;
@@ -906,7 +906,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`). */
+        /**
+         * Stop one's own job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`).
+         * @description <br/>Administrators stop anybody's; the same holds for resume and retry.
+         */
         post: operations["jobs_stop_job"];
         delete?: never;
         options?: never;
@@ -1968,7 +1971,7 @@ export interface components {
         };
         /**
          * JobOut
-         * @description A job.
+         * @description A job. may: what the person who asks may do to it, in whatever state it is.
          */
         JobOut: {
             /** After Job Id */
@@ -2003,6 +2006,8 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+            /** May */
+            may: ("stop" | "resume" | "retry" | "move")[];
             /** Notes */
             notes: string[];
             /** Params */
@@ -3729,6 +3734,54 @@ export interface components {
             weight_decay?: number;
         };
         /**
+         * CleanUpParams
+         * @description Files that nothing needs any more: `<sha256>.<ext>` of a dataset's images, and whole folders.
+         *
+         *     is_last: the second look at folders; is_followed: there is a second one.
+         */
+        params_remove_dataset: {
+            /** Dataset Id */
+            dataset_id: string;
+            /** Folders */
+            folders?: string[];
+            /** Images */
+            images?: string[];
+            /**
+             * Is Followed
+             * @default false
+             */
+            is_followed?: boolean;
+            /**
+             * Is Last
+             * @default false
+             */
+            is_last?: boolean;
+        };
+        /**
+         * CleanUpParams
+         * @description Files that nothing needs any more: `<sha256>.<ext>` of a dataset's images, and whole folders.
+         *
+         *     is_last: the second look at folders; is_followed: there is a second one.
+         */
+        params_remove_images: {
+            /** Dataset Id */
+            dataset_id: string;
+            /** Folders */
+            folders?: string[];
+            /** Images */
+            images?: string[];
+            /**
+             * Is Followed
+             * @default false
+             */
+            is_followed?: boolean;
+            /**
+             * Is Last
+             * @default false
+             */
+            is_last?: boolean;
+        };
+        /**
          * SampleParams
          * @description The sample dataset is always the same: nothing.
          */
@@ -3999,6 +4052,8 @@ export type ParamsIndex = components['schemas']['params_index'];
 export type ParamsIngest = components['schemas']['params_ingest'];
 export type ParamsMap = components['schemas']['params_map'];
 export type ParamsProbe = components['schemas']['params_probe'];
+export type ParamsRemoveDataset = components['schemas']['params_remove_dataset'];
+export type ParamsRemoveImages = components['schemas']['params_remove_images'];
 export type ParamsSample = components['schemas']['params_sample'];
 export type ParamsSplit = components['schemas']['params_split'];
 export type ParamsTrain = components['schemas']['params_train'];
@@ -7561,6 +7616,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -7620,6 +7684,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7690,6 +7763,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
