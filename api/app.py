@@ -33,6 +33,7 @@ from api.live.sockets import Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
 from api.ops.health_routes import health, watch_requests
+from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
 from api.people.identity import COOKIE, require_identity
 from api.people.routes import people
@@ -64,6 +65,7 @@ BLUEPRINTS = (
     search,
     training,
     system,
+    retention,
     health,
     edits,
     selections,

@@ -1059,6 +1059,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What goes next by the settings CLIP_BROWSER_KEEP_... (administrators only); nothing is removed. */
+        get: operations["ops_get_retention"];
+        put?: never;
+        /** Let it go now (administrators only): rows in the coming minutes, files in jobs that look again. */
+        post: operations["ops_apply_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/synonyms": {
         parameters: {
             query?: never;
@@ -2058,6 +2076,20 @@ export interface components {
             known: string[];
         };
         /**
+         * LeftoverOut
+         * @description What goes. name: a folder or file of the store; "" of rows, which have no size of their own.
+         */
+        LeftoverOut: {
+            /** Count */
+            count: number;
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** What */
+            what: string;
+        };
+        /**
          * LinkToken
          * @description The token of a one-time sign-in link.
          */
@@ -2884,6 +2916,16 @@ export interface components {
             slot: number;
             /** Text */
             text: string | null;
+        };
+        /**
+         * RetentionOut
+         * @description All that goes, the first thousand by name; totals of each `what` have the name "".
+         */
+        RetentionOut: {
+            /** Items */
+            items: components["schemas"]["LeftoverOut"][];
+            /** Totals */
+            totals: components["schemas"]["LeftoverOut"][];
         };
         /**
          * ReviewChange
@@ -3961,6 +4003,7 @@ export type JobList = components['schemas']['JobList'];
 export type JobOut = components['schemas']['JobOut'];
 export type KnownFiles = components['schemas']['KnownFiles'];
 export type KnownFilesOut = components['schemas']['KnownFilesOut'];
+export type LeftoverOut = components['schemas']['LeftoverOut'];
 export type LinkToken = components['schemas']['LinkToken'];
 export type LlmState = components['schemas']['LlmState'];
 export type Login = components['schemas']['Login'];
@@ -4009,6 +4052,7 @@ export type QueuedCaption = components['schemas']['QueuedCaption'];
 export type Readiness = components['schemas']['Readiness'];
 export type RedisState = components['schemas']['RedisState'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type RetentionOut = components['schemas']['RetentionOut'];
 export type ReviewChange = components['schemas']['ReviewChange'];
 export type RevisionList = components['schemas']['RevisionList'];
 export type SampleDataset = components['schemas']['SampleDataset'];
@@ -8489,6 +8533,116 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_apply_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
