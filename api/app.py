@@ -34,6 +34,7 @@ from api.live.sockets import Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
 from api.ops.health_routes import health, watch_requests
+from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
 from api.people.identity import COOKIE, require_identity
 from api.people.routes import people
@@ -66,6 +67,7 @@ BLUEPRINTS = (
     search,
     training,
     system,
+    retention,
     health,
     edits,
     selections,

@@ -209,6 +209,19 @@ def login(terminal: Terminal, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def apply_retention(terminal: Terminal, arguments: argparse.Namespace) -> int:
+    """Remove what is kept no longer; --dry-run lists it only."""
+    client = terminal.client
+    found = client.get("/retention") if arguments.dry_run else client.post("/retention", {})
+    columns = ["what", "name", "count", "bytes"]
+    rows = [
+        [item["what"], item["name"] or "in all", f"{item['count']:,}", f"{item['size_bytes']:,}"]
+        for item in [*found["items"], *found["totals"]]
+    ]
+    terminal.answer(found, table(columns, rows, right=columns[2:]))
+    return 0
+
+
 def show_system(terminal: Terminal, _: argparse.Namespace) -> int:
     """Workers, queues and what they stand on."""
     facts = terminal.client.get("/system")

@@ -290,6 +290,13 @@ def _add_account_commands(client: _ClientParsers) -> None:
     )
     login.add_argument("--user", default="admin", help="user name (default admin)")
     client.add("system", "cli.commands:show_system", "show workers and queues")
+    kept = client.add(
+        "retention", "cli.commands:apply_retention", "remove what is kept no longer, or list it",
+        "The service does so by itself every few hours. For administrators.",
+    )  # fmt: skip
+    kept.add_argument(
+        "--dry-run", action="store_true", help="list it with its bytes, remove nothing"
+    )
     token = client.add("token", "", "make, list and revoke API tokens")
     actions = token.add_subparsers(dest="action", metavar="ACTION", required=True)
     tokens = _ClientParsers(actions, _shared_options())

@@ -72,6 +72,15 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds until a job is tried again; then three times that.",
     )
+    keep_jobs_days: int = Field(
+        365,
+        ge=0,
+        description="Days an ended job is kept that made nothing that lasts; 0: for ever.",
+    )
+    keep_logs_days: int = Field(365, ge=0, description="Days the log of an ended job is kept.")
+    keep_metrics_days: int = Field(0, ge=0, description="Days the series of an ended job are kept.")
+    keep_uploads_days: int = Field(14, ge=0, description="Days an upload is kept that no job took.")
+    keep_orphans_days: int = Field(30, ge=0, description="Days a file is kept that no row names.")
     llm_model: str = Field(
         "Qwen/Qwen2.5-1.5B-Instruct-AWQ", description="Paraphrasing model: hub name or folder."
     )

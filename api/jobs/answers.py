@@ -6,6 +6,7 @@ from typing import Any
 
 from api.capability import PREFIX
 from api.jobs.queue_position import QueuePositions
+from api.jobs.rights import Actor, allowed
 from api.jobs.schemas import JobOut, Progress
 from common.db.tables import Job
 from common.jobs.kinds import is_resumable
@@ -13,8 +14,8 @@ from common.jobs.kinds import is_resumable
 SHOWN_UPLOADS = 20
 
 
-def answer_job(job: Job, positions: QueuePositions) -> JobOut:
-    """A job as the contract has it. positions: of this request, so that each queue is read once."""
+def answer_job(job: Job, positions: QueuePositions, who: Actor) -> JobOut:
+    """A job as the contract has it. positions: of this request. who: asks for it."""
     progress = job.progress or {}
     return JobOut.of(
         job,
@@ -23,6 +24,7 @@ def answer_job(job: Job, positions: QueuePositions) -> JobOut:
         notes=job.notes or [],
         eta_s=progress.get("eta_s") if job.state in ("running", "stopping") else None,
         resumable=is_resumable(job.kind) and job.state in ("stopped", "failed"),
+        may=allowed(who, job),
         links=_links(job),
         **positions.of_job(job),
     )

@@ -77,7 +77,9 @@ def _shown(services: Services, name: str) -> QueueOut:
         state = positions.state(name)
         ids = state.ids[:MAX_SHOWN]
         found = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
-        answers = [answer_job(found[job_id], positions) for job_id in ids if job_id in found]
+        answers = [
+            answer_job(found[job_id], positions, user()) for job_id in ids if job_id in found
+        ]
     return QueueOut(
         name=name,
         paused=_paused(state.paused),

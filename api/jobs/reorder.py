@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from api.jobs.rights import require_right
 from api.jobs.submission import USUAL_PRIORITY
 from common.db.engine import hold
 from common.db.tables import Job, User
@@ -30,11 +31,7 @@ def move_job(
         raise Conflict(
             f"Job {job.id} is {job.state}.", remedy="Only a queued job has a place in the queue."
         )
-    if who.role != "admin" and job.created_by != who.name:
-        raise Forbidden(
-            f"Job {job.id} is {job.created_by}'s.",
-            remedy=f"{job.created_by} or an administrator may move it.",
-        )
+    require_right(who, job, "move")
     if priority is not None:
         require_priority(who, priority)
         _write(session, {job.id: Spot(priority, None, job.queued_at or job.created_at)})

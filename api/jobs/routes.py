@@ -16,6 +16,7 @@ from api.jobs.answers import answer_job
 from api.jobs.params import complete_params
 from api.jobs.queue_position import QueuePositions
 from api.jobs.reorder import move_job, require_priority
+from api.jobs.rights import require_right
 from api.jobs.schemas import (
     JobList,
     JobOut,
@@ -39,6 +40,7 @@ from common.jobs.kinds import is_resumable
 from common.jobs.series import read_series
 
 jobs = make_blueprint("jobs", __name__, "jobs")
+CHANGED: dict[Any, Any] = {202: JobOut, 403: Problem, 404: Problem, 409: Problem}
 
 
 @jobs.post(
@@ -71,7 +73,7 @@ def list_jobs(query: JobQuery) -> JobList:
         wanted = _filtered(query).order_by(Job.created_at.desc(), Job.id).offset(start)
         found = session.scalars(wanted.limit(query.limit + 1)).all()
         positions = QueuePositions(app_services(), session)
-        items = [answer_job(job, positions) for job in found[: query.limit]]
+        items = [answer_job(job, positions, user()) for job in found[: query.limit]]
     more = len(found) > query.limit
     return JobList(items=items, next_cursor=str(start + query.limit) if more else None)
 
@@ -82,22 +84,26 @@ def get_job(path: JobPath) -> JobOut:
     return shown(app_services(), path.job_id)
 
 
-@jobs.post("/jobs/<job_id>/stop", responses={202: JobOut, 404: Problem, 409: Problem})
+@jobs.post("/jobs/<job_id>/stop", responses=CHANGED)
 def stop_job(path: JobPath, body: Stop) -> tuple[JobOut, int]:
-    """Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`)."""
+    """Stop one's own job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`).
+
+    Administrators stop anybody's; the same holds for resume and retry.
+    """
     with app_services().sessions() as session:
-        machine.get_job(session, path.job_id)
+        require_right(user(), machine.get_job(session, path.job_id), "stop")
         job = machine.request_stop(session, path.job_id, body.mode)
     _revoke(app_services(), job.task_id)
     announce(app_services(), job)
     return shown(app_services(), path.job_id), 202
 
 
-@jobs.post("/jobs/<job_id>/resume", responses={202: JobOut, 404: Problem, 409: Problem})
+@jobs.post("/jobs/<job_id>/resume", responses=CHANGED)
 def resume_job(path: JobPath) -> tuple[JobOut, int]:
     """Go on with a stopped or failed job from its checkpoint."""
     with app_services().sessions() as session:
         job = machine.get_job(session, path.job_id)
+        require_right(user(), job, "resume")
         if not is_resumable(job.kind):
             raise Conflict(
                 f"A job of kind {job.kind} cannot be resumed.",
@@ -107,11 +113,11 @@ def resume_job(path: JobPath) -> tuple[JobOut, int]:
     return dispatch(app_services(), job), 202
 
 
-@jobs.post("/jobs/<job_id>/retry", responses={202: JobOut, 404: Problem, 409: Problem})
+@jobs.post("/jobs/<job_id>/retry", responses=CHANGED)
 def retry_job(path: JobPath) -> tuple[JobOut, int]:
     """Do a stopped or failed job again from the start."""
     with app_services().sessions() as session:
-        machine.get_job(session, path.job_id)
+        require_right(user(), machine.get_job(session, path.job_id), "retry")
         job = machine.requeue(session, path.job_id, fresh=True)
     return dispatch(app_services(), job), 202
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, RootModel
 
 from api.answer import Answer, Moment, Number, Page, Problem
+from api.jobs.rights import Action
 from api.request import MAX_ID, Body, Cursor, Key, Limit, OptionalBody, Request, Text
 from common.jobs.kinds import offered_kinds
 
@@ -103,7 +104,7 @@ class Progress(Answer):
 
 
 class JobOut(Answer):
-    """A job."""
+    """A job. may: what the person who asks may do to it, in whatever state it is."""
 
     id: str
     kind: str
@@ -131,6 +132,7 @@ class JobOut(Answer):
     after_job_id: str | None
     group_id: str | None
     resumable: bool
+    may: list[Action]
     links: dict[str, str]
 
 

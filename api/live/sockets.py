@@ -45,9 +45,13 @@ class Connection:
     """A browser tab: who it is and by which token, and the dataset and image that are open in it."""
 
     name: str
+    role: str
     token_id: int
     dataset_id: str | None = None
     image_id: int | None = None
+
+
+NOBODY = Connection("", "member")  # of a tab that was closed just now
 
 
 class Sockets:
@@ -131,7 +135,7 @@ class Sockets:
             needs = Unauthorized("This needs a sign-in.")
             raise Refused(needs.message, needs.to_dict())
         with self._lock:
-            self._open[_sid()] = Connection(found[0].name, found[1].id)
+            self._open[_sid()] = Connection(found[0].name, found[0].role, found[1].id)
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:
@@ -171,6 +175,7 @@ class Sockets:
             raise NotFound(
                 f"There is no room {room[:100]!r}.", remedy="Use job:ID, dataset:ID or jobs."
             )
+        who = self._open.get(_sid()) or NOBODY
         with self._services.readers() as session:
             if room == "jobs":
                 active = (
@@ -178,10 +183,12 @@ class Sockets:
                 )
                 positions = QueuePositions(self._services, session)
                 found_jobs = session.scalars(active.limit(200))
-                return {"items": [answer_job(job, positions).model_dump() for job in found_jobs]}
+                return {
+                    "items": [answer_job(job, positions, who).model_dump() for job in found_jobs]
+                }
             if found[1] == "job":
                 job = states.get_job(session, found[2])
-                shown = answer_job(job, QueuePositions(self._services, session))
+                shown = answer_job(job, QueuePositions(self._services, session), who)
                 return shown.model_dump() | {"job_id": found[2]}
             answer = answer_dataset(session, find_dataset(session, found[2]))
         return {"dataset": answer.model_dump(), "users": self._services.presence.users(found[2])}

@@ -10,6 +10,7 @@ from common.messaging.broker import (
     REFRESH_TRAIN_CSV,
     SWEEP_STORE,
 )
+from common.retention import find_files, plan_removal, trim_rows
 from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.ops.index_csv import refresh_stale
@@ -39,8 +40,15 @@ def refresh_train_csv() -> None:
 
 @app.task(name=SWEEP_STORE)
 def sweep_store() -> None:
-    """Remove what writers that were killed left half-written in the artifact store."""
-    process_services().store.sweep_unfinished()
+    """Remove what writers that were killed left half-written in the store, and what nothing needs."""
+    services = process_services()
+    services.store.sweep_unfinished()
+    with services.readers() as session:
+        found = list(find_files(session, services.store, services.settings, now()))
+    with services.sessions() as session:
+        jobs = plan_removal(session, found)
+    for job in jobs:
+        wake_quietly(services, job.queue)
 
 
 @app.task(name=COUNT_TOKENS)
@@ -52,9 +60,12 @@ def count_tokens() -> None:
 
 @app.task(name=KEEP_CLEAN)
 def keep_clean() -> None:
-    """Have the folders of deleted datasets looked at once more, when nobody can be writing there."""
+    """Have the folders of deleted datasets looked at once more, when nobody can be writing there; and
+    remove a portion of the rows that are kept no longer.
+    """
     services = process_services()
     with services.sessions() as session:
         jobs = look_again(session, services.settings)
+        trim_rows(session, services.settings, now())
     for job in jobs:
         wake_quietly(services, job.queue)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event, insert
 
 from common.db.tables import Job, now
 from common.jobs import leases
@@ -221,3 +222,35 @@ def test_the_list_of_jobs_reads_each_queue_once(service: Service, call: Caller) 
     listed = call("GET", "/jobs?state=queued")["items"]
     assert sorted(job["queue_position"] for job in listed) == [1, 2, 3, 4, 5, 6]
     assert {job["id"] for job in listed} == set(ids)
+
+
+def test_queues_and_forecast_are_made_once_for_all_who_look_while_nothing_changes(
+    any_service: Service, call_any: Caller
+) -> None:
+    dataset = call_any.dataset()
+    with any_service.services.sessions() as session:
+        session.execute(
+            insert(Job),
+            [
+                {
+                    "id": f"w{number:04}", "kind": "train", "queue": "gpu", "state": "queued",
+                    "dataset_id": dataset, "params": {}, "progress": {}, "notes": [],
+                    "created_by": f"p{number % 7}", "created_at": now(),
+                }
+                for number in range(2000)
+            ],
+        )  # fmt: skip
+    said: list[str] = []
+    event.listen(
+        any_service.engine, "before_cursor_execute", lambda c, cursor, text, *_: said.append(text)
+    )
+
+    def reads_of_whole_queues(path: str) -> int:
+        said.clear()
+        call_any("GET", path)
+        return sum("LEFT OUTER JOIN" in text and "before_state" in text for text in said)
+
+    assert reads_of_whole_queues("/jobs?state=active") == 2  # cpu and gpu
+    assert reads_of_whole_queues("/jobs?state=active") == 0
+    assert reads_of_whole_queues("/queues/gpu") == 0
+    assert len(said) < 12, said  # of two hundred jobs that are shown

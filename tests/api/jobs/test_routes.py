@@ -240,3 +240,47 @@ def test_without_redis_a_job_stays_queued_and_the_call_succeeds(
         assert call("GET", "/datasets")["items"]
         redis.start()
         call("PUT", f"/images/{image_id}/caption", 202, json=save)
+
+
+CHANGES: list[tuple[str, str, dict[str, object]]] = [
+    ("POST", "/stop", {"mode": "kill"}),
+    ("POST", "/resume", {}),
+    ("POST", "/retry", {}),
+    ("PATCH", "", {"priority": 7}),
+]
+
+
+def test_members_change_only_their_own_jobs_and_administrators_all(
+    any_service: Service, call_any: Caller
+) -> None:
+    dataset = ready(any_service, call_any)
+    eve, bob = any_service.person("eve"), any_service.person("bob")
+    mine = start(eve, dataset, "train")
+    everything = ["stop", "resume", "retry", "move"]
+    assert mine["may"] == everything
+    assert bob("GET", f"/jobs/{mine['id']}")["may"] == []
+    assert call_any("GET", "/jobs?state=active")["items"][0]["may"] == everything
+    for method, path, body in CHANGES:
+        refused = bob(method, f"/jobs/{mine['id']}{path}", 403, json=body)
+        assert refused["code"] == "forbidden"
+        assert refused["message"] == f"Job {mine['id']} is eve's."
+        assert refused["remedy"].startswith("eve or an administrator may")
+    assert eve("GET", f"/jobs/{mine['id']}")["state"] == "queued"
+    assert eve("POST", f"/jobs/{mine['id']}/stop", 202)["state"] == "stopped"
+    for path in ("resume", "retry"):
+        bob("POST", f"/jobs/{mine['id']}/{path}", 403)
+    assert call_any("POST", f"/jobs/{mine['id']}/retry", 202)["state"] == "queued"
+
+
+def test_every_route_that_changes_a_job_asks_for_the_right(service: Service, call: Caller) -> None:
+    """A route that is added to these must be brought under the rule, and into CHANGES."""
+    paths = call("GET", "/openapi.json")["paths"]
+    changing = {
+        (method.upper(), path.partition("{job_id}")[2])
+        for path, methods in paths.items()
+        if path.startswith("/api/v1/jobs/{job_id}")
+        for method in methods
+        if method in ("post", "put", "patch", "delete")
+    }
+    starts_ones_own = {("POST", "/clone"), ("POST", "/undo")}
+    assert changing - starts_ones_own == {(method, path) for method, path, _ in CHANGES}

@@ -906,7 +906,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`). */
+        /**
+         * Stop one's own job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`).
+         * @description <br/>Administrators stop anybody's; the same holds for resume and retry.
+         */
         post: operations["jobs_stop_job"];
         delete?: never;
         options?: never;
@@ -1050,6 +1053,24 @@ export interface paths {
         put?: never;
         /** Let jobs begin again (administrators only), at once where a worker is free. */
         post: operations["jobs_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What goes next by the settings CLIP_BROWSER_KEEP_... (administrators only); nothing is removed. */
+        get: operations["ops_get_retention"];
+        put?: never;
+        /** Let it go now (administrators only): rows in the coming minutes, files in jobs that look again. */
+        post: operations["ops_apply_retention"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1968,7 +1989,7 @@ export interface components {
         };
         /**
          * JobOut
-         * @description A job.
+         * @description A job. may: what the person who asks may do to it, in whatever state it is.
          */
         JobOut: {
             /** After Job Id */
@@ -2003,6 +2024,8 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+            /** May */
+            may: ("stop" | "resume" | "retry" | "move")[];
             /** Notes */
             notes: string[];
             /** Params */
@@ -2051,6 +2074,20 @@ export interface components {
         KnownFilesOut: {
             /** Known */
             known: string[];
+        };
+        /**
+         * LeftoverOut
+         * @description What goes. name: a folder or file of the store; "" of rows, which have no size of their own.
+         */
+        LeftoverOut: {
+            /** Count */
+            count: number;
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** What */
+            what: string;
         };
         /**
          * LinkToken
@@ -2879,6 +2916,16 @@ export interface components {
             slot: number;
             /** Text */
             text: string | null;
+        };
+        /**
+         * RetentionOut
+         * @description All that goes, the first thousand by name; totals of each `what` have the name "".
+         */
+        RetentionOut: {
+            /** Items */
+            items: components["schemas"]["LeftoverOut"][];
+            /** Totals */
+            totals: components["schemas"]["LeftoverOut"][];
         };
         /**
          * ReviewChange
@@ -3956,6 +4003,7 @@ export type JobList = components['schemas']['JobList'];
 export type JobOut = components['schemas']['JobOut'];
 export type KnownFiles = components['schemas']['KnownFiles'];
 export type KnownFilesOut = components['schemas']['KnownFilesOut'];
+export type LeftoverOut = components['schemas']['LeftoverOut'];
 export type LinkToken = components['schemas']['LinkToken'];
 export type LlmState = components['schemas']['LlmState'];
 export type Login = components['schemas']['Login'];
@@ -4004,6 +4052,7 @@ export type QueuedCaption = components['schemas']['QueuedCaption'];
 export type Readiness = components['schemas']['Readiness'];
 export type RedisState = components['schemas']['RedisState'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type RetentionOut = components['schemas']['RetentionOut'];
 export type ReviewChange = components['schemas']['ReviewChange'];
 export type RevisionList = components['schemas']['RevisionList'];
 export type SampleDataset = components['schemas']['SampleDataset'];
@@ -7611,6 +7660,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -7670,6 +7728,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7740,6 +7807,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8457,6 +8533,116 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_apply_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

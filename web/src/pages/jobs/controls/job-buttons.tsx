@@ -48,18 +48,18 @@ function UndoButton({ job, small }: { job: Job; small: boolean }) {
   return <Button small={small} icon={Undo2} busy={action.busy} onClick={() => action.run()}>{undoVerb(job)}</Button>;
 }
 
-/** What can be done about a job in its state: stop, resume, retry, take back. */
+/** What this person can do about a job in its state: stop, resume, retry, take back. */
 export function JobButtons({ job, small = false }: { job: Job; small?: boolean }) {
   const resume = useJobCall(() => resumeJob(job.id));
   const retry = useJobCall(() => retryJob(job.id));
-  if (isActive(job.state)) return <StopButton job={job} small={small} />;
+  if (isActive(job.state)) return job.may.includes("stop") ? <StopButton job={job} small={small} /> : null;
   const back = isUndoable(job) && <UndoButton job={job} small={small} />;
   if (job.state === "succeeded") return <>{back}</>;
   return (
     <>
       {back}
-      {job.resumable && <Button small={small} kind="primary" icon={Play} busy={resume.busy} onClick={resume.run}>Resume</Button>}
-      <Button small={small} icon={RotateCcw} busy={retry.busy} onClick={retry.run}>Retry</Button>
+      {job.resumable && job.may.includes("resume") && <Button small={small} kind="primary" icon={Play} busy={resume.busy} onClick={resume.run}>Resume</Button>}
+      {job.may.includes("retry") && <Button small={small} icon={RotateCcw} busy={retry.busy} onClick={retry.run}>Retry</Button>}
     </>
   );
 }

@@ -35,7 +35,7 @@ export function JobError({ job, onStarted }: JobErrorProps) {
       <ErrorState
         problem={job.error}
         datasetId={job.dataset_id}
-        onRetry={job.error.code === DIVERGED ? undefined : retry.run}
+        onRetry={job.error.code === DIVERGED || !job.may.includes("retry") ? undefined : retry.run}
         acts={{
           synonyms: () => again.run({ method: "synonyms", llm_model: undefined }),
           ...(dataset && job.kind === "train" ? { "other-settings": () => go(copyPath(dataset, job.id)) } : {}),

@@ -1,0 +1,1 @@
+"""What jobs cost the database and the API: `make bench-jobs`."""
