@@ -60,8 +60,9 @@ class Delivery:
         if watched:
             with self._changed:
                 told, moment = Told(event, data), time.monotonic()
-                if any([self._batches.add(room, told, moment) for room in watched]):
-                    self._changed.notify()  # else the thread knows already when to look
+                for room in watched:
+                    if self._batches.add(room, told, moment):
+                        self._changed.notify()  # else the thread knows already when to look
 
     def _run(self) -> None:
         while True:
