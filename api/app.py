@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask import Response
+from flask import Flask, Response
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
@@ -30,7 +30,7 @@ from api.jobs.queue_routes import queues
 from api.jobs.routes import jobs
 from api.live.presence import Presence
 from api.live.siblings import ALONE, PollRelay, Siblings
-from api.live.sockets import Sockets
+from api.live.sockets import LIVE, Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
 from api.ops.health_routes import health, watch_requests
@@ -141,6 +141,11 @@ def create_app(
     if siblings.are_several:
         app.wsgi_app = PollRelay(app.wsgi_app, siblings)  # type: ignore[assignment,method-assign]
     return app
+
+
+def start_live(app: Flask) -> None:
+    """Begin to deliver what is told to this process's own connections."""
+    app.extensions[LIVE].start()
 
 
 def document(app: OpenAPI) -> dict[str, object]:

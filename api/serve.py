@@ -118,8 +118,7 @@ def _give_a_place(arbiter: Any, worker: Any) -> None:
 
 def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     """The app with real clients for everything `settings` names."""
-    from api.app import create_app
-    from api.live.sockets import LIVE
+    from api.app import create_app, start_live
     from common.db.engine import open_engine, reader_factory, session_factory
     from common.log_ids import configure_logging
     from common.messaging.broker import Queue
@@ -140,7 +139,7 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
         siblings=siblings,
         metrics_folder=metrics_folder,
     )
-    app.extensions[LIVE].start()
+    start_live(app)
     return app
 
 

@@ -60,9 +60,9 @@ class Delivery:
         if watched:
             with self._changed:
                 told, moment = Told(event, data), time.monotonic()
-                sooner = [self._batches.add(room, told, moment) for room in watched]
-                if any(sooner):
-                    self._changed.notify()  # else the thread knows already when to look
+                for room in watched:
+                    if self._batches.add(room, told, moment):
+                        self._changed.notify()  # else the thread knows already when to look
 
     def _run(self) -> None:
         while True:

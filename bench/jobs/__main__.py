@@ -34,6 +34,7 @@ from common.db.engine import SessionFactory, migrate, open_engine, reader_factor
 from common.db.tables import Dataset, Image, Job, now
 from common.jobs import leases
 from common.jobs.leases import Lease
+from common.jobs.reports import Reports, write_reports
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.live_workers import PREFIX
@@ -122,7 +123,7 @@ class Bench:
     def report(self, held: Lease) -> None:
         """A worker tells how far its job is, so that queues and forecast are read anew."""
         with self.sessions() as session:
-            leases.write_progress(session, held, {"done": 1, "total": 10, "eta_s": 60.0})
+            write_reports(session, held, Reports({"done": 1, "total": 10, "eta_s": 60.0}))
 
     def submit(self) -> None:
         """A person starts a job."""

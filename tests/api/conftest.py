@@ -28,6 +28,7 @@ from common.settings import Settings, as_environment, load_settings
 from common.store import open_store
 from tests.api.described import require_described
 from tests.captions import put_caption, save_one
+from tests.servers import free_port
 from workers.cpu.captions.saving import Save
 
 PASSWORD = "correct horse battery"
@@ -207,6 +208,38 @@ def call(service: Service) -> Caller:
 def call_any(any_service: Service) -> Caller:
     """The administrator, on each database."""
     return Caller(any_service.app.test_client(), any_service.admin_token)
+
+
+@pytest.fixture(scope="session")
+def served(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running server of two processes, the same for most tests of it."""
+    from tests.api import serving  # which needs what stands here
+
+    folder = tmp_path_factory.mktemp("served")
+    settings = load_settings(
+        data_dir=folder, redis_url=redis_url, secret_key="a secret of the tests", device="cpu",
+        admin_password=PASSWORD, port=free_port(), api_threads=32, api_processes=2,
+    )  # fmt: skip
+    service = Service(settings, folder / "none")
+    with serving.running(settings):
+        yield service
+    service.engine.dispose()
+
+
+@pytest.fixture
+def browse(served: Service) -> Iterator[Callable[..., Any]]:
+    """Opens tabs, and closes them at the end."""
+    from tests.api import serving
+
+    opened: list[Any] = []
+
+    def connect(token: str) -> Any:
+        opened.append(serving.Browser(served.settings.address, token))
+        return opened[-1]
+
+    yield connect
+    for browser in opened:
+        browser.client.disconnect()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from sqlalchemy import event
 
 from api.datasets.slugs import slug_of
 from api.images.file_names import safe_file_name
@@ -100,6 +101,27 @@ def upload(*files: tuple[str, bytes], field: str = "files") -> dict[str, Any]:
         "data": {field: [(io.BytesIO(data), name) for name, data in files]},
         "content_type": "multipart/form-data",
     }
+
+
+def test_images_are_counted_of_indexes_and_not_row_by_row(service: Service, call: Caller) -> None:
+    dataset = call.dataset()
+    service.add_images(dataset, 5, captioned=2)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_line: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        if "count(" in statement and "FROM images" in statement:
+            asked.append((statement, given))
+
+    event.listen(service.engine, "before_cursor_execute", note)
+    assert call("GET", f"/datasets/{dataset}")["counts"]["captioned"] == 2
+    event.remove(service.engine, "before_cursor_execute", note)
+    [(statement, given)] = asked
+    with service.engine.connect() as line:
+        plan = [row[3] for row in line.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
+    assert [step.partition(" images ")[2] for step in plan if " images " in step] == [
+        "USING COVERING INDEX ix_images_dataset_id (dataset_id=?)",
+        "USING INDEX ix_images_uncaptioned (dataset_id=?)",
+    ]
 
 
 def test_uploads_are_stored_and_handed_to_an_ingest_job(service: Service, call: Caller) -> None:

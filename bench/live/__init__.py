@@ -1,0 +1,1 @@
+"""Many open tabs, measured."""
