@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train chaos llm test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train chaos llm llm-environment test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -22,12 +22,14 @@ dev: $(VENV)/.test web/node_modules/.installed
 	@(cd web && PATH="$(CURDIR)/$(BIN):$$PATH" exec npm run dev -- --host 127.0.0.1 --strictPort) & vite=$$!; trap "kill $$vite" EXIT; \
 		$(BIN)/watchfiles --filter python --sigint-timeout 60 "$(BIN)/clip-browser up $(ARGS)" api cli common workers
 
-# Whole files side by side, each child with one thread; tests/system alone, since it measures times.
+# Whole files side by side, each child with one thread; those that train first, since a long file that
+# begins last is waited for alone. tests/system alone, since it measures times.
 test: $(VENV)/.test web/dist/.built lint
 ifdef TESTS
 	@$(BIN)/python -m pytest $(TESTS)
 else
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/system
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/system \
+		tests/workers/gpu tests/workers tests/cli tests
 	@$(BIN)/python -m pytest tests/system
 endif
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
@@ -63,6 +65,10 @@ minio:
 
 llm: $(VENV)/.runtime
 	@$(BIN)/python -m workers.paraphrase.llm_setup
+
+# What `make test-llm` runs on, made beforehand
+llm-environment: $(VENV)/.test
+	@bash .ci/llm.sh >/dev/null
 
 test-llm: $(VENV)/.test
 	@python="$$(bash .ci/llm.sh)" && "$$python" -m pytest -m llm tests/llm

@@ -18,16 +18,17 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.services import EXTENSION, Services
 from common.datasets.changes import touch_dataset
-from common.db.engine import migrate, open_engine, reader_factory, session_factory
-from common.db.tables import CaptionRevision, Image, Job, now
+from common.db.engine import open_engine, reader_factory, session_factory
+from common.db.tables import CaptionRevision, Image, Job, User, now
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
-from common.people.credentials import ensure_admin, issue_token, make_user
+from common.people.credentials import ADMIN, issue_token, make_user
 from common.settings import Settings, as_environment, load_settings
 from common.store import open_store
 from tests.api.described import require_described
 from tests.captions import put_caption, save_one
+from tests.migrated import hash_of, migrate_new
 from tests.servers import free_port
 from workers.cpu.captions.saving import Save
 
@@ -38,7 +39,7 @@ class Service:
     """An app with what a test needs to fill its database and to call it."""
 
     def __init__(self, settings: Settings, web_folder: Path) -> None:
-        migrate(settings.database)
+        migrate_new(settings.database)
         self.settings = settings
         self.engine = open_engine(settings.database)
         self.app = create_app(
@@ -53,7 +54,10 @@ class Service:
         )
         self.services: Services = self.app.extensions[EXTENSION]
         with self.services.sessions() as session:
-            self.admin_token = issue_token(session, ensure_admin(session, settings), "api")[1]
+            admin = User(name=ADMIN, role="admin", password_hash=hash_of(PASSWORD))
+            session.add(admin)
+            session.flush()
+            self.admin_token = issue_token(session, admin, "api")[1]
 
     def person(self, name: str) -> Caller:
         """A new member, signed in by a token."""

@@ -14,11 +14,11 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
-from common.db.engine import migrate
 from common.db.tables import Dataset, Image, Model, SearchIndex, now
 from common.models.catalogue import MODEL_CONFIG_DIR, SMALL_MODEL
 from common.settings import load_settings
 from tests.captions import put_caption
+from tests.migrated import migrate_new
 from workers.cpu.images.sample import draw_sample
 from workers.models.clip_model import load_clip
 from workers.runtime.services import Services, open_services
@@ -31,7 +31,7 @@ DATASET = "shapes"
 def open_world(folder: Path, redis_url: str = "redis://127.0.0.1:1/0", **more: Any) -> Services:
     """Services with an empty database and store below folder."""
     settings = load_settings(data_dir=folder, redis_url=redis_url, **more)
-    migrate(settings.database)
+    migrate_new(settings.database)
     return open_services(settings)
 
 

@@ -16,7 +16,7 @@ from workers.captions.token_counts import fill_missing
 from workers.ops.index_csv import refresh_stale
 from workers.runtime.app import app
 from workers.runtime.job_runs import wake_quietly
-from workers.runtime.services import Services, process_services
+from workers.runtime.services import process_services
 
 TOKENS_AT_ONCE = 1000
 

@@ -32,13 +32,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from common.db.clock import read_clock
-from common.db.engine import migrate, open_engine, session_factory
+from common.db.engine import open_engine, session_factory
 from common.db.tables import Dataset, Job
 from common.errors import ClipBrowserError, Internal
 from common.jobs import chains, leases, states
 from common.jobs.leases import Lease
 from common.jobs.reports import Reports, write_reports
 from common.settings import Settings, load_settings
+from tests.migrated import migrate_new
 
 # Where a job may be after a step, by where it was before; None: it was not there, or is no more.
 # A step is one person's, worker's or reaper's; with it the followers of what has failed end.
@@ -336,7 +337,7 @@ def test_jobs_hold_in_every_order_of_steps(
 ) -> None:
     sqlite = f"sqlite:///{tmp_path / 'jobs.db'}"
     url = request.getfixturevalue("postgres_url") if database == "postgresql" else sqlite
-    migrate(url)
+    migrate_new(url)
     machine = type("JobMachineHere", (JobMachine,), {"url": url})
     run_state_machine_as_test(
         machine,

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select, update
 
 from common.captions.clip_tokens import count_tokens
-from common.db.engine import SessionFactory, migrate, open_engine, session_factory
+from common.db.engine import SessionFactory, open_engine, session_factory
 from common.db.tables import Caption, Dataset, Image
 from tests.captions import put_caption
+from tests.migrated import migrate_new
 from workers.captions.token_counts import fill_missing
 
 TEXTS = ["a cat", "don't", "😀", "قطة", "cat " * 100]
@@ -22,7 +23,7 @@ def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> SessionFactory:
     url = f"sqlite:///{tmp_path}/test.db"
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
-    migrate(url)
+    migrate_new(url)
     made = session_factory(open_engine(url))
     with made() as session:
         session.add(Dataset(id="cats", name="Cats", created_by="ada"))

@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from common.captions.clip_tokens import count_tokens
 from common.captions.text import MAX_CAPTIONS
-from common.db.engine import SessionFactory, migrate, open_engine, session_factory
+from common.db.engine import SessionFactory, open_engine, session_factory
 from common.db.tables import Caption, CaptionRevision, Dataset, Image, now
 from common.errors import CaptionConflict, ClipBrowserError, Internal, InvalidInput, NotFound
 from tests.captions import head_of, put_caption
+from tests.migrated import migrate_new
 from workers.cpu.captions.saving import Save, Saved, save_captions
 
 
@@ -34,7 +35,7 @@ def postgres_sessions(postgres_url: str) -> Iterator[SessionFactory]:
 
 
 def _filled(url: str) -> Iterator[SessionFactory]:
-    migrate(url)
+    migrate_new(url)
     engine = open_engine(url)
     made = session_factory(engine)
     with made() as session:
