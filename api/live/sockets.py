@@ -51,7 +51,7 @@ class Connection:
     image_id: int | None = None
 
 
-NOBODY = Connection("", "member")  # of a tab that was closed just now
+NOBODY = Connection("", "member", 0)  # of a tab that was closed just now
 
 
 class Sockets:

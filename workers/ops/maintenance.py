@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.datasets.clean_up import look_again
+from common.db.tables import now
 from common.messaging.broker import (
     COUNT_TOKENS,
     KEEP_CLEAN,
