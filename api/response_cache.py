@@ -42,18 +42,12 @@ class ResponseCache:
         self._lock = threading.Lock()
 
     def get(
-        self,
-        key: str,
-        state: Hashable,
-        make: Callable[[], Made],
-        least_s: float = 0.0,
-        cheap_s: float = 0.0,
+        self, key: str, state: Hashable, make: Callable[[], Made], least_s: float = 0.0
     ) -> Made:
         """What `make` gave last, made anew when `state` has changed since.
 
         It is kept for `least_s` seconds at least, and so long that making it takes no more than
-        COST_SHARE of the time, even if `state` changes meanwhile. What took less than `cheap_s` is
-        always made anew then.
+        COST_SHARE of the time, even if `state` changes meanwhile.
         """
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
@@ -64,16 +58,14 @@ class ResponseCache:
             return cast(Made, cast(_Answer, known).value)  # another thread is at it
         try:
             if entry.answer is None or entry.answer is known:
-                entry.answer = _make(state, make, least_s, cheap_s)
+                entry.answer = _make(state, make, least_s)
             return cast(Made, entry.answer.value)
         finally:
             entry.making.release()
 
 
-def _make(state: Hashable, make: Callable[[], object], least_s: float, cheap_s: float) -> _Answer:
+def _make(state: Hashable, make: Callable[[], object], least_s: float) -> _Answer:
     began = time.monotonic()
     value = make()
     ended = time.monotonic()
-    cost_s = ended - began
-    kept_s = 0.0 if cost_s < cheap_s else cost_s / COST_SHARE
-    return _Answer(value, state, ended + max(least_s, kept_s))
+    return _Answer(value, state, ended + max(least_s, (ended - began) / COST_SHARE))

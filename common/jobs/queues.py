@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
@@ -19,6 +19,7 @@ from common.jobs.kinds import JOB_QUEUES
 from common.jobs.order import Level, RunningJob, WaitingJob, in_turn, order_jobs
 
 Rows = Select[*tuple[Any, ...]]
+Mark = tuple[tuple[tuple[Any, ...], ...], ...]
 BEFORE = aliased(Job)  # what a job waits for
 PORTION = 16  # jobs that are read at first of a line of which the first could not begin
 
@@ -71,10 +72,10 @@ def read_queue(session: Session, name: str) -> QueueState:
     return QueueState(name, read_pause(session, name), running, order_jobs(waiting, running, ends))
 
 
-def read_mark(session: Session) -> Hashable:
+def read_mark(session: Session) -> Mark:
     """Another one whenever another job waits or runs in any queue, moves, reports, or waits no longer.
 
-    Who waits for a job is not asked: what makes a difference to them changes that job as well.
+    (Of each queue its name and number of waiting jobs, of each running job its id, pauses.) Who waits for a job is not asked: what makes a difference to them changes that job as well.
     """
     waits = session.execute(
         select(Job.queue, func.count(), func.sum(Job.seq), func.max(Job.queued_at))
@@ -84,8 +85,12 @@ def read_mark(session: Session) -> Hashable:
     )
     runs = select(Job.id, Job.state, Job.seq).where(Job.state.in_(("running", "stopping")))
     paused = select(PausedQueue.name, PausedQueue.paused_at).order_by(PausedQueue.name)
-    read = (waits, session.execute(runs.order_by(Job.id)), session.execute(paused))
-    return tuple(tuple(map(tuple, rows)) for rows in read)
+    running = session.execute(runs.order_by(Job.id))
+    return _rows(waits), _rows(running), _rows(session.execute(paused))
+
+
+def _rows(found: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, found))
 
 
 def read_pause(session: Session, name: str) -> PausedQueue | None:
