@@ -83,7 +83,7 @@ class QueuePositions:
     @cached_property
     def _are_few(self) -> bool:
         waits, runs, _ = self._mark
-        return sum(row[1] for row in waits) + len(runs) <= FEW
+        return bool(sum(row[1] for row in waits) + len(runs) <= FEW)
 
     @cached_property
     def _states(self) -> dict[str, QueueState]:
