@@ -75,7 +75,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         processes = self._settings.processes
         chosen: dict[str, Any] = {
             "bind": [f"{self._settings.host}:{self._settings.port}"] + [OWN_ADDRESS] * processes,
-            "worker_class": "gthread",
+            "worker_class": "api.lingering_worker.LingeringWorker",
             "workers": processes,
             "threads": self._settings.api_threads,
             "worker_connections": max(1000, self._settings.api_threads * 4),

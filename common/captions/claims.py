@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from common.captions.heads import Head, heads_by_image
+from common.db.rows import update_rows
 from common.db.tables import Dataset, Image, now
 from common.errors import ClipBrowserError, Conflict, NotFound
 
@@ -268,7 +269,7 @@ def _given(row: ClaimedRow, claimer: Claimer, moment: datetime) -> ClaimedRow:
 
 def _write(session: Session, rows: Iterable[ClaimedRow]) -> None:
     """Write who holds these images."""
-    changes = {
+    changes: dict[int, dict[str, Any]] = {
         row.id: {
             "id": row.id,
             "claimed_by": row.claimed_by,
@@ -277,8 +278,7 @@ def _write(session: Session, rows: Iterable[ClaimedRow]) -> None:
         }
         for row in rows
     }
-    if changes:
-        session.execute(update(Image), list(changes.values()))
+    update_rows(session, Image, list(changes.values()))
 
 
 def _with_heads(session: Session, rows: Iterable[ClaimedRow]) -> dict[int, Claimed]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from common.captions.clip_tokens import count_tokens
 from common.captions.heads import Head, heads_by_image
 from common.captions.text import MAX_CAPTIONS, normalise_caption
 from common.datasets.changes import touch_dataset
+from common.db.rows import insert_rows, update_rows
 from common.db.tables import Caption, CaptionRevision, Image, now
 from common.errors import CaptionConflict, ClipBrowserError, Internal, InvalidInput, NotFound
 
@@ -176,15 +177,11 @@ class _Batch:
         ]  # its dataset stays, and with it the entries of three indexes
         new = [head for place, head in self._changed.items() if place not in self._stored]
         old = [head for place, head in self._changed.items() if place in self._stored]
-        if images:
-            self._session.execute(update(Image), images)
-        if new:
-            self._session.execute(insert(Caption), [head._asdict() for head in new])
-        if old:
-            self._session.execute(update(Caption), [head._asdict() for head in old])
-        if self._revisions:
-            rows = [revision._asdict() for revision in self._revisions]
-            self._session.execute(insert(CaptionRevision), rows)
+        update_rows(self._session, Image, images)
+        insert_rows(self._session, Caption, [head._asdict() for head in new])
+        update_rows(self._session, Caption, [head._asdict() for head in old])
+        revisions = [revision._asdict() for revision in self._revisions]
+        insert_rows(self._session, CaptionRevision, revisions)
 
     def save(self, save: Save) -> Saved | ClipBrowserError:
         """Write one, if it may be written."""
