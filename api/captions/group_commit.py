@@ -7,6 +7,7 @@ captions and claims, not for each.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import secrets
@@ -17,9 +18,12 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
+from redis import RedisError
+
 from common.captions.asks import Ask, write_ask
 from common.errors import QueueUnavailable
 from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS, Queue
+from common.messaging.live_workers import read_workers
 from common.messaging.replies import Replies
 
 Answer = dict[str, Any]
@@ -29,6 +33,7 @@ LISTEN_S = 5.0
 SEND_S = 5.0  # how long a request waits at most until its caption is queued
 ASK_S = 2.0  # how long a claim waits at most for the worker
 HEARD_S = 30.0  # a worker that has answered within that time is there
+LOOK_EVERY_S = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +58,10 @@ class GroupCommit:
         self.name = f"saves:{secrets.token_hex(8)}"
         self._started = False
         self._heard = float("-inf")  # when the worker has answered last, in monotonic seconds
+        self._is_silent = False  # it did not answer when it was asked last
         self._greeted = float("-inf")
+        self._looking = threading.Lock()
+        self._seen, self._looked = False, float("-inf")
 
     def save(self, save: dict[str, Any], wait_s: float) -> Answer | None:
         """Queue one caption; its answer, or None when there is none within `wait_s` seconds.
@@ -64,13 +72,15 @@ class GroupCommit:
         return self._send_and_wait(_Pending(save["client_id"], save), SEND_S, wait_s)
 
     def ask(self, ask: Ask) -> Answer | None:
-        """The worker's answer to a claim; None when it does not answer, or has not lately.
+        """The worker's answer to a claim; None when none is there, or it does not answer.
 
-        Then the caller does it himself. A worker that is silent is greeted now and then: once it has
+        Then the caller does it himself. A worker that was silent is greeted now and then: once it has
         answered, it is asked again.
         """
-        if time.monotonic() - self._heard > HEARD_S:
+        if self._is_silent:
             self._greet()
+            return None
+        if time.monotonic() - self._heard > HEARD_S and not self._is_there():
             return None
         key = secrets.token_hex(8)
         began = time.monotonic()
@@ -80,8 +90,16 @@ class GroupCommit:
         except QueueUnavailable:
             answer = None
         if answer is None and self._heard < began:
-            self._heard = float("-inf")
+            self._is_silent = True
         return answer
+
+    def _is_there(self) -> bool:
+        """Whether a captions worker says that it takes messages; looked at once in LOOK_EVERY_S."""
+        with self._looking:
+            if time.monotonic() - self._looked > LOOK_EVERY_S:
+                self._seen = _sees_worker(self._to_worker)
+                self._looked = time.monotonic()
+            return self._seen
 
     def _greet(self) -> None:
         """An entry that asks for nothing but an answer."""
@@ -166,7 +184,7 @@ class GroupCommit:
         if not answers:
             return
         with self._lock:
-            self._heard = time.monotonic()
+            self._heard, self._is_silent = time.monotonic(), False
             found = [
                 (pending, answer)
                 for key, answer in answers.items()
@@ -175,6 +193,12 @@ class GroupCommit:
         self._answered.set()  # the next message is on its way while the answers go out
         for pending, answer in found:
             pending.answer.set_result(answer)
+
+
+def _sees_worker(to_worker: Queue) -> bool:
+    with contextlib.suppress(RedisError):
+        return any(CAPTIONS in worker["queues"] for worker in read_workers(to_worker.redis))
+    return False
 
 
 def _wait_until_sent(pending: _Pending, within_s: float) -> None:
