@@ -21,11 +21,10 @@ from api.live.session_watch import SIGN_IN_WITHIN_S
 from common.db.tables import Token, User, now
 from common.people.credentials import issue_token, token_hash
 from tests.api.conftest import PASSWORD, Service, wait_until
-from tests.api.test_serve import served  # noqa: F401 - a fixture
 
 
 def test_two_hundred_sign_ins_at_once_do_not_touch_people_at_work(
-    served: Service,  # noqa: F811
+    served: Service,
 ) -> None:
     """Many more than the server has threads, right and wrong ones, while somebody reads and makes things."""
     url = urlsplit(served.settings.address)
@@ -89,7 +88,7 @@ def delete_person(service: Service, _: str) -> None:
 
 @pytest.mark.parametrize("end", [sign_out, delete_token, let_expire, delete_person])
 def test_connections_end_with_their_session_within_two_seconds_and_say_why(
-    served: Service,  # noqa: F811
+    served: Service,
     end: Callable[[Service, str], None],
 ) -> None:
     with served.services.sessions() as session:
@@ -126,7 +125,7 @@ class Tab:
         )
 
 
-def test_a_line_on_which_nobody_signs_in_is_closed(served: Service) -> None:  # noqa: F811
+def test_a_line_on_which_nobody_signs_in_is_closed(served: Service) -> None:
     address = served.settings.address.replace("http", "ws")
     lines = [
         websocket.create_connection(f"{address}/socket.io/?EIO=4&transport=websocket", timeout=20)
