@@ -10,6 +10,7 @@
      │  ├ NoCaptions            no_captions             409
      │  ├ NoSplit               no_split                409
      │  ├ NoIndex               no_index                409
+     │  ├ CannotResume          cannot_resume           409
      │  └ AlreadyRunning        already_running         409
      ├ MethodNotAllowed         method_not_allowed      405
      ├ TooLarge                 too_large               413

@@ -6,6 +6,7 @@ Every answer that any test of the API gets by `Caller` is held against it as wel
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,6 +133,8 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
         f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
     )
     service.services.store.put_bytes("models_finetuned/20261123-080000_cats/README.md", b"# cats")
+    service.services.store.put_bytes("uploads/forgotten/a.png", b"half a picture")
+    os.utime(service.settings.data_dir / "uploads/forgotten/a.png", (0, 0))
     return {
         "dataset_id": dataset, "image_id": str(ids[0]), "job_id": job, "upload_id": upload,
         "model_id": "20261123-080000_cats", "waits": waits, "failed": failed, "free": str(ids[3]),

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from common.db.engine import migrate
 from common.db.tables import Job
 from common.jobs import states as jobs
 from common.settings import Settings, as_environment, load_settings
@@ -163,7 +164,7 @@ def open_backstage(folder: Path, database_url: str, **more: Any) -> Iterator[Bac
             data_dir=data_dir, redis_url=redis.url, database_url=database_url,
             secret_key="k" * 32, **{"lease_s": 2.0, "reap_every_s": 0.5, **more},
         )  # fmt: skip
-        migrate_new(settings.database)
+        (migrate if database_url else migrate_new)(settings.database)
         stage = Backstage(settings, folder)
         try:
             yield stage

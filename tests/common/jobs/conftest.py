@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ def jobs_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         url = f"sqlite:///{folder}/jobs.db"
     else:
         server = request.getfixturevalue("postgres_session")
+        name = f"jobs_{secrets.token_hex(4)}"  # made anew whenever pytest comes back to it
         with psycopg.connect(server.url, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE jobs")
-        url = server.url.replace("/postgres", "/jobs")
+            connection.execute(f"CREATE DATABASE {name}")
+        url = server.url.replace("/postgres", f"/{name}")
     migrate(url)
     return url
 

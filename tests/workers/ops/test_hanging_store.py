@@ -15,11 +15,13 @@ from tests.workers.conftest import open_backstage, wait_until
 
 SAVED_WITHIN_S = 5.0  # the store's own patience is 20 s and more
 
+LASTING = {"lease_s": 30.0, "reap_every_s": 5.0}  # as a fleet wants them
+
 
 def test_captions_are_saved_while_the_store_hangs(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         store = f"s3://key:secret@127.0.0.1:{hanging.getsockname()[1]}/bucket?secure=0"
-        with open_backstage(tmp_path, "", store_url=store) as stage:
+        with open_backstage(tmp_path, "", store_url=store, **LASTING) as stage:
             with stage.services.sessions() as session:
                 session.add(Dataset(id="cats", name="Cats", created_by="ada", defaults={}))
                 session.flush()

@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from common.db import engine
+from common.db import clock
 from common.db.tables import now
 from common.errors import InvalidInput
 from common.jobs import leases, tallies
@@ -250,7 +250,7 @@ def test_lease_times_are_those_of_the_database_whatever_this_machines_clock_says
     on_postgresql = any_stage.settings.database.startswith("postgresql")
     job_id, lease_s = any_stage.make(send=False), any_stage.settings.lease_s
     if on_postgresql:
-        for module in (engine, leases):
+        for module in (clock, leases):
             monkeypatch.setattr(module, "now", lambda: now() + HOUR)
     with any_stage.services.sessions() as session:
         held = leases.take(session, job_id, "here", lease_s)
