@@ -98,6 +98,7 @@ def create_app(
     queue: Queue,
     sessions: SessionFactory,
     readers: SessionFactory,
+    snapshots: SessionFactory,
     events: Events,
     replies: Replies,
     web_folder: Path = BUILT,
@@ -110,7 +111,7 @@ def create_app(
     siblings: the API's other processes on this port. metrics_folder: where all of them count.
     """
     services = Services(
-        settings, store, queue, sessions, readers, events, replies,
+        settings, store, queue, sessions, readers, snapshots, events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads),
         GroupCommit(queue, replies), TokenCache(readers, events.people),

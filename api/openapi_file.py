@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from api.app import create_app, document
-from common.db.engine import open_engine, reader_factory, session_factory
+from common.db.engine import open_engine, quick_reader_factory, reader_factory, session_factory
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
@@ -29,6 +29,7 @@ def document_text() -> str:
             open_store(settings.store),
             Queue(settings),
             session_factory(engine),
+            quick_reader_factory(engine),
             reader_factory(engine),
             Events(settings),
             Replies(settings),

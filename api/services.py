@@ -26,7 +26,7 @@ MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others sav
 
 @dataclass(frozen=True)
 class Services:
-    """The clients of one API process. `readers` are sessions that only read.
+    """The clients of one API process. `readers` are sessions that only read, `snapshots` from one moment.
 
     suggesting: held by each request that waits for captions of similar images.
     """
@@ -36,6 +36,7 @@ class Services:
     queue: Queue
     sessions: SessionFactory
     readers: SessionFactory
+    snapshots: SessionFactory
     events: Events
     replies: Replies
     presence: Presence

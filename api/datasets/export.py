@@ -64,7 +64,7 @@ def file_of_dataset(services: Services, dataset_id: str, name: str) -> Response:
 
 def index_csv(services: Services, dataset_id: str) -> bytes:
     """The captions as they are in the database now. Raises NotFound."""
-    with services.readers() as session:
+    with services.snapshots() as session:
         find_dataset(session, dataset_id)
         return write_rows(index_rows(session, dataset_id))
 
@@ -83,7 +83,7 @@ def export_dataset(services: Services, dataset_id: str, captions: str, images: s
 
 
 def _read(services: Services, dataset_id: str, captioned_only: bool) -> Contents:
-    with services.readers() as session:
+    with services.snapshots() as session:
         find_dataset(session, dataset_id)
         captions = caption_rows(session, dataset_id)
         columns = select(Image.id, Image.sha256, Image.ext, Image.filename)

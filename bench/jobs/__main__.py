@@ -30,7 +30,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, text
 
 from api.app import create_app
-from common.db.engine import SessionFactory, migrate, open_engine, reader_factory, session_factory
+from common.db.engine import (
+    SessionFactory,
+    migrate,
+    open_engine,
+    quick_reader_factory,
+    reader_factory,
+    session_factory,
+)
 from common.db.tables import Dataset, Image, Job, now
 from common.jobs import leases
 from common.jobs.leases import Lease
@@ -87,7 +94,8 @@ class Bench:
             record = {"name": f"gpu-{number}", "queues": ["gpu"], "concurrency": 1}
             queue.redis.set(f"{PREFIX}gpu-{number}", json.dumps(record))
         app = create_app(
-            settings, open_store(settings.store), queue, self.sessions, self.readers,
+            settings, open_store(settings.store), queue, self.sessions,
+            quick_reader_factory(self.engine), self.readers,
             Events(settings), Replies(settings), folder,
         )  # fmt: skip
         self.client: FlaskClient = app.test_client()

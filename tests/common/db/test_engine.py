@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text, update
 
-from common.db.engine import SessionFactory, migrate, open_engine, reader_factory, session_factory
+from common.db.engine import (
+    PING_AFTER_S,
+    SessionFactory,
+    migrate,
+    open_engine,
+    quick_reader_factory,
+    reader_factory,
+    session_factory,
+)
 from common.db.tables import Base, Dataset, Image, User
 
 
@@ -114,3 +123,31 @@ def test_a_reader_does_not_wait_for_a_writer(url: str, sessions: SessionFactory)
         writing.flush()
         with readers() as session:
             assert session.scalars(select(User)).all() == []
+
+
+def test_a_connection_that_was_cut_while_it_rested_is_made_anew(postgres_url: str) -> None:
+    opened = open_engine(postgres_url)
+    elsewhere = open_engine(postgres_url)
+    with opened.connect() as connection:
+        [cut] = connection.execute(text("SELECT pg_backend_pid()")).one()
+    with elsewhere.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": cut})
+    time.sleep(PING_AFTER_S + 0.1)
+    with opened.connect() as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).one() != (cut,)
+    for each in (opened, elsewhere):
+        each.dispose()
+
+
+def test_short_answers_are_read_without_a_transaction_and_snapshots_within_one(
+    postgres_url: str,
+) -> None:
+    engine = open_engine(postgres_url)
+    found = []
+    for factory in (quick_reader_factory, reader_factory, quick_reader_factory):
+        with factory(engine)() as session:
+            session.execute(text("SELECT 1"))
+            line = session.connection().connection.dbapi_connection
+            found.append(line.info.transaction_status.name)  # type: ignore[union-attr]
+    assert found == ["IDLE", "INTRANS", "IDLE"]
+    engine.dispose()
