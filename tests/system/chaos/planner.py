@@ -16,8 +16,10 @@ ACTIONS = {"chain": 6, "follow": 3, "stop": 3, "resume": 2, "retry": 2}
 TIMEOUT_S = 8.0
 SETTLED_S = 60.0
 # What may end a job of this story: a predecessor that failed, three lost workers, a dataset that has
-# no captions yet, and a part that stayed away for longer than a job is tried.
-FAIR_ENDS = {"conflict", "worker_lost", "no_captions", "no_split", "store_unavailable"}
+# no captions yet, a split that came after the one it began with, and a part that stayed away for too long.
+FAIR_ENDS = {
+    "conflict", "worker_lost", "no_captions", "no_split", "cannot_resume", "store_unavailable",
+}  # fmt: skip
 
 
 class Planner:
