@@ -7,7 +7,6 @@ captions and claims, not for each.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import secrets
@@ -18,12 +17,10 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
-from redis import RedisError
-
+from api.live.workers import LiveWorkers
 from common.captions.asks import Ask, write_ask
 from common.errors import QueueUnavailable
 from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS, Queue
-from common.messaging.live_workers import read_workers
 from common.messaging.replies import Replies
 
 Answer = dict[str, Any]
@@ -51,6 +48,7 @@ class GroupCommit:
 
     def __init__(self, to_worker: Queue, replies: Replies) -> None:
         self._to_worker, self._replies = to_worker, replies
+        self._workers = LiveWorkers(to_worker.redis)
         self._waiting: queue.SimpleQueue[_Pending] = queue.SimpleQueue()
         self._asked: dict[str, list[_Pending]] = defaultdict(list)
         self._lock = threading.Lock()
@@ -97,7 +95,7 @@ class GroupCommit:
         """Whether a captions worker says that it takes messages; looked at once in LOOK_EVERY_S."""
         with self._looking:
             if time.monotonic() - self._looked > LOOK_EVERY_S:
-                self._seen = _sees_worker(self._to_worker)
+                self._seen = any(CAPTIONS in each["queues"] for each in self._workers.read())
                 self._looked = time.monotonic()
             return self._seen
 
@@ -193,12 +191,6 @@ class GroupCommit:
         self._answered.set()  # the next message is on its way while the answers go out
         for pending, answer in found:
             pending.answer.set_result(answer)
-
-
-def _sees_worker(to_worker: Queue) -> bool:
-    with contextlib.suppress(RedisError):
-        return any(CAPTIONS in worker["queues"] for worker in read_workers(to_worker.redis))
-    return False
 
 
 def _wait_until_sent(pending: _Pending, within_s: float) -> None:
