@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
+from flask.sessions import NullSession, SessionInterface
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import Engine
 
 from api.answer import Answer, Problem, as_response
 from api.augment.synonym_routes import synonyms
@@ -46,7 +48,12 @@ from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
 from api.trusted_proxies import TrustedProxies
-from common.db.engine import SessionFactory
+from common.db.engine import (
+    quick_reader_factory,
+    reader_factory,
+    row_reader_factory,
+    session_factory,
+)
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
@@ -80,8 +87,18 @@ BLUEPRINTS = (
 )
 
 
+class _NoSessions(SessionInterface):
+    """Who asks is known by `api.people.identity`; Flask's own signed cookie is not read at each request."""
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        """Flask's hook: one that refuses to be written to."""
+        return NullSession()
+
+
 class App(OpenAPI):
     """Views return answers; here they become JSON."""
+
+    session_interface = _NoSessions()
 
     def make_response(self, rv: Any) -> Response:
         """As Flask's, for an `Answer` too, alone or with a status."""
@@ -96,9 +113,7 @@ def create_app(
     settings: Settings,
     store: ArtifactStore,
     queue: Queue,
-    sessions: SessionFactory,
-    readers: SessionFactory,
-    snapshots: SessionFactory,
+    engine: Engine,
     events: Events,
     replies: Replies,
     web_folder: Path = BUILT,
@@ -110,8 +125,10 @@ def create_app(
 
     siblings: the API's other processes on this port. metrics_folder: where all of them count.
     """
+    sessions, readers = session_factory(engine), quick_reader_factory(engine)
     services = Services(
-        settings, store, queue, sessions, readers, snapshots, events, replies,
+        settings, store, queue, sessions, readers,
+        reader_factory(engine), row_reader_factory(engine), events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads),
         GroupCommit(queue, replies), TokenCache(readers, events.people),

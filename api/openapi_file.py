@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from api.app import create_app, document
-from common.db.engine import open_engine, quick_reader_factory, reader_factory, session_factory
+from common.db.engine import open_engine
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
@@ -23,14 +23,11 @@ def document_text() -> str:
     """The document of this code with sorted keys. Its clients are services, but never connect."""
     with TemporaryDirectory() as folder:
         settings = load_settings(data_dir=Path(folder), database_url="", store_url="")
-        engine = open_engine(settings.database)
         app = create_app(
             settings,
             open_store(settings.store),
             Queue(settings),
-            session_factory(engine),
-            quick_reader_factory(engine),
-            reader_factory(engine),
+            open_engine(settings.database),
             Events(settings),
             Replies(settings),
         )

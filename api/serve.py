@@ -119,7 +119,7 @@ def _give_a_place(arbiter: Any, worker: Any) -> None:
 def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     """The app with real clients for everything `settings` names."""
     from api.app import create_app, start_live
-    from common.db.engine import open_engine, quick_reader_factory, reader_factory, session_factory
+    from common.db.engine import open_engine
     from common.log_ids import configure_logging
     from common.messaging.broker import Queue
     from common.messaging.events import Events
@@ -132,9 +132,7 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
         settings,
         open_store(settings.store),
         Queue(settings),
-        session_factory(engine),
-        quick_reader_factory(engine),
-        reader_factory(engine),
+        engine,
         Events(settings),
         Replies(settings),
         siblings=siblings,

@@ -13,7 +13,7 @@ from api.live.workers import LiveWorkers
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.response_cache import ResponseCache
-from common.db.engine import SessionFactory
+from common.db.engine import ConnectionFactory, SessionFactory
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
@@ -26,7 +26,8 @@ MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others sav
 
 @dataclass(frozen=True)
 class Services:
-    """The clients of one API process. `readers` are sessions that only read, `snapshots` from one moment.
+    """The clients of one API process. `readers` are sessions that only read, `snapshots` from one moment,
+    `rows` for a single row past the ORM.
 
     suggesting: held by each request that waits for captions of similar images.
     """
@@ -37,6 +38,7 @@ class Services:
     sessions: SessionFactory
     readers: SessionFactory
     snapshots: SessionFactory
+    rows: ConnectionFactory
     events: Events
     replies: Replies
     presence: Presence

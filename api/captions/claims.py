@@ -8,7 +8,11 @@ message is worked off later is one more image of the same holder, until it runs 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar, cast
+
+from sqlalchemy.orm import Session
 
 from api.services import Services
 from common.captions.asks import read_outcome
@@ -16,8 +20,7 @@ from common.captions.claims import (
     Claimed,
     Claimer,
     GiveBack,
-    NextImage,
-    Outcome,
+    NextImages,
     ThisImage,
     claim_next,
     claim_these,
@@ -27,17 +30,13 @@ from common.captions.claims import (
 from common.db.tables import now
 from common.errors import ClipBrowserError
 
+T = TypeVar("T", Claimed, list[Claimed])
 CLOCKS_S = 1.0  # how far the worker's clock may be ahead of ours
 
 
-def serve_next(services: Services, wish: NextImage) -> Claimed | None:
-    """The next image for a claimer; None when none is left. Raises NotFound."""
-    answer = services.group_commit.ask(wish)
-    if answer is not None:
-        return _claimed(read_outcome(answer))
-    with services.sessions() as session:
-        [outcome] = claim_next(session, [wish])
-    return _claimed(outcome)
+def serve_next(services: Services, wish: NextImages) -> list[Claimed]:
+    """The next images for a claimer; none when none is left. Raises NotFound."""
+    return _asked(services, wish, lambda session: claim_next(session, [wish])[0])
 
 
 def serve_this(services: Services, wish: ThisImage) -> Claimed:
@@ -45,19 +44,9 @@ def serve_this(services: Services, wish: ThisImage) -> Claimed:
 
     Raises NotFound, Conflict.
     """
-    with services.readers() as session:
-        held = held_claim(session, wish)
-    if held is not None:
-        return held
-    answer = services.group_commit.ask(wish)
-    if answer is not None:
-        claimed = _claimed(read_outcome(answer))
-    else:
-        with services.sessions() as session:
-            [outcome] = claim_these(session, [wish])
-        claimed = _claimed(outcome)
-    assert claimed is not None
-    return claimed
+    with services.rows() as connection:
+        held = held_claim(connection, wish)
+    return held or _asked(services, wish, lambda session: claim_these(session, [wish])[0])
 
 
 def release(services: Services, image_id: int, claimer: Claimer) -> None:
@@ -69,7 +58,18 @@ def release(services: Services, image_id: int, claimer: Claimer) -> None:
             give_back(session, [given])
 
 
-def _claimed(outcome: Outcome) -> Claimed | None:
+def _asked(
+    services: Services,
+    wish: NextImages | ThisImage,
+    write: Callable[[Session], T | ClipBrowserError],
+) -> T:
+    """What the worker gives; without one, what `write` does. Raises what it gives as an error."""
+    answer = services.group_commit.ask(wish)
+    if answer is not None:
+        outcome = cast(T | ClipBrowserError, read_outcome(answer))
+    else:
+        with services.sessions() as session:
+            outcome = write(session)
     if isinstance(outcome, ClipBrowserError):
         raise outcome
     return outcome

@@ -14,7 +14,9 @@ from api.captions.claims import release, serve_next, serve_this
 from api.captions.schemas import (
     CaptionRevisionOut,
     ClaimedImage,
+    ClaimedImages,
     ClaimQuery,
+    ClaimsQuery,
     HolderQuery,
     NewCaption,
     QueuedCaption,
@@ -32,7 +34,7 @@ from api.jobs.submission import submit
 from api.people.identity import token, user
 from api.request import Upload
 from api.services import app_services
-from common.captions.claims import Claimed, Claimer, NextImage, ThisImage
+from common.captions.claims import Claimed, Claimer, NextImages, ThisImage
 from common.captions.text import normalise_caption
 from common.db.tables import CaptionRevision
 from common.errors import InvalidInput, error_from_dict
@@ -46,9 +48,16 @@ MAX_WAIT_S = 30.0
 )
 def claim(path: DatasetPath, query: ClaimQuery) -> tuple[Any, int]:
     """Claim the next uncaptioned image for me; 204 when none is left."""
-    wish = NextImage(path.dataset_id, _claimer(query.holder), query.after)
+    wish = NextImages(path.dataset_id, _claimer(query.holder), query.after)
     claimed = serve_next(app_services(), wish)
-    return ("", 204) if claimed is None else (_shown(claimed), 200)
+    return (_shown(claimed[0]), 200) if claimed else ("", 204)
+
+
+@captions.post("/datasets/<dataset_id>/claims", responses={200: ClaimedImages, 404: Problem})
+def claim_several(path: DatasetPath, query: ClaimsQuery) -> ClaimedImages:
+    """Claim the next uncaptioned images for me, in order; fewer than `count` when no more are left."""
+    wish = NextImages(path.dataset_id, _claimer(query.holder), query.after, query.count)
+    return ClaimedImages(items=[_shown(one) for one in serve_next(app_services(), wish)])
 
 
 @captions.post(

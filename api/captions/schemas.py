@@ -14,6 +14,7 @@ from common.captions.text import MAX_CAPTIONS, normalise_caption
 from common.errors import InvalidInput
 
 MAX_SUGGESTIONS = 1000  # in one request
+MAX_CLAIMS = 20  # in one request
 
 
 def _caption(text: str) -> str:
@@ -31,6 +32,12 @@ class ClaimQuery(Request):
 
     after: Id | None = None
     holder: Holder | None = None
+
+
+class ClaimsQuery(ClaimQuery):
+    """count: how many images at most; a tab keeps a few ahead, so that nobody waits for the next one."""
+
+    count: int = Field(1, ge=1, le=MAX_CLAIMS)
 
 
 class HolderQuery(Request):
@@ -83,6 +90,12 @@ class ClaimedImage(ImageOut):
     """An image that is mine to caption until then."""
 
     lease_expires_at: Moment | None
+
+
+class ClaimedImages(Answer):
+    """Images that are mine to caption, in the order in which they are to be shown."""
+
+    items: list[ClaimedImage]
 
 
 class CaptionRevisionOut(Answer):

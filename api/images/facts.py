@@ -28,9 +28,7 @@ def no_image(image_id: int, where: str = "") -> NotFound:
 
 def require_image(image_id: int) -> None:
     """Raises NotFound unless there is such an image."""
-    with app_services().readers() as session:
-        if session.scalar(select(Image.id).where(Image.id == image_id)) is None:
-            raise no_image(image_id)
+    find_file(image_id)
 
 
 class StoredFile(NamedTuple):
@@ -48,8 +46,8 @@ _FILE = select(*(getattr(Image, name) for name in StoredFile._fields)).where(
 
 def find_file(image_id: int) -> StoredFile:
     """The file of an image; plain columns, since each image that is shown asks for it. Raises NotFound."""
-    with app_services().readers() as session:
-        row = session.execute(_FILE, {"image_id": image_id}).one_or_none()
+    with app_services().rows() as connection:
+        row = connection.execute(_FILE, {"image_id": image_id}).one_or_none()
     if row is None:
         raise no_image(image_id)
     return StoredFile(*row)

@@ -1,10 +1,13 @@
 """`make bench-captions`: many people caption at once, in the loop in which they really work.
 
 python -m bench.captions [--seconds 8] [--captioners 1,32,100] [--databases sqlite,postgresql]
-                         [--beside-training] [--saves-only] [--dashboards 200] [--code FOLDER]
+                         [--beside-training] [--loops ahead,one-by-one,saves] [--dashboards 200]
+                         [--code FOLDER]
 
 Each captioner claims the next image, fetches its file, renews the claim as a tab does while somebody
-types, saves with `Prefer: wait`, and goes on at once. 200 means that the revision is committed. The
+types, saves with `Prefer: wait`, and goes on at once. "ahead": claims as the dashboard does, several
+together when few are left; "one-by-one": a claim for each image; "saves": nothing but saves, of one
+image over and over. 200 means that the revision is committed. The
 clients share the machine's cores with the service that is measured. At the end each save that was
 counted is looked up in the database, and no image may have been served to two people at once.
 """
@@ -24,6 +27,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +53,8 @@ def main() -> None:
     for database in arguments.databases:
         with _opened(database, arguments.code) as (stack, url):
             with _training(stack, arguments.beside_training):
-                for captioners in arguments.captioners:
-                    row = captioning(
-                        stack, url, captioners, arguments.seconds, arguments.saves_only
-                    )
+                for captioners, loop in product(arguments.captioners, arguments.loops):
+                    row = captioning(stack, url, captioners, arguments.seconds, loop)
                     report.append({"database": database, **row})
                     _show(report[-1])
             if arguments.dashboards:
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--captioners", type=_numbers, default=[1, 32, 100])
     parser.add_argument("--databases", type=_names, default=["sqlite", "postgresql"])
     parser.add_argument("--beside-training", action="store_true", help="a training runs meanwhile")
-    parser.add_argument("--saves-only", action="store_true", help="each saves over one image")
+    parser.add_argument("--loops", type=_names, default=["ahead", "one-by-one"])
     parser.add_argument("--dashboards", type=int, default=0, help="measure events of so many, too")
     parser.add_argument("--rate", type=float, default=10.0, help="saves a second for dashboards")
     parser.add_argument("--code", default="", help="the checkout whose service is measured")
@@ -123,13 +125,13 @@ def _training(stack: Stack, wanted: bool) -> Iterator[None]:
 
 
 def captioning(
-    stack: Stack, url: str, captioners: int, seconds: float, saves_only: bool = False
+    stack: Stack, url: str, captioners: int, seconds: float, loop: str
 ) -> dict[str, Any]:
     """`captioners` people caption a dataset of their own as fast as they are answered."""
     dataset = make_dataset(stack, url, int(IMAGES_A_SECOND * seconds))
     tabs = [secrets.token_hex(8) for _ in range(captioners)]
     plans = [
-        Plan(token, tab, dataset, saves_only)
+        Plan(token, tab, dataset, loop)
         for token, tab in zip(_tokens(stack, captioners), tabs, strict=True)
     ]
     groups = min(GROUPS, captioners)
@@ -143,14 +145,12 @@ def captioning(
         tallies = [future.result() for future in futures]
     _check(url, dataset, tallies)
     other = [what for tally in tallies for what in tally.other]
-    figures: dict[str, Any] = {"captioners": captioners}
+    figures: dict[str, Any] = {"captioners": captioners, "loop": loop}
     for name in STEPS:
         times = sorted(ms for tally in tallies for ms in tally.took_ms.get(name, []))
-        if name == STEPS[0]:
-            figures["images/s"] = 0.0
         if times:
             figures[f"{name} ms"] = f"{statistics.median(times):.1f} (99 %: {_p99(times):.0f})"
-            figures["images/s"] = round(len(times) / seconds, 1)
+    figures["images/s"] = round(sum(len(t.took_ms.get("save", ())) for t in tallies) / seconds, 1)
     figures["errors"] = len(other)
     return figures | ({"first error": other[0]} if other else {})
 

@@ -11,7 +11,7 @@ import json
 import random
 import secrets
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -37,12 +37,17 @@ WORDS = [
 
 
 class Plan(NamedTuple):
-    """One captioner: a token, the tab that holds the claims, the dataset; whether it only saves."""
+    """One captioner: a token, the tab that holds the claims, the dataset, the loop (see `bench.captions`)."""
 
     token: str
     holder: str
     dataset: str
-    saves_only: bool
+    loop: str
+
+
+# as the dashboard has it
+CLAIMED_AHEAD = 5
+CLAIMED_AGAIN_AT = 2
 
 
 class Holding(NamedTuple):
@@ -82,13 +87,14 @@ class _Captioner:
     def __init__(self, url: str, plan: Plan, until: float, tally: Tally) -> None:
         self._address, self._plan, self._until, self._tally = urlsplit(url), plan, until, tally
         self._dice = random.Random(plan.token)
+        self._waiting: deque[tuple[dict[str, Any], float]] = deque()  # claimed, and when
 
     async def work(self, began: float) -> None:
         """From `began` on; what is answered after the end is not counted."""
         host, port = self._address.hostname, self._address.port
         self._reader, self._writer = await asyncio.open_connection(host, port)
         await asyncio.sleep(max(0.0, began - time.time()))
-        if self._plan.saves_only:
+        if self._plan.loop == "saves":
             await self._save_over_and_over()
         while time.time() < self._until:
             if not await self._caption_one():
@@ -108,12 +114,12 @@ class _Captioner:
     async def _caption_one(self) -> bool:
         """One image. False when something was not as it should be."""
         holder = f"?holder={self._plan.holder}"
-        claim_ms, image = await self._step(
-            "claim", "POST", f"/api/v1/datasets/{self._plan.dataset}/claim{holder}"
+        claim_ms = await (self._claim_some if self._plan.loop == "ahead" else self._claim_one)(
+            holder
         )
-        if image is None:
+        if not self._waiting:
             return False
-        since = time.time()
+        image, since = self._waiting.popleft()
         await self._step("fetch", "GET", image["url"])
         await self._step("renew", "POST", f"/api/v1/images/{image['id']}/claim{holder}")
         save_ms, client_id = await self._save(image)
@@ -121,8 +127,27 @@ class _Captioner:
         if save_ms is None:
             return False
         self._tally.saved.append((image["id"], client_id))
-        self._note("claim + save", claim_ms + save_ms)
+        if self._plan.loop == "one-by-one":
+            self._note("claim + save", claim_ms + save_ms)
         return True
+
+    async def _claim_one(self, holder: str) -> float:
+        """The next image; milliseconds."""
+        path = f"/api/v1/datasets/{self._plan.dataset}/claim{holder}"
+        took_ms, image = await self._step("claim", "POST", path)
+        self._waiting.extend([(image, time.time())] if image else [])
+        return took_ms
+
+    async def _claim_some(self, holder: str) -> float:
+        """The next images, if few are left; milliseconds."""
+        if len(self._waiting) > CLAIMED_AGAIN_AT:
+            return 0.0
+        path = f"/api/v1/datasets/{self._plan.dataset}/claims{holder}"
+        after = f"&after={self._waiting[-1][0]['id']}" if self._waiting else ""
+        count = CLAIMED_AHEAD - len(self._waiting)
+        took_ms, answer = await self._step("claim", "POST", f"{path}&count={count}{after}")
+        self._waiting.extend((image, time.time()) for image in (answer or {"items": []})["items"])
+        return took_ms
 
     async def _save(self, image: dict[str, Any]) -> tuple[float | None, str]:
         client_id = secrets.token_hex(8)

@@ -34,7 +34,6 @@ from common.db.engine import (
     SessionFactory,
     migrate,
     open_engine,
-    quick_reader_factory,
     reader_factory,
     session_factory,
 )
@@ -94,8 +93,7 @@ class Bench:
             record = {"name": f"gpu-{number}", "queues": ["gpu"], "concurrency": 1}
             queue.redis.set(f"{PREFIX}gpu-{number}", json.dumps(record))
         app = create_app(
-            settings, open_store(settings.store), queue, self.sessions,
-            quick_reader_factory(self.engine), self.readers,
+            settings, open_store(settings.store), queue, self.engine,
             Events(settings), Replies(settings), folder,
         )  # fmt: skip
         self.client: FlaskClient = app.test_client()

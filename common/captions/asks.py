@@ -10,15 +10,15 @@ from common.captions.claims import (
     ClaimedRow,
     Claimer,
     GiveBack,
-    NextImage,
+    NextImages,
     Outcome,
     ThisImage,
 )
 from common.captions.heads import Head
 from common.errors import ClipBrowserError, error_from_dict
 
-Ask = NextImage | ThisImage | GiveBack
-KINDS: dict[str, type[Ask]] = {"next": NextImage, "this": ThisImage, "back": GiveBack}
+Ask = NextImages | ThisImage | GiveBack
+KINDS: dict[str, type[Ask]] = {"next": NextImages, "this": ThisImage, "back": GiveBack}
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _MOMENTS = ("created_at", "flagged_at", "reviewed_at", "claim_until")
 _SAVED_AT = Head._fields.index("saved_at")
@@ -33,7 +33,7 @@ def write_ask(ask: Ask) -> dict[str, Any]:
 def read_ask(entry: dict[str, Any]) -> Ask:
     """What `write_ask` wrote; other fields of the entry are passed over."""
     kind = KINDS[entry["ask"]]
-    fields = {name: entry[name] for name in kind._fields}
+    fields = {name: entry[name] for name in kind._fields if name in entry}
     if "claimer" in fields:
         fields["claimer"] = Claimer(*fields["claimer"])
     if "until" in fields:
@@ -45,18 +45,26 @@ def write_outcome(outcome: Outcome) -> dict[str, Any]:
     """The answer as JSON takes it."""
     if isinstance(outcome, ClipBrowserError):
         return {"error": outcome.to_dict()}
-    if outcome is None:
-        return {}
-    heads = [[_plain(value) for value in head] for head in outcome.heads]
-    return {"image": [_plain(value) for value in outcome.image], "heads": heads}
+    if isinstance(outcome, list):
+        return {"claimed": [_write_claimed(one) for one in outcome]}
+    return _write_claimed(outcome)
 
 
 def read_outcome(answer: dict[str, Any]) -> Outcome:
     """What `write_outcome` wrote."""
     if "error" in answer:
         return error_from_dict(answer["error"])
-    if not answer:
-        return None
+    if "claimed" in answer:
+        return [_read_claimed(one) for one in answer["claimed"]]
+    return _read_claimed(answer)
+
+
+def _write_claimed(claimed: Claimed) -> dict[str, Any]:
+    heads = [[_plain(value) for value in head] for head in claimed.heads]
+    return {"image": [_plain(value) for value in claimed.image], "heads": heads}
+
+
+def _read_claimed(answer: dict[str, Any]) -> Claimed:
     image = ClaimedRow(*answer["image"])
     moments: dict[str, Any] = {name: _moment(getattr(image, name)) for name in _MOMENTS}
     for head in answer["heads"]:

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from common.captions.heads import Head, heads_by_image
-from common.db.rows import update_rows
-from common.db.tables import Dataset, Image, now
+from common.captions.heads import Head, group_by_image, heads_by_image
+from common.db.rows import run, update_rows
+from common.db.tables import Caption, Dataset, Image, now
 from common.errors import ClipBrowserError, Conflict, NotFound
 
 
@@ -30,12 +30,13 @@ class Claimer(NamedTuple):
     minutes: float
 
 
-class NextImage(NamedTuple):
-    """Somebody wants another image of a dataset, the first one or one behind `after`."""
+class NextImages(NamedTuple):
+    """Somebody wants `at_most` other images of a dataset, the first ones or those behind `after`."""
 
     dataset_id: str
     claimer: Claimer
     after: int | None = None
+    at_most: int = 1
 
 
 class ThisImage(NamedTuple):
@@ -84,21 +85,37 @@ class Claimed(NamedTuple):
     heads: list[Head]
 
 
-Outcome = Claimed | ClipBrowserError | None
+Outcome = Claimed | list[Claimed] | ClipBrowserError
 
 # Built once: to build them anew is a good part of the time that a claim takes.
 _ROWS = select(*(getattr(Image, name) for name in ClaimedRow._fields)).order_by(Image.id)
-_THESE = _ROWS.where(Image.id.in_(bindparam("ids", expanding=True)))
-_THESE_LOCKED = _THESE.with_for_update()
+_THESE = _ROWS.where(Image.id.in_(bindparam("ids", expanding=True))).with_for_update()
 _UNCAPTIONED = (
     _ROWS.where(Image.dataset_id == bindparam("dataset_id"), ~Image.is_captioned)
     # PostgreSQL: what another transaction is at is passed over; SQLite has one writer at a time
     .with_for_update(skip_locked=True)
 )
-_HELD = _UNCAPTIONED.where(
-    Image.claim_holder.in_(bindparam("holders", expanding=True)),
-    Image.claim_holder.is_not(None),  # as the index says it
-    Image.claim_until >= bindparam("moment"),
+# Of all datasets: with the dataset named, SQLite reads all that waits there to find what a few hold.
+_HELD = (
+    _ROWS.where(
+        Image.claim_holder.in_(bindparam("holders", expanding=True)),
+        Image.claim_holder.is_not(None),  # as the index says it
+        Image.claim_until >= bindparam("moment"),
+        ~Image.is_captioned,
+    )
+    # PostgreSQL: what another transaction is at is passed over; SQLite has one writer at a time
+    .with_for_update(skip_locked=True)
+)
+_HELD_SURELY = (
+    _ROWS.add_columns(*(getattr(Caption, name) for name in Head._fields))
+    .outerjoin(Caption, Caption.image_id == Image.id)
+    .where(
+        Image.id == bindparam("id"),
+        Image.claimed_by == bindparam("name"),
+        Image.claim_holder == bindparam("holder"),
+        Image.claim_until >= bindparam("moment"),
+    )
+    .order_by(Caption.slot)
 )
 _FREE = _UNCAPTIONED.where(
     or_(Image.claimed_by.is_(None), Image.claim_until < bindparam("moment")),
@@ -106,46 +123,43 @@ _FREE = _UNCAPTIONED.where(
 ).limit(bindparam("count"))
 
 
-def claim_next(session: Session, wishes: Sequence[NextImage]) -> list[Outcome]:
-    """The next uncaptioned image that nobody else holds, for each; None when there is none.
+def claim_next(session: Session, wishes: Sequence[NextImages]) -> list[list[Claimed] | NotFound]:
+    """The next uncaptioned images that nobody else holds, for each, as many as there are.
 
-    Without `after` an image that the claimer already holds comes first. With `after` the images
-    behind it come first, then the free ones before it: what the claimer holds there may be on its
-    way to be saved, and is not served twice. NotFound stands where there is no such dataset.
+    Without `after` what the claimer already holds comes first. With `after` the images behind it
+    come first, then the free ones before it: what the claimer holds there may be on its way to be
+    saved, and is not served twice. NotFound stands where there is no such dataset.
     """
     moment = now()
     by_dataset: dict[str, list[int]] = defaultdict(list)
     for at, wish in enumerate(wishes):
         by_dataset[wish.dataset_id].append(at)
-    served: dict[int, ClaimedRow | NotFound] = {}
+    given: dict[int, list[ClaimedRow]] = {}
+    gone: dict[int, NotFound] = {}
     for dataset_id, places in sorted(by_dataset.items()):
-        queue = _Serving(session, dataset_id, moment, [wishes[at].claimer for at in places])
+        serving = _Serving(session, dataset_id, moment, [wishes[at] for at in places])
         # ascending, so that what is free is read once from the front to the back
         for at in sorted(places, key=lambda place: wishes[place].after or 0):
-            row = queue.serve(wishes[at])
-            if row is not None:
-                served[at] = row
-        for at in [at for at in places if at not in served and wishes[at].after is not None]:
-            row = queue.serve_from_start(wishes[at].claimer)
-            if row is not None:
-                served[at] = row
-        if any(at not in served for at in places) and session.get(Dataset, dataset_id) is None:
-            served |= {at: _no_dataset(dataset_id) for at in places if at not in served}
-    rows = [row for row in served.values() if isinstance(row, ClaimedRow)]
+            given[at] = serving.serve(wishes[at])
+        serving.restart()
+        for at in places:
+            given[at] += serving.serve_from_start(wishes[at], len(given[at]))
+        if not all(given[at] for at in places) and session.get(Dataset, dataset_id) is None:
+            gone |= {at: _no_dataset(dataset_id) for at in places if not given[at]}
+    rows = [row for own in given.values() for row in own]
     _write(session, rows)
     shown = _with_heads(session, rows)
-    outcomes = [served.get(at) for at in range(len(wishes))]
-    return [shown[row.id] if isinstance(row, ClaimedRow) else row for row in outcomes]
+    return [gone.get(at) or [shown[row.id] for row in given[at]] for at in range(len(wishes))]
 
 
-def claim_these(session: Session, wishes: Sequence[ThisImage]) -> list[Outcome]:
+def claim_these(session: Session, wishes: Sequence[ThisImage]) -> list[Claimed | ClipBrowserError]:
     """Each image, captioned or not, also from another tab of the same person.
 
     NotFound or Conflict (says who holds it) stands where it could not be given.
     """
     moment = now()
     ids = sorted({wish.image_id for wish in wishes})
-    rows = _rows(session.execute(_THESE_LOCKED, {"ids": ids}))
+    rows = _rows(run(session, _THESE, {"ids": ids}))
     answers: list[ClaimedRow | ClipBrowserError] = []
     changed: dict[int, ClaimedRow] = {}
     for wish in wishes:
@@ -162,24 +176,32 @@ def claim_these(session: Session, wishes: Sequence[ThisImage]) -> list[Outcome]:
     return [shown[row.id] if isinstance(row, ClaimedRow) else row for row in answers]
 
 
-def held_claim(session: Session, wish: ThisImage) -> Claimed | None:
+def held_claim(connection: Connection, wish: ThisImage) -> Claimed | None:
     """The image, if exactly this tab holds it and at least half of its time is left.
 
     Then there is nothing to write: a tab that renews every minute writes once in three minutes.
     """
-    row = _rows(session.execute(_THESE, {"ids": [wish.image_id]})).get(wish.image_id)
-    mine = (wish.claimer.name, wish.claimer.holder)
-    if row is None or row.claim_until is None or (row.claimed_by, row.claim_holder) != mine:
+    found = connection.execute(
+        _HELD_SURELY,
+        {
+            "id": wish.image_id,
+            "name": wish.claimer.name,
+            "holder": wish.claimer.holder,
+            "moment": now() + timedelta(minutes=wish.claimer.minutes / 2),
+        },
+    ).all()
+    if not found:
         return None
-    if row.claim_until - now() < timedelta(minutes=wish.claimer.minutes / 2):
-        return None
-    return _with_heads(session, [row])[row.id]
+    width = len(ClaimedRow._fields)
+    heads = (Head(*row[width:]) for row in found if row[width] is not None)
+    own = group_by_image([wish.image_id], heads)[wish.image_id]
+    return Claimed(ClaimedRow(*found[0][:width]), own)
 
 
 def give_back(session: Session, claims: Sequence[GiveBack]) -> None:
     """Free images; a claim that this tab or token does not hold, or a newer one of it, stays."""
     ids = sorted({claim.image_id for claim in claims})
-    rows = _rows(session.execute(_THESE_LOCKED, {"ids": ids}))
+    rows = _rows(run(session, _THESE, {"ids": ids}))
     free = []
     for claim in claims:
         row = rows.get(claim.image_id)
@@ -192,42 +214,62 @@ def give_back(session: Session, claims: Sequence[GiveBack]) -> None:
 
 def lock_images(session: Session, image_ids: Sequence[int]) -> None:
     """Hold these images until the transaction ends (PostgreSQL), taken in the order of their ids."""
-    session.execute(_THESE_LOCKED, {"ids": sorted(set(image_ids))}).all()
+    run(session, _THESE, {"ids": sorted(set(image_ids))}).all()
 
 
 class _Serving:
     """Gives images of one dataset to several claimers, each image to one of them."""
 
     def __init__(
-        self, session: Session, dataset_id: str, moment: datetime, claimers: Sequence[Claimer]
+        self, session: Session, dataset_id: str, moment: datetime, wishes: Sequence[NextImages]
     ) -> None:
         self._session, self._moment = session, moment
         self._of_dataset = {"dataset_id": dataset_id, "moment": moment}
-        self._count = len(claimers)
-        holders = sorted({claimer.holder for claimer in claimers})
-        held = session.execute(_HELD, {**self._of_dataset, "holders": holders})
+        self._count = sum(wish.at_most for wish in wishes)
+        holders = sorted({wish.claimer.holder for wish in wishes})
+        held = run(session, _HELD, {"moment": moment, "holders": holders})
         self._mine: dict[tuple[str | None, str | None], dict[int, ClaimedRow]] = defaultdict(dict)
         for row in _rows(held).values():
-            self._mine[row.claimed_by, row.claim_holder][row.id] = row
+            if row.dataset_id == dataset_id:
+                self._mine[row.claimed_by, row.claim_holder][row.id] = row
         self._given: set[int] = set()
-        self._restart()
+        self.restart()
 
-    def serve(self, wish: NextImage) -> ClaimedRow | None:
-        """The image for one; those with a smaller `after` must have come before."""
-        behind = wish.after or 0
-        mine = self._mine[wish.claimer.name, wish.claimer.holder]
-        found = next((row for id, row in sorted(mine.items()) if id > behind), None)
-        if found is None or wish.after is not None:
-            free = self._next_free(behind)
-            if free is not None and (found is None or free.id < found.id):
-                found = free
-        return found and self._give(found, wish.claimer)
+    def serve(self, wish: NextImages) -> list[ClaimedRow]:
+        """The images for one; those with a smaller `after` must have come before."""
+        served: list[ClaimedRow] = []
+        last = wish.after or 0  # of what was given, which is not given twice
+        while len(served) < wish.at_most:
+            own = self._first_own(wish.claimer, last)
+            if own is None or wish.after is not None:
+                free = self._next_free(0 if wish.after is None else last)
+                found = min((row for row in (own, free) if row), key=_id, default=None)
+            else:
+                found = own
+            if found is None:
+                break
+            last = max(last, found.id)
+            served.append(self._give(found, wish.claimer))
+        return served
 
-    def serve_from_start(self, claimer: Claimer) -> ClaimedRow | None:
-        """The first image that is free, for one who has found none behind `after`."""
-        self._restart()
-        found = self._next_free(0)
-        return found and self._give(found, claimer)
+    def restart(self) -> None:
+        """What is free is read from the front again."""
+        self._waiting: deque[ClaimedRow] = deque()
+        self._read_to, self._is_exhausted = 0, False
+
+    def serve_from_start(self, wish: NextImages, has: int) -> list[ClaimedRow]:
+        """The first images that are free, for one who has found too few behind `after`."""
+        served: list[ClaimedRow] = []
+        while wish.after is not None and has + len(served) < wish.at_most:
+            found = self._next_free(0)
+            if found is None:
+                break
+            served.append(self._give(found, wish.claimer))
+        return served
+
+    def _first_own(self, claimer: Claimer, behind: int) -> ClaimedRow | None:
+        own = self._mine[claimer.name, claimer.holder].values()
+        return min((row for row in own if row.id > behind), key=_id, default=None)
 
     def _give(self, row: ClaimedRow, claimer: Claimer) -> ClaimedRow:
         self._given.add(row.id)
@@ -235,12 +277,8 @@ class _Serving:
         self._mine[claimer.name, claimer.holder][row.id] = given
         return given
 
-    def _restart(self) -> None:
-        self._waiting: deque[ClaimedRow] = deque()
-        self._read_to, self._is_exhausted = 0, False
-
     def _next_free(self, behind: int) -> ClaimedRow | None:
-        """The first free one behind an id, which never becomes smaller but by `_restart`."""
+        """The first free one behind an id."""
         while True:
             waiting = self._waiting
             while waiting and (waiting[0].id <= behind or waiting[0].id in self._given):
@@ -248,10 +286,14 @@ class _Serving:
             if waiting or self._is_exhausted:
                 return waiting[0] if waiting else None
             at = {"behind": max(behind, self._read_to), "count": self._count}
-            found = _rows(self._session.execute(_FREE, {**self._of_dataset, **at}))
+            found = _rows(run(self._session, _FREE, {**self._of_dataset, **at}))
             self._waiting.extend(found.values())
             self._is_exhausted = len(found) < self._count
             self._read_to = max(found, default=behind)
+
+
+def _id(row: ClaimedRow) -> int:
+    return row.id
 
 
 def _rows(found: Any) -> dict[int, ClaimedRow]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
+from common.db.rows import run
 from common.db.tables import Caption, CaptionRevision, Image
 from common.store import ArtifactStore
 
@@ -78,12 +79,17 @@ def heads_by_image(
 
     among: the same images or more of them, where a query names them better than many ids.
     """
-    found = {image_id: [Head(image_id, FIRST_SLOT)] for image_id in image_ids}
     if among is None:
-        rows = session.execute(_HEADS_OF, {"ids": list(image_ids)})
+        rows = run(session, _HEADS_OF, {"ids": list(image_ids)})
     else:
-        rows = session.execute(_HEADS.where(Caption.image_id.in_(among)))
-    for head in map(Head._make, rows):
+        rows = run(session, _HEADS.where(Caption.image_id.in_(among)))
+    return group_by_image(image_ids, map(Head._make, rows))
+
+
+def group_by_image(image_ids: Sequence[int], heads: Iterable[Head]) -> dict[int, list[Head]]:
+    """Captions, which come by slot, of each of these images; the first slot is always among them."""
+    found = {image_id: [Head(image_id, FIRST_SLOT)] for image_id in image_ids}
+    for head in heads:
         if head.is_first and head.image_id in found:
             found[head.image_id] = [head]
         elif head.image_id in found:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Update, bindparam, func, or_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from common.db.rows import run
 from common.db.tables import UtcDateTime, now
 from common.db.tables.base import Base
 
@@ -41,12 +42,12 @@ _TOUCH_VARIANTS = _touch("variants_seq", "variants_changed_at", "variants_stale_
 
 def touch_dataset(session: Session, dataset_id: str) -> None:
     """Count a change of a dataset's images or captions; its index.csv is behind from now on."""
-    session.execute(_TOUCH_CAPTIONS, {"touched": dataset_id, "moment": now()})
+    run(session, _TOUCH_CAPTIONS, {"touched": dataset_id, "moment": now()})
 
 
 def touch_variants(session: Session, dataset_id: str) -> None:
     """Count a change of a dataset's variants; its train.csv is behind from now on."""
-    session.execute(_TOUCH_VARIANTS, {"touched": dataset_id, "moment": now()})
+    run(session, _TOUCH_VARIANTS, {"touched": dataset_id, "moment": now()})
 
 
 def is_due(changed_at: Moment, stale_since: Moment, max_lag_s: float) -> ColumnElement[bool]:

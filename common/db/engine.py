@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
 T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
+ConnectionFactory = Callable[[], AbstractContextManager[Connection]]
 BUSY_TIMEOUT_MS = 30_000
 IMPATIENT_MS = 5_000
 POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
@@ -130,10 +131,19 @@ def quick_reader_factory(engine: Engine) -> SessionFactory:
     """The same for short answers: on PostgreSQL each query stands for itself, without a transaction,
     whose beginning and end cost a trip each. A server's cursor (`yield_per`) needs `reader_factory`.
     """
+    return session_factory(_for_quick_reads(engine))
+
+
+def row_reader_factory(engine: Engine) -> ConnectionFactory:
+    """Connections for one query of a row, without the ORM's session, which costs more than the query."""
+    return _for_quick_reads(engine).connect
+
+
+def _for_quick_reads(engine: Engine) -> Engine:
     reading = engine.execution_options(read_only=True)
     if engine.dialect.name == "postgresql":
         reading = reading.execution_options(isolation_level="AUTOCOMMIT")
-    return session_factory(reading)
+    return reading
 
 
 def impatient_factory(engine: Engine) -> SessionFactory:

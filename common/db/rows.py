@@ -1,4 +1,4 @@
-"""Many rows at once, written past the ORM: for what is written all the time, its own work is half the cost.
+"""Rows read and written past the ORM: for what is asked all the time, its own work is half the cost.
 
 Objects that a session has loaded before are not refreshed.
 """
@@ -9,18 +9,37 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Table, Update, and_, bindparam, insert, update
+from sqlalchemy import (
+    CursorResult,
+    Executable,
+    Insert,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    insert,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from common.db.tables.base import Base
 
 KEY = "key of "
+Values = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+def run(
+    session: Session, statement: Executable, values: Values = None
+) -> CursorResult[*tuple[Any, ...]]:
+    """A statement in the session's transaction, after what its objects have still to write."""
+    session.flush()
+    return session.connection().execute(statement, values)
 
 
 def insert_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows, which all name the same columns; the columns' defaults apply."""
     if rows:
-        session.execute(_insert(table), list(rows))
+        run(session, _insert(table), list(rows))
 
 
 def update_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -29,7 +48,7 @@ def update_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str,
         return
     keys = frozenset(column.name for column in _of(table).primary_key)
     named = [{KEY + name if name in keys else name: row[name] for name in row} for row in rows]
-    session.execute(_update(table, frozenset(rows[0]) - keys), named)
+    run(session, _update(table, frozenset(rows[0]) - keys), named)
 
 
 def _of(table: type[Base]) -> Table:

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.services import EXTENSION, Services
 from common.datasets.changes import touch_dataset
-from common.db.engine import open_engine, quick_reader_factory, reader_factory, session_factory
+from common.db.engine import open_engine
 from common.db.tables import CaptionRevision, Image, Job, User, now
 from common.messaging.broker import Queue
 from common.messaging.events import Events
@@ -46,9 +46,7 @@ class Service:
             settings,
             open_store(settings.store),
             Queue(settings),
-            session_factory(self.engine),
-            quick_reader_factory(self.engine),
-            reader_factory(self.engine),
+            self.engine,
             Events(settings),
             Replies(settings),
             web_folder,

@@ -179,6 +179,7 @@ CHANGES: list[tuple[str, str, int, Any]] = [
     ("PATCH", "/datasets/{dataset_id}", 200, {"name": "Big cats"}),
     ("PUT", "/datasets/{dataset_id}/model", 200, {"model_id": "ViT-B-32/openai"}),
     ("POST", "/datasets/{dataset_id}/claim", 200, None),
+    ("POST", "/datasets/{dataset_id}/claims", 200, None),
     ("POST", "/images/{image_id}/claim", 200, None),
     ("POST", "/images/{image_id}/release", 204, None),
     ("PUT", "/images/{image_id}/caption", 202, {"text": "x", "base_revision": 1, "client_id": "c"}),

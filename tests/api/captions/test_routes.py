@@ -55,6 +55,21 @@ def test_after_an_image_comes_the_next_one_and_at_the_end_the_first(
     assert ada("POST", f"/datasets/{dataset}/claim?after={ids[2]}")["id"] == ids[1]
 
 
+def test_several_images_are_claimed_at_once_and_fewer_at_the_end(
+    any_service: Service, call_any: Caller
+) -> None:
+    dataset = call_any.dataset()
+    ids = any_service.add_images(dataset, 5)
+    claims, eve = f"/datasets/{dataset}/claims", any_service.person("eve")
+    mine = call_any("POST", f"{claims}?count=3")["items"]
+    assert [image["id"] for image in mine] == ids[:3]
+    assert {image["claimed_by"] for image in mine} == {"admin"}
+    assert [image["id"] for image in eve("POST", f"{claims}?count=3")["items"]] == ids[3:]
+    assert call_any("POST", f"{claims}?after={ids[2]}&count=3") == {"items": []}
+    call_any("POST", f"{claims}?count=0", 400)
+    call_any("POST", "/datasets/none/claims", 404)
+
+
 def test_nothing_is_left_when_all_are_captioned_or_claimed(
     any_service: Service, call_any: Caller
 ) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text, update
+from sqlalchemy import Engine, event, update
 
 from common.captions.asks import read_ask, read_outcome, write_ask, write_outcome
 from common.captions.claims import (
     Claimed,
     Claimer,
     GiveBack,
-    NextImage,
+    NextImages,
     Outcome,
     ThisImage,
     claim_next,
@@ -59,10 +59,21 @@ def tab(name: str, person: str = "ada") -> Claimer:
     return Claimer(person, name, MINUTES)
 
 
-def serve(engine: Engine, *wishes: NextImage) -> list[int | None]:
+def serve(engine: Engine, *wishes: NextImages) -> list[int | None]:
     with session_factory(engine)() as session:
         outcomes = claim_next(session, wishes)
-    return [outcome.image.id if isinstance(outcome, Claimed) else None for outcome in outcomes]
+    assert not any(isinstance(outcome, list) and len(outcome) > 1 for outcome in outcomes)
+    return [
+        outcome[0].image.id if isinstance(outcome, list) and outcome else None
+        for outcome in outcomes
+    ]
+
+
+def serve_several(engine: Engine, *wishes: NextImages) -> list[list[int]]:
+    with session_factory(engine)() as session:
+        outcomes = claim_next(session, wishes)
+    assert not any(isinstance(outcome, NotFound) for outcome in outcomes)
+    return [[one.image.id for one in outcome] for outcome in outcomes if isinstance(outcome, list)]
 
 
 def take(engine: Engine, *wishes: ThisImage) -> list[Outcome]:
@@ -73,10 +84,10 @@ def take(engine: Engine, *wishes: ThisImage) -> list[Outcome]:
 def test_tabs_that_ask_at_once_get_different_images_with_few_statements(engine: Engine) -> None:
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    served = serve(engine, *(NextImage("cats", tab(f"tab {n}")) for n in range(6)))
+    served = serve(engine, *(NextImages("cats", tab(f"tab {n}")) for n in range(6)))
     assert served == [2, 3, 4, 5, 6, 7]
     assert len(statements) <= 5, statements  # what is mine, what is free, the captions, one UPDATE
-    assert serve(engine, NextImage("cats", tab("tab 9")), NextImage("cats", tab("tab 8"))) == [
+    assert serve(engine, NextImages("cats", tab("tab 9")), NextImages("cats", tab("tab 8"))) == [
         8,
         None,
     ]
@@ -86,11 +97,11 @@ def test_each_is_served_what_lies_behind_its_last_image_and_at_the_end_the_first
     engine: Engine,
 ) -> None:
     wishes = [
-        NextImage("cats", tab("b"), after=6),
-        NextImage("cats", tab("a")),
-        NextImage("cats", tab("c"), after=6),
-        NextImage("cats", tab("d"), after=8),
-        NextImage("cats", tab("e"), after=3),
+        NextImages("cats", tab("b"), after=6),
+        NextImages("cats", tab("a")),
+        NextImages("cats", tab("c"), after=6),
+        NextImages("cats", tab("d"), after=8),
+        NextImages("cats", tab("e"), after=3),
     ]
     assert serve(engine, *wishes) == [7, 2, 8, 3, 4]
 
@@ -98,22 +109,46 @@ def test_each_is_served_what_lies_behind_its_last_image_and_at_the_end_the_first
 def test_what_a_tab_holds_comes_first_and_with_after_only_behind_it(engine: Engine) -> None:
     mine = tab("mine")
     take(engine, ThisImage(4, mine), ThisImage(6, mine))
-    asked = [NextImage("cats", mine), NextImage("cats", mine, after=4), NextImage("cats", tab("x"))]
+    asked = [
+        NextImages("cats", mine),
+        NextImages("cats", mine, after=4),
+        NextImages("cats", tab("x")),
+    ]
     assert serve(engine, *asked) == [4, 5, 2]
     # two requests of one tab at once are as one after the other: the same image again
-    assert serve(engine, NextImage("cats", tab("y")), NextImage("cats", tab("y"))) == [3, 3]
+    assert serve(engine, NextImages("cats", tab("y")), NextImages("cats", tab("y"))) == [3, 3]
     # behind 8 there is nothing, and what the tab holds before it may be on its way to be saved
-    assert serve(engine, NextImage("cats", mine, after=8)) == [7]
+    assert serve(engine, NextImages("cats", mine, after=8)) == [7]
 
 
 def test_a_dataset_that_is_gone_is_said_to_each_and_others_are_served(engine: Engine) -> None:
     with session_factory(engine)() as session:
         gone, there = claim_next(
-            session, [NextImage("dogs", tab("a")), NextImage("cats", tab("b"))]
+            session, [NextImages("dogs", tab("a")), NextImages("cats", tab("b"))]
         )
     assert isinstance(gone, NotFound)
-    assert isinstance(there, Claimed)
-    assert there.image.claimed_by == "ada"
+    assert isinstance(there, list)
+    assert there[0].image.claimed_by == "ada"
+
+
+def test_several_images_at_once_are_each_of_one_tab(engine: Engine) -> None:
+    wishes = [
+        NextImages("cats", tab("a"), at_most=2),
+        NextImages("cats", tab("b"), after=4, at_most=3),
+        NextImages("cats", tab("c"), at_most=3),
+    ]
+    # b goes on at the front, where nothing is left; c has what a left
+    assert serve_several(engine, *wishes) == [[2, 3], [7, 8], [4, 5, 6]]
+    assert serve_several(engine, NextImages("cats", tab("d"), at_most=3)) == [[]]
+
+
+def test_who_wants_several_gets_first_what_the_tab_holds_then_free_ones(engine: Engine) -> None:
+    mine = tab("mine")
+    take(engine, ThisImage(4, mine), ThisImage(6, mine))
+    assert serve_several(engine, NextImages("cats", mine, at_most=4)) == [[4, 6, 2, 3]]
+    # what lies before `after` and is held already is not served twice; 8 is the last one behind it
+    wish = NextImages("cats", mine, after=6, at_most=4)
+    assert serve_several(engine, wish, NextImages("cats", tab("x"), after=2)) == [[7, 8], [5]]
 
 
 def test_an_image_that_several_want_at_once_is_of_the_first(engine: Engine) -> None:
@@ -135,14 +170,14 @@ def test_a_renewal_of_which_half_is_left_is_answered_without_writing(engine: Eng
     [claimed] = take(engine, mine)
     assert isinstance(claimed, Claimed)
     with sessions() as session:
-        held = held_claim(session, mine)
+        held = held_claim(session.connection(), mine)
         assert held is not None
         assert held.image.claim_until == claimed.image.claim_until
-        assert held_claim(session, ThisImage(2, tab("another tab"))) is None
+        assert held_claim(session.connection(), ThisImage(2, tab("another tab"))) is None
         soon = now() + timedelta(minutes=MINUTES / 2 - 0.1)
         session.execute(update(Image).where(Image.id == 2).values(claim_until=soon))
     with sessions() as session:
-        assert held_claim(session, mine) is None
+        assert held_claim(session.connection(), mine) is None
 
 
 def test_a_claim_is_given_back_by_its_tab_but_never_a_newer_one(engine: Engine) -> None:
@@ -163,18 +198,21 @@ def test_a_claim_is_given_back_by_its_tab_but_never_a_newer_one(engine: Engine) 
 
 def test_claims_and_answers_come_out_of_a_message_as_they_went_in(engine: Engine) -> None:
     asks = [
-        NextImage("cats", tab("a"), 3),
+        NextImages("cats", tab("a"), 3, 5),
         ThisImage(1, tab("a")),
         GiveBack(1, "ada", "a", now()),
     ]
     assert [read_ask({"key": "k", **write_ask(ask)}) for ask in asks] == asks
     [claimed] = take(engine, ThisImage(1, tab("a")))
     assert read_outcome(write_outcome(claimed)) == claimed
-    assert read_outcome(write_outcome(None)) is None
+    assert read_outcome(write_outcome([claimed, claimed])) == [claimed, claimed]
+    assert read_outcome(write_outcome([])) == []
     assert isinstance(read_outcome(write_outcome(NotFound("gone"))), NotFound)
 
 
-def test_what_a_tab_holds_is_found_by_an_index(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tabs", [1, 2, 30])
+def test_what_tabs_hold_is_found_by_an_index(tmp_path: Path, tabs: int) -> None:
+    """With two or more, SQLite read all images that waited, with each group of claims."""
     url = f"sqlite:///{tmp_path / 'plan.db'}"
     migrate(url)
     engine, plans = open_engine(url), []
@@ -186,6 +224,6 @@ def test_what_a_tab_holds_is_found_by_an_index(tmp_path: Path) -> None:
 
     event.listen(engine, "before_cursor_execute", explain)
     with session_factory(engine)() as session:
-        session.execute(text("ANALYZE"))
-        claim_next(session, [NextImage("cats", tab("a"))])
-    assert "ix_images_claim_holder" in plans[0]
+        claim_next(session, [NextImages("cats", tab(f"tab {n}")) for n in range(tabs)])
+    [plan] = plans
+    assert "ix_images_claim_holder" in plan

@@ -39,7 +39,7 @@ class Captioner:
         self._own, self._shared = own, shared
         self._seen: dict[tuple[int, int], list[str | None]] = {}
         self._typed = 0
-        self._claimed: Claim | None = None
+        self._claimed: dict[int, Claim] = {}
         self.tab = self._open_tab()
 
     def work(self, until: threading.Event, pause_s: float) -> None:
@@ -86,32 +86,35 @@ class Captioner:
         return f"{self.name} {self._typed} {self._dice.choice(SCRAPS)}"
 
     def _claim(self) -> None:
-        """Take the next uncaptioned image; mostly caption it, else give it back or walk away."""
-        self._end_claim()
+        """Take the next uncaptioned images; mostly caption the first, else give it back or walk away."""
+        self._end_claims()
         asked_s = time.time()
-        item = self.tab.call(
-            "POST", f"/datasets/{self._dataset}/claim", params={"holder": self.name}
-        )
-        if not isinstance(item, dict):
+        wish = {"holder": self.name, "count": self._dice.choice((1, 1, 2, 3))}
+        answer = self.tab.call("POST", f"/datasets/{self._dataset}/claims", params=wish)
+        if not isinstance(answer, dict) or not answer["items"]:
             return
-        ends_s = datetime.fromisoformat(item["lease_expires_at"]).timestamp()
-        self._claimed = Claim(item["id"], self.name, asked_s, time.time(), ends_s)
-        self.tab.learn(item)
+        for item in answer["items"]:
+            ends_s = datetime.fromisoformat(item["lease_expires_at"]).timestamp()
+            self._claimed[item["id"]] = Claim(item["id"], self.name, asked_s, time.time(), ends_s)
+            self.tab.learn(item)
+        first = answer["items"][0]["id"]
         if self._dice.random() < 0.7:
-            self._end_claim()
-            self.tab.save((item["id"], 0), self._text())
+            self._end_claim(first)
+            self.tab.save((first, 0), self._text())
         elif self._dice.random() < 0.5:
-            self._end_claim()
-            self.tab.call("POST", f"/images/{item['id']}/release", params={"holder": self.name})
+            self._end_claim(first)
+            self.tab.call("POST", f"/images/{first}/release", params={"holder": self.name})
 
-    def _end_claim(self) -> None:
+    def _end_claims(self) -> None:
+        for image_id in list(self._claimed):
+            self._end_claim(image_id)
+
+    def _end_claim(self, image_id: int) -> None:
         """From here on somebody else may be served the image."""
-        if self._claimed is not None:
-            until_s = min(time.time(), self._claimed.until_s)
-            self._history.claimed(replace(self._claimed, until_s=until_s))
-            self._claimed = None
+        claim = self._claimed.pop(image_id)
+        self._history.claimed(replace(claim, until_s=min(time.time(), claim.until_s)))
 
     def leave(self) -> None:
         """Close the tab."""
-        self._end_claim()
+        self._end_claims()
         self.tab.close()

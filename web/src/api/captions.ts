@@ -1,6 +1,6 @@
 /** Captions: claims of images, saving, suggestions, marks, edits of many at once, and who did what. */
 import { exchange, part, query, request, withSignal } from "./http";
-import type { ClaimedImage, EditPreview, ImageOut, JobAnswer, Marked, Marks, NewCaption, NewEdit, QueuedCaption, RevisionList, SavedCaption, SuggestionList, Team, Words } from "./schema";
+import type { ClaimedImage, ClaimedImages, EditPreview, ImageOut, JobAnswer, Marked, Marks, NewCaption, NewEdit, QueuedCaption, RevisionList, SavedCaption, SuggestionList, Team, Words } from "./schema";
 
 export type { CaptionRevisionOut as CaptionRevision, EditedRow as EditedCaption, EditPreview, Member as TeamMember, NewEdit as EditRequest, SuggestionOut as Suggestion, Team } from "./schema";
 export type EditMode = NewEdit["mode"];
@@ -10,9 +10,9 @@ export type MarkChange = Omit<Marks, "image_ids">;
 /** A line that has died without a word would hold a save for ever: after this it counts as lost, and is sent again. */
 const SAVE_TIMEOUT_MS = 20_000;
 
-/** The next uncaptioned image, claimed for this tab (`holder`); null when none is left. */
-export const claimNext = (id: string, holder: string, after?: number) =>
-  request<ClaimedImage | null>("POST", `/datasets/${part(id)}/claim${query({ after, holder })}`);
+/** The next uncaptioned images, claimed for this tab (`holder`); none when none is left. */
+export const claimNext = async (id: string, holder: string, after: number | undefined, count: number) =>
+  (await request<ClaimedImages>("POST", `/datasets/${part(id)}/claims${query({ after, holder, count })}`)).items;
 export const claimImage = (id: number, holder: string) => request<ClaimedImage>("POST", `/images/${id}/claim${query({ holder })}`);
 /** Gives a claim back, also while the page is being closed. */
 export const releaseImage = (id: number, holder: string) =>

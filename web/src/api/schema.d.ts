@@ -160,6 +160,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{dataset_id}/claims": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Claim the next uncaptioned images for me, in order; fewer than `count` when no more are left. */
+        post: operations["captions_claim_several"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset_id}/edits": {
         parameters: {
             query?: never;
@@ -1439,6 +1456,14 @@ export interface components {
             url: string;
             /** Width */
             width: number;
+        };
+        /**
+         * ClaimedImages
+         * @description Images that are mine to caption, in the order in which they are to be shown.
+         */
+        ClaimedImages: {
+            /** Items */
+            items: components["schemas"]["ClaimedImage"][];
         };
         /**
          * Clone
@@ -3968,6 +3993,7 @@ export type Blend = components['schemas']['Blend'];
 export type CaptionRevisionOut = components['schemas']['CaptionRevisionOut'];
 export type ChosenImages = components['schemas']['ChosenImages'];
 export type ClaimedImage = components['schemas']['ClaimedImage'];
+export type ClaimedImages = components['schemas']['ClaimedImages'];
 export type Clone = components['schemas']['Clone'];
 export type Cluster = components['schemas']['Cluster'];
 export type Counts = components['schemas']['Counts'];
@@ -4712,6 +4738,67 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    captions_claim_several: {
+        parameters: {
+            query?: {
+                after?: number | null;
+                holder?: string | null;
+                count?: number;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimedImages"];
+                };
             };
             /** @description Bad Request */
             400: {

@@ -5,17 +5,16 @@ import { ClaimQueue } from "../../src/pages/captions/caption/claim/claim-queue";
 describe("images claimed ahead", () => {
   const item = (id: number) => ({ id }) as ImageItem;
 
-  function queue(free: number[], size = 2) {
+  function queue(free: number[], size = { most: 2, refillAt: 1 }) {
     const released: number[] = [];
     const asked: number[] = [];
     const ahead = new ClaimQueue(
       {
-        claim: (after) => {
+        claim: (after, count) => {
           asked.push(after);
-          const id = free.find((one) => one > after);
-          if (id === undefined) return Promise.resolve(null);
-          free.splice(free.indexOf(id), 1);
-          return Promise.resolve(item(id));
+          const ids = free.filter((one) => one > after).slice(0, count);
+          ids.forEach((id) => free.splice(free.indexOf(id), 1));
+          return Promise.resolve(ids.map(item));
         },
         release: (id) => {
           released.push(id);
@@ -40,6 +39,19 @@ describe("images claimed ahead", () => {
     ahead.show(2);
     await settle();
     expect(idsOf(ahead)).toEqual([3, 4]);
+  });
+
+  test("several are claimed together, when few are left", async () => {
+    const { ahead, asked } = queue([2, 3, 4, 5, 6, 7, 8, 9], { most: 4, refillAt: 1 });
+    ahead.show(1);
+    await settle();
+    expect([idsOf(ahead), asked]).toEqual([[2, 3, 4, 5], [1]]);
+    for (const id of [2, 3]) ahead.show(id);
+    await settle();
+    expect([idsOf(ahead), asked]).toEqual([[4, 5], [1]]);
+    ahead.show(4);
+    await settle();
+    expect([idsOf(ahead), asked]).toEqual([[5, 6, 7, 8], [1, 5]]);
   });
 
   test("when none is left it says so, and looks again later", async () => {
@@ -100,12 +112,12 @@ describe("images claimed ahead", () => {
     ahead.show(1);
     ahead.end();
     await settle();
-    expect([idsOf(ahead), released]).toEqual([[], [2]]);
+    expect([idsOf(ahead), released]).toEqual([[], [2, 3]]);
   });
 
   test("a network that is away is asked again, not taken for the end", async () => {
     let isAway = true;
-    const ahead = new ClaimQueue({ claim: () => (isAway ? Promise.reject(new Error("away")) : Promise.resolve(item(7))), release: () => undefined, changed: () => undefined }, 1);
+    const ahead = new ClaimQueue({ claim: () => (isAway ? Promise.reject(new Error("away")) : Promise.resolve([item(7)])), release: () => undefined, changed: () => undefined }, { most: 1, refillAt: 0 });
     ahead.show(1);
     await settle();
     expect(ahead.upcoming.state).toBe("looking");

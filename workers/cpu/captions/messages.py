@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from common.captions.asks import KINDS, Ask, read_ask, write_outcome
 from common.captions.claims import (
     GiveBack,
-    NextImage,
+    NextImages,
+    Outcome,
     ThisImage,
     claim_next,
     claim_these,
@@ -27,7 +28,7 @@ TELL_EVERY_S = 1.0
 TRIES = 2  # of a message that the database did not take: a deadlock, a connection that was cut
 _told: dict[str, float] = {}  # dataset id -> when this process said last that it has changed
 Answers = dict[str, dict[str, Any]]
-Outcomes = list[tuple[Save, Saved | ClipBrowserError]]
+SavedOnes = list[tuple[Save, Saved | ClipBrowserError]]
 
 
 def commit_and_tell(services: Services, entries: list[dict[str, Any]], reply: str) -> None:
@@ -48,7 +49,7 @@ def commit_and_tell(services: Services, entries: list[dict[str, Any]], reply: st
 
 def _commit(
     services: Services, saves: list[Save], asked: list[tuple[str, Ask]]
-) -> tuple[Outcomes, Answers]:
+) -> tuple[SavedOnes, Answers]:
     """One transaction; tried again, since each save counts once and a claim may be another image."""
     for attempt in range(1, TRIES + 1):
         try:
@@ -65,7 +66,7 @@ def _commit(
 
 def _lock(session: Session, saves: list[Save], asked: list[tuple[str, Ask]]) -> None:
     """All images that are named, in the order of their ids: of two workers none waits for ever."""
-    named = [ask.image_id for _, ask in asked if not isinstance(ask, NextImage)]
+    named = [ask.image_id for _, ask in asked if not isinstance(ask, NextImages)]
     if named and saves:
         lock_images(session, [*named, *(save.image_id for save in saves)])
 
@@ -74,20 +75,20 @@ def _claim(session: Session, asked: Sequence[tuple[str, Ask]]) -> Answers:
     """After the saves, which free claims: first what is given back, then what is wanted by name."""
     back = [(key, ask) for key, ask in asked if isinstance(ask, GiveBack)]
     these = [(key, ask) for key, ask in asked if isinstance(ask, ThisImage)]
-    others = [(key, ask) for key, ask in asked if isinstance(ask, NextImage)]
+    others = [(key, ask) for key, ask in asked if isinstance(ask, NextImages)]
     answers: Answers = {key: {} for key, _ in back}
     if back:
         give_back(session, [ask for _, ask in back])
+    outcomes: list[Outcome] = []
     if these:
-        outcomes = claim_these(session, [ask for _, ask in these])
-        answers |= {key: write_outcome(one) for (key, _), one in zip(these, outcomes, strict=True)}
+        outcomes += claim_these(session, [ask for _, ask in these])
     if others:
-        outcomes = claim_next(session, [ask for _, ask in others])
-        answers |= {key: write_outcome(one) for (key, _), one in zip(others, outcomes, strict=True)}
-    return answers
+        outcomes += claim_next(session, [ask for _, ask in others])
+    keys = [key for key, _ in (*these, *others)]
+    return answers | {key: write_outcome(one) for key, one in zip(keys, outcomes, strict=True)}
 
 
-def _tell(services: Services, outcomes: Outcomes) -> None:
+def _tell(services: Services, outcomes: SavedOnes) -> None:
     """The events of what was saved, and of what was not."""
     changed = set()
     for save, outcome in outcomes:

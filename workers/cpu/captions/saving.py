@@ -19,7 +19,7 @@ from common.captions.clip_tokens import count_tokens
 from common.captions.heads import Head, heads_by_image
 from common.captions.text import MAX_CAPTIONS, normalise_caption
 from common.datasets.changes import touch_dataset
-from common.db.rows import insert_rows, update_rows
+from common.db.rows import insert_rows, run, update_rows
 from common.db.tables import Caption, CaptionRevision, Image, now
 from common.errors import CaptionConflict, ClipBrowserError, Internal, InvalidInput, NotFound
 
@@ -156,14 +156,14 @@ class _Batch:
     def __init__(self, session: Session, saves: Sequence[Save]) -> None:
         self._session = session
         ids = sorted({save.image_id for save in saves})
-        found = session.execute(_LOCKED_IMAGES, {"ids": ids})
+        found = run(session, _LOCKED_IMAGES, {"ids": ids})
         self._images = {row.id: _Image(*row) for row in found}
         self._shown = {image.id: replace(image) for image in self._images.values()}
         heads = heads_by_image(session, ids)  # after the lock, or they might be older than it
         self._heads = {head[:2]: head for own in heads.values() for head in own}
         self._stored = {place for place, head in self._heads.items() if head.revision}
         self._changed: dict[tuple[int, int], Head] = {}
-        saved = session.execute(_SAVED_BEFORE, {"client_ids": [save.client_id for save in saves]})
+        saved = run(session, _SAVED_BEFORE, {"client_ids": [save.client_id for save in saves]})
         self._before = {row.client_id: _Revision(*row) for row in saved}
         self._revisions: list[_Revision] = []
         self.touched: set[str] = set()

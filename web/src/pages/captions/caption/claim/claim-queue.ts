@@ -2,11 +2,17 @@
 import type { ImageItem } from "../../../../api/images";
 
 export interface ClaimSource {
-  /** The next image without a caption after this one, claimed for this tab; null when none is left. */
-  claim: (after: number) => Promise<ImageItem | null>;
+  /** The next images without a caption after this one, at most `count`, claimed for this tab; empty when none is left. */
+  claim: (after: number, count: number) => Promise<ImageItem[]>;
   release: (id: number) => void;
-  /** An image has been claimed, or there is none: it is time to load it, and to look again. */
+  /** Images have been claimed, or there is none: it is time to load them, and to look again. */
   changed: () => void;
+}
+
+/** How many images wait at most, and at how many that are left some are claimed again. */
+export interface QueueSize {
+  most: number;
+  refillAt: number;
 }
 
 export type Upcoming = { state: "looking" } | { state: "none" } | { state: "there"; item: ImageItem };
@@ -24,7 +30,7 @@ export class ClaimQueue {
 
   constructor(
     private readonly source: ClaimSource,
-    private readonly size: number,
+    private readonly size: QueueSize,
   ) {}
 
   /** What Enter goes to. */
@@ -57,7 +63,7 @@ export class ClaimQueue {
     if (this.items.some((one) => one.id === item.id)) return;
     if (next >= item.id) return this.source.release(item.id);
     this.items = [item, ...this.items];
-    for (const surplus of this.items.splice(this.size + 1)) this.source.release(surplus.id);
+    for (const surplus of this.items.splice(this.size.most + 1)) this.source.release(surplus.id);
   }
 
   /** Somebody else has it now, or it has its caption. */
@@ -92,10 +98,10 @@ export class ClaimQueue {
     this.isFilling = true;
     const turn = this.turn;
     try {
-      while (turn === this.turn && !this.isExhausted && this.items.length < this.size) {
-        const item = await this.source.claim(this.items.at(-1)?.id ?? this.open);
-        if (turn !== this.turn) return this.giveBack(item);
-        this.take(item);
+      while (turn === this.turn && !this.isExhausted && this.items.length <= this.size.refillAt) {
+        const items = await this.source.claim(this.items.at(-1)?.id ?? this.open, this.size.most - this.items.length);
+        if (turn !== this.turn) return items.forEach((item) => this.giveBack(item));
+        this.take(items);
         this.source.changed();
       }
       if (turn === this.turn) this.former.splice(0).forEach((item) => this.giveBack(item));
@@ -110,12 +116,13 @@ export class ClaimQueue {
     return id === this.open || this.items.some((item) => item.id === id);
   }
 
-  private giveBack(item: ImageItem | null): void {
-    if (item && !this.isUsed(item.id)) this.source.release(item.id);
+  private giveBack(item: ImageItem): void {
+    if (!this.isUsed(item.id)) this.source.release(item.id);
   }
 
-  private take(item: ImageItem | null): void {
-    if (item && !this.isUsed(item.id)) this.items.push(item);
-    else this.isExhausted = true;
+  private take(items: ImageItem[]): void {
+    const fresh = items.filter((item) => !this.isUsed(item.id));
+    this.items.push(...fresh);
+    this.isExhausted = fresh.length === 0;
   }
 }

@@ -9,7 +9,9 @@ import { isSomebodyThere, watchInput } from "./activity";
 import { ClaimQueue, type Upcoming } from "./claim-queue";
 import { claim, claimNextFree, forgetClaim, isHeld, isUncaptioned, release, releaseAll, skipped } from "./held-claims";
 
-const CLAIMED_AHEAD = 3;
+/** Claimed together when few of them are left: one request for some images, not one for each. */
+const CLAIMED_AHEAD = 5;
+const CLAIMED_AGAIN_AT = 2;
 const RENEW_MS = 60_000;
 /** How soon a claim that failed is tried again; and, when none was left, whether somebody gave one back. */
 const TRY_AGAIN_MS = 4000;
@@ -22,20 +24,20 @@ function useClaimQueue(datasetId: string): ClaimQueue {
     () =>
       new ClaimQueue(
         {
-          claim: async (after) => {
-            const item = await claimNextFree(datasetId, after);
-            if (item) preload(item);
-            return item;
+          claim: async (after, count) => {
+            const items = await claimNextFree(datasetId, after, count);
+            items.forEach(preload);
+            return items;
           },
           release,
           changed: () => (tick.value += 1),
         },
-        CLAIMED_AHEAD,
+        { most: CLAIMED_AHEAD, refillAt: CLAIMED_AGAIN_AT },
       ),
     [datasetId],
   );
   useEffect(() => {
-    const fill = () => isSomebodyThere() && queue.waiting.length < CLAIMED_AHEAD && queue.lookAgain();
+    const fill = () => isSomebodyThere() && queue.waiting.length <= CLAIMED_AGAIN_AT && queue.lookAgain();
     const timers = [window.setInterval(() => queue.upcoming.state === "looking" && fill(), TRY_AGAIN_MS), window.setInterval(fill, LOOK_AGAIN_MS)];
     return () => {
       timers.forEach((timer) => clearInterval(timer));

@@ -43,7 +43,7 @@ function NoneFits({ id, filter, isEnd }: { id: string; filter: ImageFilter; isEn
 }
 
 async function firstOf(id: string, filter: ImageFilter): Promise<number | null> {
-  if (filterQuery(filter) === "") return (await claimNextFree(id))?.id ?? null;
+  if (filterQuery(filter) === "") return (await claimNextFree(id, undefined, 1))[0]?.id ?? null;
   const { items } = await listImages(id, { ...filter, limit: 1 });
   rememberImages(items);
   return items[0]?.id ?? null;

@@ -47,24 +47,28 @@ export function isUncaptioned(id: number): boolean {
   return item !== undefined && headOf(item, 0).text === null;
 }
 
-/** Claims the next image after `after` that has no caption, neither there nor on its way, and was not skipped. Null: none is left. */
-export async function claimNextFree(datasetId: string, after?: number): Promise<ImageItem | null> {
+/** Its caption is there, or on its way. */
+const isTaken = (item: ImageItem) => typeof knownCaption(item.id) === "string";
+
+/** Claims the next images after `after` that have no caption, neither there nor on its way, and were not skipped. Empty: none is left. */
+export async function claimNextFree(datasetId: string, after: number | undefined, count: number): Promise<ImageItem[]> {
   let from = after;
-  const seen = new Set<number>();
+  const seen = new Set(after === undefined ? [] : [after]);
   for (let turn = 0; turn < TRIES; turn += 1) {
-    const item = await claimNext(datasetId, await holder(), from);
-    if (!item || item.id === after || seen.has(item.id)) return null;
-    const isTaken = typeof knownCaption(item.id) === "string";
-    if (!isTaken && !skipped.value.has(item.id)) {
-      held.add(item.id);
-      rememberImages([item]);
-      return item;
+    const items = (await claimNext(datasetId, await holder(), from, count)).filter((item) => !seen.has(item.id));
+    const free = items.filter((item) => !isTaken(item) && !skipped.value.has(item.id));
+    items.filter((item) => !isTaken(item) && !free.includes(item)).forEach((item) => void releaseImage(item.id, tab).catch(() => undefined));
+    if (free.length > 0) {
+      free.forEach((item) => held.add(item.id));
+      rememberImages(free);
+      return free;
     }
-    if (!isTaken) void releaseImage(item.id, tab).catch(() => undefined);
-    seen.add(item.id);
-    from = item.id;
+    const last = items.at(-1);
+    if (!last) return [];
+    items.forEach((item) => seen.add(item.id));
+    from = last.id;
   }
-  return null;
+  return [];
 }
 
 /** Claims an image, or renews the claim; who has it when somebody else does. */
