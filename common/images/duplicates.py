@@ -21,11 +21,14 @@ def find_duplicates(session: Session, dataset_id: str, hashes: Iterable[str]) ->
         stored = select(Image.sha256, Image.id).where(
             Image.dataset_id == dataset_id, Image.sha256.in_(some)
         )
+        # Of all datasets: with this one named, SQLite looks at each of its images for each hash.
         changed = (
-            select(ImageSource.sha256, Image.id)
+            select(ImageSource.sha256, Image.id, Image.dataset_id)
             .join(Image, Image.id == ImageSource.image_id)
-            .where(Image.dataset_id == dataset_id, ImageSource.sha256.in_(some))
+            .where(ImageSource.sha256.in_(some))
         )
-        for statement in (changed, stored):
-            known.update((sha256, image_id) for sha256, image_id in session.execute(statement))
+        known.update(
+            (row.sha256, row.id) for row in session.execute(changed) if row.dataset_id == dataset_id
+        )
+        known.update((row.sha256, row.id) for row in session.execute(stored))
     return known

@@ -208,22 +208,3 @@ def test_claims_and_answers_come_out_of_a_message_as_they_went_in(engine: Engine
     assert read_outcome(write_outcome([claimed, claimed])) == [claimed, claimed]
     assert read_outcome(write_outcome([])) == []
     assert isinstance(read_outcome(write_outcome(NotFound("gone"))), NotFound)
-
-
-@pytest.mark.parametrize("tabs", [1, 2, 30])
-def test_what_tabs_hold_is_found_by_an_index(tmp_path: Path, tabs: int) -> None:
-    """With two or more, SQLite read all images that waited, with each group of claims."""
-    url = f"sqlite:///{tmp_path / 'plan.db'}"
-    migrate(url)
-    engine, plans = open_engine(url), []
-
-    def explain(connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
-        if "claim_holder IN" in statement and not statement.startswith("EXPLAIN"):
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
-            plans.append(" ".join(row[3] for row in rows))
-
-    event.listen(engine, "before_cursor_execute", explain)
-    with session_factory(engine)() as session:
-        claim_next(session, [NextImages("cats", tab(f"tab {n}")) for n in range(tabs)])
-    [plan] = plans
-    assert "ix_images_claim_holder" in plan
