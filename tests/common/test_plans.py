@@ -43,7 +43,8 @@ def test_a_few_rows_are_found_without_reading_the_dataset(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'plan.db'}"
     migrate(url)
-    engine, plans = open_engine(url), []
+    engine = open_engine(url)
+    plans: list[str] = []
 
     def explain(connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
         if statement.startswith("SELECT"):

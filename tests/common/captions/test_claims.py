@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, update
 
-from common.captions.asks import read_ask, read_outcome, write_ask, write_outcome
+from common.captions.asks import Ask, read_ask, read_outcome, write_ask, write_outcome
 from common.captions.claims import (
     Claimed,
     Claimer,
     GiveBack,
     NextImages,
-    Outcome,
     ThisImage,
     claim_next,
     claim_these,
@@ -25,7 +24,7 @@ from common.captions.claims import (
 )
 from common.db.engine import migrate, open_engine, session_factory
 from common.db.tables import Dataset, Image, now
-from common.errors import Conflict, NotFound
+from common.errors import ClipBrowserError, Conflict, NotFound
 from tests.captions import put_caption
 
 IMAGES = 8
@@ -76,7 +75,7 @@ def serve_several(engine: Engine, *wishes: NextImages) -> list[list[int]]:
     return [[one.image.id for one in outcome] for outcome in outcomes if isinstance(outcome, list)]
 
 
-def take(engine: Engine, *wishes: ThisImage) -> list[Outcome]:
+def take(engine: Engine, *wishes: ThisImage) -> list[Claimed | ClipBrowserError]:
     with session_factory(engine)() as session:
         return claim_these(session, wishes)
 
@@ -197,13 +196,14 @@ def test_a_claim_is_given_back_by_its_tab_but_never_a_newer_one(engine: Engine) 
 
 
 def test_claims_and_answers_come_out_of_a_message_as_they_went_in(engine: Engine) -> None:
-    asks = [
+    asks: list[Ask] = [
         NextImages("cats", tab("a"), 3, 5),
         ThisImage(1, tab("a")),
         GiveBack(1, "ada", "a", now()),
     ]
     assert [read_ask({"key": "k", **write_ask(ask)}) for ask in asks] == asks
     [claimed] = take(engine, ThisImage(1, tab("a")))
+    assert isinstance(claimed, Claimed)
     assert read_outcome(write_outcome(claimed)) == claimed
     assert read_outcome(write_outcome([claimed, claimed])) == [claimed, claimed]
     assert read_outcome(write_outcome([])) == []
