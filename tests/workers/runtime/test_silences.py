@@ -23,6 +23,7 @@ from tests.servers import free_port
 from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.runtime.job_context import JobContext
 from workers.runtime.job_runs import run_leased
+from workers.runtime.reaper import reap_once
 from workers.runtime.retries import pause_s
 
 Body = Callable[[JobContext], dict[str, Any]]
@@ -231,3 +232,30 @@ def test_a_body_knows_that_its_lease_is_lost_while_its_heartbeat_waits_for_the_d
         job = run(stage, works_on)
     assert told[0] < 2.0
     assert job.state == "running"  # the reaper's to give away
+
+
+def test_a_job_beside_a_silent_redis_keeps_its_lease_reports_and_is_not_begun_again(
+    tmp_path: Path,
+) -> None:
+    """Its worker tells what it does four times a second, to nobody, for three times a lease."""
+    with open_backstage(tmp_path, "", lease_s=2.0) as stage:
+        stage.start_worker()
+        job_id = stage.make(steps=120, step_s=0.05)
+        wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+        stage.redis.pause()
+        paused = time.monotonic()
+        told = [stage.job(job_id).progress["done"]]
+        while stage.job(job_id).state == "running":
+            assert time.monotonic() - paused < 30
+            reap_once(stage.services)
+            time.sleep(stage.settings.reap_every_s)
+            told.append(stage.job(job_id).progress["done"])
+        job = stage.job(job_id)
+        assert (job.state, job.attempt, job.result) == ("succeeded", 1, {"steps": 120}), job.error
+        assert time.monotonic() - paused > 2 * stage.settings.lease_s
+        assert told[:6] == sorted(set(told[:6])), "its progress stood still"
+        stage.redis.resume()
+        again = stage.make(steps=1)
+        stage.wait_for(again, "succeeded", timeout_s=60)
+        assert stage.begun() == [job_id, again]
+        assert counted(stage, tallies.LOST_LEASES) == 0
