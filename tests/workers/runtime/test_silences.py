@@ -18,6 +18,7 @@ from sqlalchemy import text
 from common.db.tables import Job, now
 from common.jobs import leases, reports, tallies
 from common.jobs.queues import read_queue
+from common.log_ids import AddIds, of_job
 from common.store import open_store
 from tests.servers import free_port
 from tests.workers.conftest import Backstage, open_backstage, wait_until
@@ -135,8 +136,11 @@ REFUSE = {
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.6], ids=["at the end", "before"])
 def test_a_report_that_the_database_refuses_does_not_stand_in_the_way_of_the_end(
-    hasty: Backstage, wait_s: float
+    hasty: Backstage, wait_s: float, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Who reads the worker's log finds the job: the heartbeat's thread names it, too."""
+    caplog.handler.addFilter(AddIds())
+
     def says_it(ctx: JobContext) -> dict[str, Any]:
         ctx.log("forbidden")
         time.sleep(wait_s)
@@ -145,8 +149,12 @@ def test_a_report_that_the_database_refuses_does_not_stand_in_the_way_of_the_end
 
     with hasty.services.sessions() as session:
         session.execute(text(REFUSE[session.get_bind().dialect.name]))
-    job = run(hasty, says_it)
+    job_id = hasty.make(send=False)
+    with of_job(job_id):
+        job = run(hasty, says_it, job_id)
     assert (job.state, job.result) == ("succeeded", {"ok": True})
+    told = [line for line in caplog.records if "were refused" in line.getMessage()]
+    assert [line.__dict__["ids"] for line in told] == [f" job={job_id}"] * len(told) != []
     assert ("allowed" in log_of(hasty, job.id)) == (wait_s > 0)
     assert counted(hasty, tallies.REFUSED_REPORTS) >= 1
 
