@@ -20,7 +20,7 @@ from common.db.tables import Job
 from common.jobs import states as jobs
 from common.settings import Settings, as_environment, load_settings
 from tests.migrated import migrate_new
-from tests.servers import redis_server
+from tests.servers import Server, redis_server
 from tests.workers import probe_kinds  # noqa: F401 - enters their kinds
 from workers.runtime.services import Services, open_services
 from workers.runtime.start import QUIET
@@ -44,9 +44,10 @@ def wait_until(
 class Backstage:
     """What a test works with: services, and workers it starts and kills."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, redis: Server) -> None:
         self.settings = settings
         self.folder = folder
+        self.redis = redis
         self.services: Services = open_services(settings)
         self.marks = folder / "marks"
         self.pids = folder / "pids"
@@ -165,7 +166,7 @@ def open_backstage(folder: Path, database_url: str, **more: Any) -> Iterator[Bac
             secret_key="k" * 32, **{"lease_s": 2.0, "reap_every_s": 0.5, **more},
         )  # fmt: skip
         (migrate if database_url else migrate_new)(settings.database)
-        stage = Backstage(settings, folder)
+        stage = Backstage(settings, folder, redis)
         try:
             yield stage
         finally:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 
+from api.jobs import queue_position
+from api.jobs.forecast import forecast
 from common.db.tables import Job, now
 from common.jobs import leases
 from tests.api.conftest import Caller, Service
@@ -216,16 +218,34 @@ def test_a_training_is_told_by_its_measured_pace(service: Service, call: Caller)
     assert end == pytest.approx(plan["estimated_s"], abs=15)
 
 
-def test_the_list_of_jobs_reads_each_queue_once(service: Service, call: Caller) -> None:
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What queues were played through, each time that they were."""
+    seen: list[Any] = []
+
+    def play(lines: Any) -> Any:
+        seen.append(lines)
+        return forecast(lines)
+
+    monkeypatch.setattr(queue_position, "forecast", play)
+    monkeypatch.setattr(queue_position, "MOMENT_S", 3600.0)
+    return seen
+
+
+def test_the_list_of_jobs_plays_its_queues_through_once(
+    service: Service, call: Caller, played: list[Any]
+) -> None:
     dataset = ready(service, call)
     ids = [train(call, dataset) for _ in range(6)]
+    played.clear()
     listed = call("GET", "/jobs?state=queued")["items"]
+    assert len(played) == 1
     assert sorted(job["queue_position"] for job in listed) == [1, 2, 3, 4, 5, 6]
     assert {job["id"] for job in listed} == set(ids)
 
 
 def test_queues_and_forecast_are_made_once_for_all_who_look_while_nothing_changes(
-    any_service: Service, call_any: Caller
+    any_service: Service, call_any: Caller, played: list[Any]
 ) -> None:
     dataset = call_any.dataset()
     with any_service.services.sessions() as session:
@@ -254,3 +274,4 @@ def test_queues_and_forecast_are_made_once_for_all_who_look_while_nothing_change
     assert reads_of_whole_queues("/jobs?state=active") == 0
     assert reads_of_whole_queues("/queues/gpu") == 0
     assert len(said) < 12, said  # of two hundred jobs that are shown
+    assert len(played) == 1

@@ -125,6 +125,34 @@ def test_what_was_written_after_the_lock_was_lost_is_written_again(
     assert stored(services) == ["newer"]
 
 
+def test_so_is_what_was_written_when_the_database_took_no_note_of_it(
+    services: Services, request: pytest.FixtureRequest
+) -> None:
+    if "sqlite" in request.node.callspec.id:
+        return
+    thread, slow, problems = started(services)
+    caption(services, "newer")
+    address, _, name = services.settings.database.rpartition("/")
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as elsewhere:
+        elsewhere.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        )
+        with pytest.MonkeyPatch.context() as another_process:
+            another_process.setattr(index_csv, "_doubtful", set())
+            index_csv.refresh_stale(services)
+        elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        elsewhere.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        slow.go_on.set()
+        thread.join(10)
+        elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    assert problems
+    assert stored(services) == ["older"]
+    index_csv.refresh_stale(services)
+    assert stored(services) == ["newer"]
+
+
 def test_the_index_csv_of_a_dataset_deleted_meanwhile_does_not_come_back(
     services: Services,
 ) -> None:

@@ -18,11 +18,13 @@ from sqlalchemy import text
 from common.db.tables import Job, now
 from common.jobs import leases, reports, tallies
 from common.jobs.queues import read_queue
+from common.log_ids import AddIds, of_job
 from common.store import open_store
 from tests.servers import free_port
 from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.runtime.job_context import JobContext
 from workers.runtime.job_runs import run_leased
+from workers.runtime.reaper import reap_once
 from workers.runtime.retries import pause_s
 
 Body = Callable[[JobContext], dict[str, Any]]
@@ -134,8 +136,11 @@ REFUSE = {
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.6], ids=["at the end", "before"])
 def test_a_report_that_the_database_refuses_does_not_stand_in_the_way_of_the_end(
-    hasty: Backstage, wait_s: float
+    hasty: Backstage, wait_s: float, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Who reads the worker's log finds the job: the heartbeat's thread names it, too."""
+    caplog.handler.addFilter(AddIds())
+
     def says_it(ctx: JobContext) -> dict[str, Any]:
         ctx.log("forbidden")
         time.sleep(wait_s)
@@ -144,8 +149,12 @@ def test_a_report_that_the_database_refuses_does_not_stand_in_the_way_of_the_end
 
     with hasty.services.sessions() as session:
         session.execute(text(REFUSE[session.get_bind().dialect.name]))
-    job = run(hasty, says_it)
+    job_id = hasty.make(send=False)
+    with of_job(job_id):
+        job = run(hasty, says_it, job_id)
     assert (job.state, job.result) == ("succeeded", {"ok": True})
+    told = [line for line in caplog.records if "were refused" in line.getMessage()]
+    assert [line.__dict__["ids"] for line in told] == [f" job={job_id}"] * len(told) != []
     assert ("allowed" in log_of(hasty, job.id)) == (wait_s > 0)
     assert counted(hasty, tallies.REFUSED_REPORTS) >= 1
 
@@ -231,3 +240,30 @@ def test_a_body_knows_that_its_lease_is_lost_while_its_heartbeat_waits_for_the_d
         job = run(stage, works_on)
     assert told[0] < 2.0
     assert job.state == "running"  # the reaper's to give away
+
+
+def test_a_job_beside_a_silent_redis_keeps_its_lease_reports_and_is_not_begun_again(
+    tmp_path: Path,
+) -> None:
+    """Its worker tells what it does four times a second, to nobody, for three times a lease."""
+    with open_backstage(tmp_path, "", lease_s=2.0) as stage:
+        stage.start_worker()
+        job_id = stage.make(steps=120, step_s=0.05)
+        wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+        stage.redis.pause()
+        paused = time.monotonic()
+        told = [stage.job(job_id).progress["done"]]
+        while stage.job(job_id).state == "running":
+            assert time.monotonic() - paused < 30
+            reap_once(stage.services)
+            time.sleep(stage.settings.reap_every_s)
+            told.append(stage.job(job_id).progress["done"])
+        job = stage.job(job_id)
+        assert (job.state, job.attempt, job.result) == ("succeeded", 1, {"steps": 120}), job.error
+        assert time.monotonic() - paused > 2 * stage.settings.lease_s
+        assert told[:6] == sorted(set(told[:6])), "its progress stood still"
+        stage.redis.resume()
+        again = stage.make(steps=1)
+        stage.wait_for(again, "succeeded", timeout_s=60)
+        assert stage.begun() == [job_id, again]
+        assert counted(stage, tallies.LOST_LEASES) == 0

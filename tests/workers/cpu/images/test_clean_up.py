@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,10 +19,10 @@ from common.datasets.clean_up import look_again, quiet_time, taken_ids
 from common.db.engine import migrate
 from common.db.tables import Dataset, Image, Job, now
 from common.images.files import file_name
-from common.jobs import states
+from common.jobs import leases, states
 from common.settings import load_settings
 from common.store.local import LocalStore
-from workers.runtime.job_runs import run_next
+from workers.runtime.job_runs import run_leased, run_next
 from workers.runtime.services import Services, open_services
 
 
@@ -122,6 +123,38 @@ def test_a_file_that_is_removed_before_its_row_is_written_is_stored_again(
     assert run_next(replace(services, store=store), "cpu")
     assert removed == [True]
     assert state_of(services, "remove_images")[1]["images"] == 1
+    assert state_of(services, "ingest")[0] == "succeeded"
+    assert has_files(services)
+
+
+class SlowRemoval(LocalStore):
+    """Right before the first file is removed, something else begins."""
+
+    meanwhile: threading.Thread | None = None
+
+    def delete(self, key: str) -> None:
+        if self.meanwhile is not None and not self.meanwhile.ident:
+            self.meanwhile.start()
+            self.meanwhile.join(timeout=0.7)
+        super().delete(key)
+
+
+def test_a_row_that_would_be_written_while_its_file_is_removed_waits_and_has_its_file_at_the_end(
+    services: Services,
+) -> None:
+    make_dataset(services)
+    upload(services)
+    assert run_next(services, "cpu")
+    delete_image(services)
+    with services.sessions() as session:
+        [job_id] = session.scalars(select(Job.id).where(Job.kind == "remove_images")).all()
+        held = leases.take(session, job_id, "here", 30.0)
+    assert held is not None
+    upload(services)
+    store = SlowRemoval(services.settings.data_dir)
+    store.meanwhile = threading.Thread(target=run_next, args=(services, "cpu"))
+    run_leased(replace(services, store=store), held)
+    store.meanwhile.join(timeout=20)
     assert state_of(services, "ingest")[0] == "succeeded"
     assert has_files(services)
 
