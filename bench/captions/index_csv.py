@@ -199,7 +199,7 @@ def _line(name: str, saves: Saves, seconds: float) -> str:
 def _captioned(pool: ProcessPoolExecutor, stack: Stack, chosen: argparse.Namespace) -> list[float]:
     """People caption for a while; the milliseconds of each save."""
     token = stack.http.headers["Authorization"].removeprefix("Bearer ")
-    plans = [Plan(token, secrets.token_hex(8), DATASET, True) for _ in range(chosen.captioners)]
+    plans = [Plan(token, secrets.token_hex(8), DATASET, "saves") for _ in range(chosen.captioners)]
     work = pool.submit(run_captioners, stack.url, plans, time.time() + 1.0, chosen.seconds)
     tally = work.result()
     assert not tally.other, tally.other[:3]
