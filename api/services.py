@@ -8,6 +8,7 @@ from threading import Semaphore
 from flask import current_app
 
 from api.captions.group_commit import GroupCommit
+from api.datasets.counts import ImageCounts
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.sign_ins import SignIns
@@ -44,6 +45,7 @@ class Services:
     sign_ins: SignIns
     group_commit: GroupCommit
     token_cache: TokenCache
+    image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
 

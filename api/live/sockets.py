@@ -16,8 +16,10 @@ from flask import Flask, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO, join_room, leave_room
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api.datasets.facts import answer_dataset, find_dataset
+from api.datasets.schemas import DatasetOut
 from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.live.batches import Told
@@ -107,10 +109,14 @@ class Sockets:
         dataset_id = told.data["dataset_id"]
         with self._services.readers() as session:
             try:
-                shown = answer_dataset(session, find_dataset(session, dataset_id)).model_dump()
+                shown = self._answer_dataset(session, dataset_id).model_dump()
             except NotFound:
                 shown = None  # it was deleted
         return Told("dataset", {"dataset_id": dataset_id, "dataset": shown})
+
+    def _answer_dataset(self, session: Session, dataset_id: str) -> DatasetOut:
+        dataset = find_dataset(session, dataset_id)
+        return answer_dataset(session, dataset, self._services.image_counts)
 
     def _missed(self) -> None:
         """Redis was away, and what was told meanwhile was not heard: let the tabs look."""
@@ -190,7 +196,7 @@ class Sockets:
                 job = states.get_job(session, found[2])
                 shown = answer_job(job, QueuePositions(self._services, session), who)
                 return shown.model_dump() | {"job_id": found[2]}
-            answer = answer_dataset(session, find_dataset(session, found[2]))
+            answer = self._answer_dataset(session, found[2])
         return {"dataset": answer.model_dump(), "users": self._services.presence.users(found[2])}
 
     def _unsubscribe(self, wanted: Any = None) -> None:
