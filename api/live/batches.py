@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 EVERY_S = 0.4  # at the least between two batches of a room
-A_TAB_S = 0.01  # and so long for each tab: 100 of them get a batch a second
+A_TAB_S = 0.02  # and so long for each tab: all of a room get 50 frames a second together, up to 100 of them
 COST_SHARE = 0.01  # of one core: a batch that took 10 ms to make is the only one for a second
 LONGEST_S = 2.0
 MAX_CAPTIONS = 500  # in one batch; of more only that there were many

@@ -48,6 +48,12 @@ class Delivery:
         """Begin to send batches."""
         threading.Thread(target=self._run, name="batches", daemon=True).start()
 
+    def is_heard(self, rooms: list[str]) -> bool:
+        """Whether anybody of this process is in one of these rooms."""
+        return any(
+            room == API or self._tabs_in(room) or self._tabs_in(twin_of(room)) for room in rooms
+        )
+
     def deliver(self, event: str, data: Any, rooms: list[str]) -> None:
         """Hand an event to those in these rooms, each once."""
         if API in rooms:

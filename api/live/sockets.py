@@ -80,7 +80,10 @@ class Sockets:
         self.delivery = Delivery(self._emit, self._tabs_in, self._enrich, siblings.count)
         self.delivery.on_notice("people", lambda _: services.token_cache.forget_here())
         self._listener = EventListener(
-            services.settings.redis_url, self.delivery.deliver, self._missed
+            services.settings.redis_url,
+            self.delivery.deliver,
+            self.delivery.is_heard,
+            self._missed,
         )
         self.socketio.on_event("connect", self._connect)
         self.socketio.on_event("disconnect", self._disconnect)
