@@ -45,8 +45,10 @@ class Batches:
 
         Of what tells of the same thing the newest stays; of a job, of each state.
         """
-        is_first = room not in self._rooms
-        waiting = self._rooms.setdefault(room, _Room(moment))
+        waiting = self._rooms.get(room)
+        is_first = waiting is None
+        if waiting is None:
+            waiting = self._rooms[room] = _Room(moment)
         key = _key(told)
         if told.event == "caption" and key not in waiting.waiting:
             waiting.captions += 1

@@ -7,6 +7,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import redis as redis_client
@@ -16,12 +18,13 @@ from common.messaging.events import CHANNEL, read_message
 log = logging.getLogger(__name__)
 SILENCE_S = 5.0  # a line that has said nothing for so long is asked whether it lives
 PAUSE_S = 0.5
-Deliver = Callable[[str, Any, list[str]], None]
+Deliver = Callable[[list[tuple[str, Any]], list[str]], None]
 IsHeard = Callable[[list[str]], bool]
 
 
 class EventListener:
-    """A thread that gives each event to `deliver(event, data, rooms)`, until the process ends.
+    """A thread that gives events in a row of the same rooms to `deliver([(event, data), ...], rooms)`, until
+    the process ends.
 
     is_heard: whether anybody of this process is in these rooms; else their events are not even read. missed: called when a line to Redis is back, since what was told meanwhile was not heard.
     """
@@ -67,14 +70,10 @@ class EventListener:
                     yield str(message["data"])
 
     def _hand_over(self, message: str) -> None:
-        heard: dict[str, list[str]] = {}  # the rooms of events of this message, [] where nobody is
-        for named, told in read_message(message):
+        for named, lines in groupby(read_message(message), itemgetter(0)):
             try:
-                if named not in heard:
-                    rooms = json.loads(named)
-                    heard[named] = rooms if self._is_heard(rooms) else []
-                if heard[named]:
-                    event, data = json.loads(told)
-                    self._deliver(event, data, heard[named])
-            except Exception:  # one event must not keep the others from being delivered
-                log.exception("an event to %s was not delivered", named[:200])
+                rooms = json.loads(named)
+                if self._is_heard(rooms):
+                    self._deliver(json.loads(f"[{','.join(told for _, told in lines)}]"), rooms)
+            except Exception:  # what one room is told must not keep others from hearing
+                log.exception("events to %s were not delivered", named[:200])

@@ -81,7 +81,7 @@ class Sockets:
         self.delivery.on_notice("people", lambda _: services.token_cache.forget_here())
         self._listener = EventListener(
             services.settings.redis_url,
-            self.delivery.deliver,
+            self.delivery.deliver_all,
             self.delivery.is_heard,
             self._missed,
         )

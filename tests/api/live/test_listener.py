@@ -16,7 +16,7 @@ from common.settings import load_settings
 def test_events_of_rooms_in_which_nobody_is_are_not_read(
     redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heard: queue.Queue[tuple[str, Any, list[str]]] = queue.Queue()
+    heard: queue.Queue[Any] = queue.Queue()
     asked: list[list[str]] = []
 
     def is_heard(rooms: list[str]) -> bool:
@@ -25,7 +25,7 @@ def test_events_of_rooms_in_which_nobody_is_are_not_read(
 
     listener = EventListener(
         redis_url,
-        lambda event, data, rooms: heard.put((event, data, rooms)),
+        lambda events, rooms: heard.put((events, rooms)),
         is_heard,
         lambda: None,
     )
@@ -40,12 +40,12 @@ def test_events_of_rooms_in_which_nobody_is_are_not_read(
         '["dataset:here"]\t["caption", {"image_id": 1}]',
     ]
     redis.publish(CHANNEL, "\n".join(lines))
-    assert heard.get(timeout=5) == ("caption", {"image_id": 1}, ["dataset:here"])
-    assert asked == [["dataset:elsewhere"], ["dataset:here"]]  # once a message each
+    assert heard.get(timeout=5) == ([["caption", {"image_id": 1}]], ["dataset:here"])
+    assert asked == [["dataset:elsewhere"], ["dataset:here"]] * 2
     assert [record.message for record in caplog.records if "not delivered" in record.message] == [
-        'an event to ["dataset:here"] was not delivered'
+        'events to ["dataset:here"] were not delivered'
     ]
     told = Events(load_settings(redis_url=redis_url))
     told.caption("here", {"image_id": 2, "text": "a tab\t and\nan end of a line"})
-    assert heard.get(timeout=5)[1]["text"] == "a tab\t and\nan end of a line"
+    assert heard.get(timeout=5)[0][0][1]["text"] == "a tab\t and\nan end of a line"
     told.close()
