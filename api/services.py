@@ -8,12 +8,12 @@ from threading import Semaphore
 from flask import current_app
 
 from api.captions.group_commit import GroupCommit
-from api.datasets.counts import ImageCounts
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.response_cache import ResponseCache
+from common.datasets.counts import ImageCounts
 from common.db.engine import SessionFactory
 from common.messaging.broker import Queue
 from common.messaging.events import Events

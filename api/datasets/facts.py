@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.datasets.counts import ImageCounts
 from api.datasets.schemas import DatasetOut
 from api.datasets.steps import Facts, counts_of, steps_of
 from api.images.answers import thumb_url
 from api.search.indexes import newest_index
 from api.services import Services
+from common.datasets.counts import ImageCounts
 from common.db.tables import Dataset, Image, Job, Model, SearchIndex
 from common.errors import NotFound
 from common.jobs import states
