@@ -13,6 +13,7 @@ from api.live.workers import LiveWorkers
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.response_cache import ResponseCache
+from common.datasets.counts import ImageCounts
 from common.db.engine import ConnectionFactory, SessionFactory
 from common.messaging.broker import Queue
 from common.messaging.events import Events
@@ -46,6 +47,7 @@ class Services:
     sign_ins: SignIns
     group_commit: GroupCommit
     token_cache: TokenCache
+    image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -12,6 +10,7 @@ from api.datasets.steps import Facts, counts_of, steps_of
 from api.images.answers import thumb_url
 from api.search.indexes import newest_index
 from api.services import Services
+from common.datasets.counts import ImageCounts
 from common.db.tables import Dataset, Image, Job, Model, SearchIndex
 from common.errors import NotFound
 from common.jobs import states
@@ -36,9 +35,9 @@ def require_dataset(services: Services, dataset_id: str) -> None:
         find_dataset(session, dataset_id)
 
 
-def answer_dataset(session: Session, dataset: Dataset) -> DatasetOut:
+def answer_dataset(session: Session, dataset: Dataset, counts: ImageCounts) -> DatasetOut:
     """A dataset as the contract has it, with counts, cover and steps."""
-    facts = read_facts(session, dataset)
+    facts = read_facts(session, dataset, counts)
     return DatasetOut.of(
         dataset,
         counts=counts_of(facts),
@@ -48,16 +47,16 @@ def answer_dataset(session: Session, dataset: Dataset) -> DatasetOut:
     )
 
 
-def read_facts(session: Session, dataset: Dataset) -> Facts:
+def read_facts(session: Session, dataset: Dataset, counts: ImageCounts) -> Facts:
     """What the steps of a dataset are made from; some small queries."""
-    images, captioned, newest = _count_images(session, dataset.id)
+    count = counts.read(session, dataset.id)
     active, succeeded, failed = _jobs_by_kind(session, dataset.id)
     index = newest_index(session, dataset.id)
     return Facts(
-        images=images,
-        captioned=captioned,
+        images=count.images,
+        captioned=count.captioned,
         caption_seq=dataset.caption_seq,
-        newest_image_at=newest,
+        newest_image_at=count.newest_at,
         active=active,
         succeeded=succeeded,
         failed=failed,
@@ -68,20 +67,6 @@ def read_facts(session: Session, dataset: Dataset) -> Facts:
         model_waits=_model_without_index(session, dataset.id) if index else "",
         train_rows=dataset.train_rows,
     )
-
-
-def _count_images(session: Session, dataset_id: str) -> tuple[int, int, datetime | None]:
-    """(images, those with a caption, when the newest came): counted, so never wrong, and of indexes alone.
-
-    To read the rows for it takes five times as long: 41 ms of a core for 100,000 images, in place of 8.
-    """
-    mine = Image.dataset_id == dataset_id
-    count = select(func.count()).select_from(Image).where(mine)
-    images, uncaptioned = session.execute(
-        select(count.scalar_subquery(), count.where(~Image.is_captioned).scalar_subquery())
-    ).one()
-    newest = session.scalar(select(Image.created_at).where(mine).order_by(Image.id.desc()).limit(1))
-    return images, images - uncaptioned, newest
 
 
 def _jobs_by_kind(

@@ -52,7 +52,7 @@ def list_datasets() -> DatasetList:
         found = session.scalars(
             select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id)
         ).all()
-        items = [answer_dataset(session, dataset) for dataset in found]
+        items = [_answer(session, dataset) for dataset in found]
     return DatasetList(items=items)
 
 
@@ -60,7 +60,7 @@ def list_datasets() -> DatasetList:
 def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
     with app_services().sessions() as session:
-        return answer_dataset(session, _insert(session, body.name, user().name)), 201
+        return _answer(session, _insert(session, body.name, user().name)), 201
 
 
 @datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
@@ -71,14 +71,14 @@ def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
         dataset.defaults = SAMPLE_DEFAULTS
     job = submit(app_services(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
     with app_services().readers() as session:
-        return DatasetJob(dataset=answer_dataset(session, dataset), job=job), 202
+        return DatasetJob(dataset=_answer(session, dataset), job=job), 202
 
 
 @datasets.get("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
 def get_dataset(path: DatasetPath) -> DatasetOut:
     """One dataset with its counts and steps."""
     with app_services().readers() as session:
-        return answer_dataset(session, find_dataset(session, path.dataset_id))
+        return _answer(session, find_dataset(session, path.dataset_id))
 
 
 @datasets.patch("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
@@ -88,7 +88,7 @@ def rename_dataset(path: DatasetPath, body: NewDataset) -> DatasetOut:
         dataset = find_dataset(session, path.dataset_id)
         dataset.name = body.name
         session.flush()
-        answer = answer_dataset(session, dataset)
+        answer = _answer(session, dataset)
     app_services().events.dataset(path.dataset_id)
     return answer
 
@@ -101,7 +101,7 @@ def choose_model(path: DatasetPath, body: DatasetModel) -> DatasetOut:
         wanted = body.model_id
         dataset.model_id = resolve_model(session, wanted) if wanted is not None else None
         session.flush()
-        answer = answer_dataset(session, dataset)
+        answer = _answer(session, dataset)
     app_services().events.dataset(path.dataset_id)
     return answer
 
@@ -145,6 +145,10 @@ def export(path: DatasetPath, query: ExportQuery) -> Response:
     metadata.jsonl, as Hugging Face's `imagefolder` reads it; all: all three.
     """
     return export_dataset(app_services(), path.dataset_id, query.captions, query.images)
+
+
+def _answer(session: Session, dataset: Dataset) -> DatasetOut:
+    return answer_dataset(session, dataset, app_services().image_counts)
 
 
 def _insert(session: Session, name: str, created_by: str) -> Dataset:

@@ -24,7 +24,7 @@ from api.jobs.clean_up import plan_clean_up
 from api.jobs.submission import dispatch
 from api.people.identity import user
 from api.services import app_services
-from common.datasets.changes import touch_dataset
+from common.datasets.changes import touch_images
 from common.db.tables import Image
 from common.db.tables.images import image_key, thumb_key
 from common.errors import NotFound
@@ -73,7 +73,7 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
     with app_services().sessions() as session:
         image = find_image(session, path.image_id)
         session.execute(delete(Image).where(Image.id == image.id))
-        touch_dataset(session, image.dataset_id)
+        touch_images(session, image.dataset_id)
         job = plan_clean_up(session, user().name, image.dataset_id, images=[image])
     dispatch(app_services(), job)
     app_services().events.dataset(image.dataset_id)

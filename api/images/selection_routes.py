@@ -14,7 +14,7 @@ from api.jobs.clean_up import plan_clean_up
 from api.jobs.submission import dispatch
 from api.people.identity import user
 from api.services import app_services
-from common.datasets.changes import touch_dataset
+from common.datasets.changes import touch_images
 from common.db.tables import Image
 
 selections = make_blueprint("selections", __name__, "images")
@@ -44,7 +44,7 @@ def delete_images(path: DatasetPath, body: ChosenImages) -> DeletedImages:
         gone = session.scalars(select(Image).where(*mine).order_by(Image.id)).all()
         session.execute(delete(Image).where(*mine))
         if gone:
-            touch_dataset(session, path.dataset_id)
+            touch_images(session, path.dataset_id)
             job = plan_clean_up(session, user().name, path.dataset_id, images=gone)
     if gone:
         dispatch(app_services(), job)

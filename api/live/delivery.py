@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from api.live.batches import Batches, Told
@@ -48,20 +49,32 @@ class Delivery:
         """Begin to send batches."""
         threading.Thread(target=self._run, name="batches", daemon=True).start()
 
+    def is_heard(self, rooms: list[str]) -> bool:
+        """Whether anybody of this process is in one of these rooms."""
+        return any(
+            room == API or self._tabs_in(room) or self._tabs_in(twin_of(room)) for room in rooms
+        )
+
     def deliver(self, event: str, data: Any, rooms: list[str]) -> None:
         """Hand an event to those in these rooms, each once."""
+        self.deliver_all([(event, data)], rooms)
+
+    def deliver_all(self, events: list[tuple[str, Any]], rooms: list[str]) -> None:
+        """Hand each of these events to those in these rooms."""
         if API in rooms:
-            if event in self._notices:
-                self._notices[event](data)
+            for event, data in events:
+                if event in self._notices:
+                    self._notices[event](data)
             return
         if any(self._tabs_in(room) for room in rooms):
-            self._emit(event, data, rooms)
+            for event, data in events:
+                self._emit(event, data, rooms)
         watched = [room for room in rooms if self._tabs_in(twin_of(room))]
         if watched:
             with self._changed:
-                told, moment = Told(event, data), time.monotonic()
-                for room in watched:
-                    if self._batches.add(room, told, moment):
+                moment = time.monotonic()
+                for room, (event, data) in product(watched, events):
+                    if self._batches.add(room, Told(event, data), moment):
                         self._changed.notify()  # else the thread knows already when to look
 
     def _run(self) -> None:

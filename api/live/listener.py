@@ -7,26 +7,32 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import redis as redis_client
 
-from common.messaging.events import CHANNEL
+from common.messaging.events import CHANNEL, read_message
 
 log = logging.getLogger(__name__)
 SILENCE_S = 5.0  # a line that has said nothing for so long is asked whether it lives
 PAUSE_S = 0.5
-Deliver = Callable[[str, Any, list[str]], None]
+Deliver = Callable[[list[tuple[str, Any]], list[str]], None]
+IsHeard = Callable[[list[str]], bool]
 
 
 class EventListener:
-    """A thread that gives each event to `deliver(event, data, rooms)`, until the process ends.
+    """A thread that gives events in a row of the same rooms to `deliver([(event, data), ...], rooms)`, until
+    the process ends.
 
-    missed: called when a line to Redis is back, since what was told meanwhile was not heard.
+    is_heard: whether anybody of this process is in these rooms; else their events are not even read. missed: called when a line to Redis is back, since what was told meanwhile was not heard.
     """
 
-    def __init__(self, redis_url: str, deliver: Deliver, missed: Callable[[], None]) -> None:
-        self._deliver, self._missed = deliver, missed
+    def __init__(
+        self, redis_url: str, deliver: Deliver, is_heard: IsHeard, missed: Callable[[], None]
+    ) -> None:
+        self._deliver, self._is_heard, self._missed = deliver, is_heard, missed
         self._redis = redis_client.Redis.from_url(
             redis_url, socket_connect_timeout=SILENCE_S, socket_timeout=SILENCE_S * 2,
             health_check_interval=int(SILENCE_S), decode_responses=True,
@@ -64,12 +70,10 @@ class EventListener:
                     yield str(message["data"])
 
     def _hand_over(self, message: str) -> None:
-        try:
-            told: list[tuple[str, Any, list[str]]] = json.loads(message)
-        except ValueError:
-            return
-        for event, data, rooms in told:
+        for named, lines in groupby(read_message(message), itemgetter(0)):
             try:
-                self._deliver(event, data, rooms)
-            except Exception:  # one event must not keep the others from being delivered
-                log.exception("event %s to %s was not delivered", event, rooms)
+                rooms = json.loads(named)
+                if self._is_heard(rooms):
+                    self._deliver(json.loads(f"[{','.join(told for _, told in lines)}]"), rooms)
+            except Exception:  # what one room is told must not keep others from hearing
+                log.exception("events to %s were not delivered", named[:200])

@@ -14,16 +14,25 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.db.engine import SessionFactory
-from common.db.tables import Token, now
+from common.db.tables import UtcDateTime, now
+from common.db.tables.base import Base
 from common.errors import Unauthorized
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 SIGN_IN_WITHIN_S = 5.0  # a connection that has not signed in by then holds a thread for nothing
+# Built once and past the ORM: every process looks each second.
+_TOKENS = Base.metadata.tables["tokens"].c
+_LIVE = select(_TOKENS.id).where(
+    _TOKENS.id.in_(bindparam("ids", expanding=True)),
+    or_(
+        _TOKENS.expires_at.is_(None), _TOKENS.expires_at > bindparam("moment", type_=UtcDateTime())
+    ),
+)
 
 
 class SessionWatch:
@@ -58,12 +67,8 @@ class SessionWatch:
         tokens = self._tokens()
         if not tokens:
             return
-        live = select(Token.id).where(
-            Token.id.in_(set(tokens.values())),
-            or_(Token.expires_at.is_(None), Token.expires_at > now()),
-        )
         with self._readers() as session:
-            known = set(session.scalars(live))
+            known = set(session.scalars(_LIVE, {"ids": [*set(tokens.values())], "moment": now()}))
         why = Unauthorized("Your sign-in has ended.", remedy="Sign in again.").to_dict()
         for sid, token_id in tokens.items():
             if token_id not in known:

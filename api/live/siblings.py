@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH = "/socket.io"
-PASS_ON_TIMEOUT_S = 60.0  # a poll is answered after 25 s at the latest, with a ping
+PASS_ON_TIMEOUT_S = 60.0  # a poll is answered after 45 s at the latest, with a ping
 MAX_POLL_BYTES = 1_000_000
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer")
 

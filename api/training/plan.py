@@ -33,7 +33,7 @@ def plan_for(services: Services, dataset_id: str, given: dict[str, Any]) -> Trai
     with services.readers() as session:
         dataset = find_dataset(session, dataset_id)
         params = check_training(session, dataset, given)
-        plan = make_plan(services, session, size_of(session, dataset), params)
+        plan = make_plan(services, session, size_of(services, session, dataset), params)
         usual = complete_training(session, dataset, {})
     defaults, why = defaults_for(plan.model, plan.pretrained, plan.size)
     epochs = plan.epoch_setting
@@ -73,9 +73,9 @@ def make_plan(
     return with_pace(session, plan, params)
 
 
-def size_of(session: Session, dataset: Dataset) -> DataSize:
+def size_of(services: Services, session: Session, dataset: Dataset) -> DataSize:
     """How much there is to learn from. Raises NoSplit."""
-    counts = counts_of(read_facts(session, dataset))
+    counts = counts_of(read_facts(session, dataset, services.image_counts))
     if not counts.train:
         raise NoSplit(f"The captions of '{dataset.name}' have not been split yet.")
     return DataSize(counts.train_rows, counts.train, counts.val)

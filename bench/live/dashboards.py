@@ -1,11 +1,11 @@
 """`python -m bench.live.dashboards`: many open tabs while jobs report and captions are saved.
 
-python -m bench.live.dashboards [--processes 1,2] [--tabs 200] [--jobs 20] [--saves 20] [--ways batched]
+python -m bench.live.dashboards [--processes 1,2] [--tabs 200] [--jobs 20] [--saves 20] [--ways batched] [--code FOLDER]
 
 A real stack with a dataset of 100,000 images. Each tab is a WebSocket in the room `dataset:ID`, and with `--jobs`
-in `jobs`, too. Told are the progress of `--jobs` jobs, four times a second each, `--saves` captions a second
-and once a second that the dataset has changed, as the workers tell them. Beside it four clients ask for an image
-as fast as they are answered. Ways of tabs: `batched`, as the dashboard is; `asking`, as it was before: each event
+in `jobs`, too. `--saves` captions a second are saved by the captions worker, which tells of them, and that the
+dataset has changed, as ever (`bench.live.saves`); at the end they are counted. Told beside it is the progress of
+`--jobs` jobs, four times a second each, and four clients ask for an image as fast as they are answered. Ways of tabs: `batched`, as the dashboard is; `asking`, as it was before: each event
 alone, and the dataset asked for at most every two seconds. Told: what the API's processes take of a core, how old
 the news is when it arrives, and how the requests fare. Tabs and clients share the machine's cores with the API.
 """
@@ -25,12 +25,13 @@ from typing import Any
 import psutil
 from sqlalchemy import insert
 
+from bench.live.saves import Saves
 from bench.live.tabs import Plan, Seen, run_clients, run_tabs
 from bench.stack import Stack, running_stack
 from common.db.engine import open_engine, session_factory
 from common.db.tables import Image, now
 from common.messaging.events import Events
-from common.settings import load_settings
+from common.settings import Settings, load_settings
 
 GROUPS = 2  # processes that the tabs share
 CLIENTS = 4
@@ -44,7 +45,9 @@ def main() -> None:
     for processes in arguments.processes:
         with tempfile.TemporaryDirectory(prefix="clip-browser-dashboards-") as folder:
             number = {"CLIP_BROWSER_API_PROCESSES": str(processes)}
-            with running_stack(Path(folder) / "data", "--gpu-workers", "0", **number) as stack:
+            with running_stack(
+                Path(folder) / "data", "--gpu-workers", "0", code=arguments.code, **number
+            ) as stack:
                 dataset = _fill(stack, arguments.images)
                 for way in arguments.ways:
                     figures = measure(stack, dataset, way, arguments)
@@ -64,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--saves", type=float, default=20.0, help="captions a second")
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--code", default="", help="the checkout whose service is measured")
     parser.add_argument("--no-requests", action="store_true", help="no clients beside the tabs")
     return parser
 
@@ -97,24 +101,32 @@ def measure(stack: Stack, dataset: str, way: str, arguments: argparse.Namespace)
         asking = pool.submit(run_clients, plan, first["id"], clients)
         while len(shared) < GROUPS + 1:
             time.sleep(0.1)
+        settings = _settings(stack)
+        saves = Saves(stack, settings, dataset, arguments.saves)
         begin = time.time() + SETTLE_S
         end = begin + arguments.seconds
         shared.update(begin=begin, end=end)
         time.sleep(SETTLE_S)
         before_s = _processor_s(stack)
-        tell(_redis_url(stack), dataset, arguments, end)
+        keep_busy(saves, Events(settings), dataset, arguments.jobs, end)
         used_s = _processor_s(stack) - before_s
-        return _row(groups, asking, used_s, arguments.seconds)
+        saves.check()
+        return _row(groups, asking, used_s, saves.sent, arguments.seconds)
 
 
 def _row(
-    groups: list[Future[Seen]], asking: Future[list[float]], used_s: float, seconds: float
+    groups: list[Future[Seen]],
+    asking: Future[list[float]],
+    used_s: float,
+    saves: int,
+    seconds: float,
 ) -> dict[str, Any]:
     seen = [group.result() for group in groups]
     ages = sorted(age for each in seen for age in each.ages_ms)
     took = sorted(asking.result())
     return {
         "API % of a core": round(100 * used_s / seconds, 1),
+        "saves/s": round(saves / seconds, 1),
         "frames/s": round(sum(each.frames for each in seen) / seconds),
         "kB/s": round(sum(each.bytes for each in seen) / seconds / 1000),
         "asked/s": round(sum(each.asked for each in seen) / seconds, 1),
@@ -147,59 +159,35 @@ def _processor_s(stack: Stack) -> float:
     return float(sum(each.user + each.system for each in times))
 
 
-def _redis_url(stack: Stack) -> str:
-    return _api(stack).environ()["CLIP_BROWSER_REDIS_URL"]
+# -- what happens meanwhile
 
 
-# -- what is told
+def _settings(stack: Stack) -> Settings:
+    """With the Redis of the stack."""
+    os.environ["CLIP_BROWSER_REDIS_URL"] = _api(stack).environ()["CLIP_BROWSER_REDIS_URL"]
+    return load_settings()
 
 
-def tell(redis_url: str, dataset: str, arguments: argparse.Namespace, ends_at: float) -> None:
-    """Tell of jobs, captions and the dataset at an even pace, as workers do."""
-    os.environ["CLIP_BROWSER_REDIS_URL"] = redis_url
-    events = Events(load_settings())
-    number, began = 0, time.time()
-    paces = {"job": arguments.jobs * 4.0, "caption": arguments.saves, "dataset": 1.0}
-    told = dict.fromkeys(paces, 0)
+def keep_busy(saves: Saves, events: Events, dataset: str, jobs: int, ends_at: float) -> None:
+    """Save captions and tell of jobs at an even pace, as people and workers do."""
+    told, began = 0, time.time()
     while (moment := time.time()) < ends_at:
-        for what, pace in paces.items():
-            while told[what] < (moment - began) * pace:
-                told[what] += 1
-                number += 1
-                _tell_one(events, what, dataset, number, told[what] % max(1, arguments.jobs))
-        time.sleep(0.005)
+        saves.send_due(moment - began)
+        due = int((moment - began) * jobs * 4)
+        for seq in range(told, due):
+            _tell_job(events, dataset, seq, seq % jobs)
+        told = due
+        time.sleep(0.05)
+    events.close()
 
 
-def _tell_one(events: Events, what: str, dataset: str, number: int, job: int) -> None:
-    told_at = {"told_at": time.time()}
-    if what == "dataset":
-        events.dataset(dataset)
-    elif what == "caption":
-        saved = {
-            "image_id": number,
-            "slot": 0,
-            "revision": 1,
-            "by": "ada",
-            "client_id": f"c{number}",
-        }
-        saved["text"] = "a small red circle on the left of a large blue square"
-        events.caption(dataset, {**saved, **told_at})
-    else:
-        progress = {"done": number, "total": 10**6, "unit": "step", "message": "epoch 3 of 10"}
-        record = {
-            "job_id": f"job{job}",
-            "kind": "train",
-            "state": "running",
-            "seq": number,
-            **progress,
-        }
-        record |= {
-            "dataset_id": dataset,
-            "metrics": {"loss": 1.25, "lr": 1e-5},
-            "eta_s": 100.0,
-            **told_at,
-        }
-        events.emit("job", record, [f"job:job{job}", "jobs"])
+def _tell_job(events: Events, dataset: str, seq: int, job: int) -> None:
+    record = {
+        "job_id": f"job{job}", "kind": "train", "state": "running", "seq": seq, "dataset_id": dataset,
+        "done": seq, "total": 10**6, "unit": "step", "message": "epoch 3 of 10", "eta_s": 100.0,
+        "metrics": {"loss": 1.25, "lr": 1e-5}, "told_at": time.time(),
+    }  # fmt: skip
+    events.emit("job", record, [f"job:job{job}", "jobs"])
 
 
 if __name__ == "__main__":

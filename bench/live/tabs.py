@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 ASKED_EVERY_S = 2.0
 LOOK_S = 0.25
-TOLD_AT = re.compile(rb'"told_at": ?([0-9.]+)')
+TOLD_AT = re.compile(rb"told_at\W+([0-9]+[.][0-9]+)")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Moment = InstrumentedAttribute[datetime | None]
 _TABLE = Base.metadata.tables["datasets"]
 
 
-def _touch(seq: str, changed_at: str, stale_since: str) -> Update:
+def _touch(changed_at: str, stale_since: str, *seqs: str) -> Update:
     """One more change; built once and past the ORM, since every group of saves does this."""
     columns, moment = _TABLE.c, bindparam("moment", type_=UtcDateTime())
     return (
@@ -28,7 +28,7 @@ def _touch(seq: str, changed_at: str, stale_since: str) -> Update:
         .where(columns.id == bindparam("touched"))
         .values(
             {
-                seq: columns[seq] + 1,
+                **{seq: columns[seq] + 1 for seq in seqs},
                 changed_at: moment,
                 stale_since: func.coalesce(columns[stale_since], moment),
             }
@@ -36,13 +36,22 @@ def _touch(seq: str, changed_at: str, stale_since: str) -> Update:
     )
 
 
-_TOUCH_CAPTIONS = _touch("caption_seq", "changed_at", "stale_since")
-_TOUCH_VARIANTS = _touch("variants_seq", "variants_changed_at", "variants_stale_since")
+_TOUCH_CAPTIONS = _touch("changed_at", "stale_since", "caption_seq")
+_TOUCH_IMAGES = _touch("changed_at", "stale_since", "caption_seq", "images_seq")
+_TOUCH_VARIANTS = _touch("variants_changed_at", "variants_stale_since", "variants_seq")
 
 
 def touch_dataset(session: Session, dataset_id: str) -> None:
-    """Count a change of a dataset's images or captions; its index.csv is behind from now on."""
+    """Count a change of a dataset's captions; its index.csv is behind from now on."""
     run(session, _TOUCH_CAPTIONS, {"touched": dataset_id, "moment": now()})
+
+
+def touch_images(session: Session, dataset_id: str) -> None:
+    """Count a change of a dataset's images, as `touch_dataset` does.
+
+    Who removes images calls it in the same transaction: the API counts them anew only then.
+    """
+    run(session, _TOUCH_IMAGES, {"touched": dataset_id, "moment": now()})
 
 
 def touch_variants(session: Session, dataset_id: str) -> None:

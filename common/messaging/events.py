@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import redis as redis_client
@@ -25,14 +25,24 @@ from common.jobs import reports
 from common.settings import Settings
 
 log = logging.getLogger(__name__)
-CHANNEL = "clip-browser:events"  # each message is a list of `[event, data, rooms]`
+CHANNEL = "clip-browser:events"
 API = "api"  # the room of the API's own processes: no tab can enter it
 MAX_WAITING = 2000  # events; some MB
 MAX_TOGETHER = 256  # events in one message
 SILENCE_S = 3.0  # a Redis that has not answered for so long is away
-GATHER_S = 0.05  # after a message what is told gathers for so long: the first one goes at once
+GATHER_S = 0.1  # after a message what is told gathers for so long: the first one goes at once
 PAUSE_S = 0.5  # between two tries
 CLOSING_S = 1.0  # what waits at the end of the process may take so long
+
+
+def read_message(message: str) -> Iterator[tuple[str, str]]:
+    """What a message of CHANNEL holds: of each event its rooms and `[event, data]`, both as JSON.
+
+    So who has nobody in these rooms need not read the event. JSON has neither tabs nor ends of lines within.
+    """
+    for line in message.split("\n"):
+        rooms, _, told = line.partition("\t")
+        yield rooms, told
 
 
 class Events:
@@ -60,7 +70,7 @@ class Events:
         key: of what waits still, this replaces what was told under the same key.
         """
         try:
-            told = json.dumps([event, data, rooms])
+            told = f"{json.dumps(rooms)}\t{json.dumps([event, data])}"
         except (TypeError, ValueError):
             log.warning("event %s to %s cannot be written as JSON", event, rooms, exc_info=True)
             return
@@ -173,7 +183,7 @@ class Outbox:
 
     def _send(self, batch: list[str]) -> bool:
         try:
-            self._redis.publish(CHANNEL, f"[{','.join(batch)}]")
+            self._redis.publish(CHANNEL, "\n".join(batch))
         except redis_client.RedisError as problem:
             if not self._is_away:
                 log.warning("events wait: Redis does not answer (%s)", type(problem).__name__)

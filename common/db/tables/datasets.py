@@ -17,7 +17,8 @@ from common.db.tables.base import Base, now
 class Dataset(Base):
     """A set of images. `caption_seq` counts every change of its images or captions.
 
-    changed_at: when it last counted. index_csv_seq: the change that the stored index.csv holds.
+    images_seq: grows with each removal of images, and now and then while some arrive. changed_at: when
+    caption_seq last counted. index_csv_seq: the change that the stored index.csv holds.
     stale_since: the first change that it does not hold; None while it holds all.
     snapshot_id: the frozen captions of the newest split. variants_job_id: the augmentation whose
     variants stand. The variants_... and train_... columns are to train.csv what those above are to
@@ -31,6 +32,7 @@ class Dataset(Base):
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
     caption_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    images_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     index_csv_seq: Mapped[int] = mapped_column(BigInteger, default=-1)
     changed_at: Mapped[datetime | None]
     stale_since: Mapped[datetime | None]

@@ -18,7 +18,7 @@ import redis as redis_client
 
 from common.db.tables import Job, now
 from common.messaging import events
-from common.messaging.events import CHANNEL, Events
+from common.messaging.events import CHANNEL, Events, read_message
 from common.settings import Settings, as_environment, load_settings
 
 
@@ -66,7 +66,8 @@ class Ear:
     def messages(self, timeout_s: float = 1.0) -> Iterator[list[Any]]:
         """Each message, until none comes for so long."""
         while (message := self._line.get_message(timeout=timeout_s)) is not None:
-            yield json.loads(message["data"])
+            told = read_message(message["data"].decode())
+            yield [[*json.loads(event), json.loads(rooms)] for rooms, event in told]
 
     def events(self, count: int) -> list[Any]:
         """The next `count` events."""
@@ -127,7 +128,11 @@ def test_too_many_that_wait_drop_the_oldest_and_are_counted(
         for number in range(60):
             told.caption("cats", {"image_id": number})
         assert told.dropped >= 60 - 10 - 10  # ten wait, and no more than ten are on their way
-        newest = [json.loads(each)[1]["image_id"] for each in told._outbox._waiting.values()]
+        newest = [
+            json.loads(event)[1]["image_id"]
+            for waiting in told._outbox._waiting.values()
+            for _, event in read_message(waiting)
+        ]
         assert newest == list(range(50, 60))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from common.datasets.changes import touch_dataset
+from common.datasets.changes import touch_images
 from common.db.tables import Dataset, Image, ImageSource
 from common.errors import InvalidInput, NotFound
 from common.images.duplicates import find_duplicates
@@ -106,7 +106,7 @@ class Intake:
     def tell(self) -> None:
         """The dataset has changed: note it, tell the dashboards."""
         with self.ctx.session() as session:
-            touch_dataset(session, self.dataset_id)
+            touch_images(session, self.dataset_id)
         self.ctx.services.events.dataset(self.dataset_id)
         self._told = time.monotonic()
 

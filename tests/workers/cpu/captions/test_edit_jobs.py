@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select
 from common.captions.heads import Target, read_heads, store_targets
 from common.db.tables import Caption, CaptionRevision, Dataset, Image, Job, Review, now
 from common.jobs import states
-from common.messaging.events import CHANNEL
+from common.messaging.events import CHANNEL, read_message
 from tests.captions import head_of, save_one
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
 from workers.cpu.captions.saving import Save
@@ -278,8 +278,10 @@ def heard(stage: Backstage, dataset: str, targets: list[Target]) -> Counter[str]
     ended(stage, start_edit(stage, dataset, targets, mode="append", text="!"))
     found: Counter[str] = Counter()
     while (message := listener.get_message(timeout=0.5)) is not None:
-        told = json.loads(message["data"]) if message["type"] == "message" else []
-        found.update(event for event, _, rooms in told if f"dataset:{dataset}" in rooms)
+        if message["type"] == "message":
+            told = read_message(message["data"])
+            mine = [event for rooms, event in told if f"dataset:{dataset}" in json.loads(rooms)]
+            found.update(json.loads(event)[0] for event in mine)
     listener.close()
     return found
 
