@@ -11,7 +11,7 @@ from common.db.engine import SessionFactory
 from common.db.tables import Token, User, now
 from common.people.credentials import token_hash, user_of_token
 
-KEPT_S = 2.0  # a sign-out at another process that was not heard of takes effect here after this
+KEPT_S = 5.0  # a sign-out at another process that was not heard of takes effect here after this
 MAX_KEPT = 10_000
 
 

@@ -104,6 +104,8 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
 def _begin_immediate(connection: Any) -> None:
     """Take the write lock at once: a read that turns into a write would fail with 'locked'."""
     options = connection.get_execution_options()
+    if not options.get("begin", True):
+        return
     patience_ms = options.get("busy_timeout_ms", BUSY_TIMEOUT_MS)
     if connection.info.get("busy_timeout_ms", BUSY_TIMEOUT_MS) != patience_ms:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={patience_ms}")
@@ -135,8 +137,11 @@ def quick_reader_factory(engine: Engine) -> SessionFactory:
 
 
 def row_reader_factory(engine: Engine) -> ConnectionFactory:
-    """Connections for one query of a row, without the ORM's session, which costs more than the query."""
-    return _for_quick_reads(engine).connect
+    """Connections for one query of a row, without the ORM's session, which costs more than the query.
+
+    On SQLite, too, the query stands for itself: two of them may see the database at two moments.
+    """
+    return _for_quick_reads(engine).execution_options(begin=False).connect
 
 
 def _for_quick_reads(engine: Engine) -> Engine:
