@@ -26,7 +26,8 @@ class EventListener:
     """A thread that gives events in a row of the same rooms to `deliver([(event, data), ...], rooms)`, until
     the process ends.
 
-    is_heard: whether anybody of this process is in these rooms; else their events are not even read. missed: called when a line to Redis is back, since what was told meanwhile was not heard.
+    is_heard: whether anybody of this process is in these rooms; else their events are not even read.
+    missed: called when a line to Redis is back, since what was told meanwhile was not heard.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class ImageCounts:
         self._known: LRUCache[str, ImageCount] = LRUCache(MAX_KEPT)
 
     def read(self, session: Session, dataset_id: str) -> ImageCount:
-        """Of a dataset that is there."""
+        """Of a dataset; none of one that has been deleted meanwhile."""
         with self._lock:
             known = self._known.get(dataset_id)
         count = (known and _renew(session, dataset_id, known)) or _count(session, dataset_id)
@@ -56,22 +56,24 @@ class ImageCounts:
 
 def _renew(session: Session, dataset_id: str, known: ImageCount) -> ImageCount | None:
     """As it is now; None if images were added or removed."""
-    images_mark, captions_mark = _marks(session.execute(_marked(dataset_id)).one())
-    if images_mark != known.images_mark:
+    marked = session.execute(_marked(dataset_id)).one_or_none()
+    if marked is None or _marks(marked)[0] != known.images_mark:
         return None
-    if captions_mark == known.captions_mark:
+    if _marks(marked)[1] == known.captions_mark:
         return known
-    row = session.execute(_marked(dataset_id, _uncaptioned(dataset_id))).one()
-    images_mark, captions_mark = _marks(row)
-    if images_mark != known.images_mark:
+    row = session.execute(_marked(dataset_id, _uncaptioned(dataset_id))).one_or_none()
+    if row is None or _marks(row)[0] != known.images_mark:
         return None
+    images_mark, captions_mark = _marks(row)
     captioned = known.images - row.uncaptioned
     return ImageCount(known.images, captioned, known.newest_at, images_mark, captions_mark)
 
 
 def _count(session: Session, dataset_id: str) -> ImageCount:
     images = _images(dataset_id).label("images")
-    row = session.execute(_marked(dataset_id, images, _uncaptioned(dataset_id))).one()
+    row = session.execute(_marked(dataset_id, images, _uncaptioned(dataset_id))).one_or_none()
+    if row is None:
+        return ImageCount(0, 0, None, (0, 0), 0)
     return ImageCount(row.images, row.images - row.uncaptioned, row.newest_at, *_marks(row))
 
 

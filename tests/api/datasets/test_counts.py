@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
 from common.datasets.changes import touch_dataset
 from common.db.tables import Dataset, Image
@@ -135,3 +135,16 @@ def test_each_removal_is_noted_with_the_images(any_service: Service, call_any: C
     with any_service.services.readers() as session:
         noted = session.get_one(Dataset, dataset)
         assert (noted.images_seq, noted.caption_seq >= 2) == (2, True)
+
+
+def test_a_dataset_that_was_deleted_meanwhile_has_no_images(
+    any_service: Service, call_any: Caller
+) -> None:
+    dataset = call_any.dataset()
+    any_service.add_images(dataset, 2)
+    counts = any_service.services.image_counts
+    with any_service.services.sessions() as session:
+        assert counts.read(session, dataset).images == 2
+        session.execute(delete(Dataset).where(Dataset.id == dataset))
+        assert counts.read(session, dataset).images == 0
+        assert counts.read(session, "never there").images == 0
