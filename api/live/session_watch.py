@@ -17,21 +17,17 @@ from typing import Any
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.db.engine import SessionFactory
-from common.db.tables import UtcDateTime, now
-from common.db.tables.base import Base
+from common.db.engine import ConnectionFactory
+from common.db.tables import Token, now
 from common.errors import Unauthorized
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 SIGN_IN_WITHIN_S = 5.0  # a connection that has not signed in by then holds a thread for nothing
-# Built once and past the ORM: every process looks each second.
-_TOKENS = Base.metadata.tables["tokens"].c
-_LIVE = select(_TOKENS.id).where(
-    _TOKENS.id.in_(bindparam("ids", expanding=True)),
-    or_(
-        _TOKENS.expires_at.is_(None), _TOKENS.expires_at > bindparam("moment", type_=UtcDateTime())
-    ),
+# Built once: every process looks each second.
+_LIVE = select(Token.id).where(
+    Token.id.in_(bindparam("ids", expanding=True)),
+    or_(Token.expires_at.is_(None), Token.expires_at > bindparam("moment")),
 )
 
 
@@ -42,9 +38,9 @@ class SessionWatch:
     """
 
     def __init__(
-        self, readers: SessionFactory, server: Any, tokens: Callable[[], Mapping[str, int]]
+        self, rows: ConnectionFactory, server: Any, tokens: Callable[[], Mapping[str, int]]
     ) -> None:
-        self._readers, self._server, self._tokens = readers, server, tokens
+        self._rows, self._server, self._tokens = rows, server, tokens
         self._unknown_since: dict[str, float] = {}
         self._begun = threading.Lock()
         take_in = server.eio.handlers["connect"]
@@ -67,8 +63,9 @@ class SessionWatch:
         tokens = self._tokens()
         if not tokens:
             return
-        with self._readers() as session:
-            known = set(session.scalars(_LIVE, {"ids": [*set(tokens.values())], "moment": now()}))
+        with self._rows() as connection:
+            asked = {"ids": [*set(tokens.values())], "moment": now()}
+            known = set(connection.scalars(_LIVE, asked))
         why = Unauthorized("Your sign-in has ended.", remedy="Sign in again.").to_dict()
         for sid, token_id in tokens.items():
             if token_id not in known:

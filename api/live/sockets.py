@@ -94,7 +94,7 @@ class Sockets:
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
-        SessionWatch(services.readers, self.socketio.server, self._tokens)
+        SessionWatch(services.rows, self.socketio.server, self._tokens)
         app.extensions[LIVE] = self
 
     def start(self) -> None:

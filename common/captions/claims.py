@@ -90,21 +90,13 @@ Outcome = Claimed | list[Claimed] | ClipBrowserError
 # Built once: to build them anew is a good part of the time that a claim takes.
 _ROWS = select(*(getattr(Image, name) for name in ClaimedRow._fields)).order_by(Image.id)
 _THESE = _ROWS.where(Image.id.in_(bindparam("ids", expanding=True))).with_for_update()
-_UNCAPTIONED = (
-    _ROWS.where(Image.dataset_id == bindparam("dataset_id"), ~Image.is_captioned)
-    # PostgreSQL: what another transaction is at is passed over; SQLite has one writer at a time
-    .with_for_update(skip_locked=True)
-)
+# PostgreSQL: what another transaction is at is passed over; SQLite has one writer at a time
+_UNCAPTIONED = _ROWS.where(~Image.is_captioned).with_for_update(skip_locked=True)
 # Of all datasets: with the dataset named, SQLite reads all that waits there to find what a few hold.
-_HELD = (
-    _ROWS.where(
-        Image.claim_holder.in_(bindparam("holders", expanding=True)),
-        Image.claim_holder.is_not(None),  # as the index says it
-        Image.claim_until >= bindparam("moment"),
-        ~Image.is_captioned,
-    )
-    # PostgreSQL: what another transaction is at is passed over; SQLite has one writer at a time
-    .with_for_update(skip_locked=True)
+_HELD = _UNCAPTIONED.where(
+    Image.claim_holder.in_(bindparam("holders", expanding=True)),
+    Image.claim_holder.is_not(None),  # as the index says it
+    Image.claim_until >= bindparam("moment"),
 )
 _HELD_SURELY = (
     _ROWS.add_columns(*(getattr(Caption, name) for name in Head._fields))
@@ -118,6 +110,7 @@ _HELD_SURELY = (
     .order_by(Caption.slot)
 )
 _FREE = _UNCAPTIONED.where(
+    Image.dataset_id == bindparam("dataset_id"),
     or_(Image.claimed_by.is_(None), Image.claim_until < bindparam("moment")),
     Image.id > bindparam("behind"),
 ).limit(bindparam("count"))
