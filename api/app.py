@@ -22,6 +22,7 @@ from api.captions.suggestion_routes import suggestions
 from api.captions.team_routes import team
 from api.captions.word_routes import words
 from api.dashboard import BUILT, serve_dashboard
+from api.datasets.member_routes import members
 from api.datasets.routes import datasets
 from api.errors import refuse_invalid, register_errors
 from api.images.routes import images
@@ -38,7 +39,9 @@ from api.models.routes import models
 from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
-from api.people.identity import COOKIE, require_identity
+from api.people.access import Roles
+from api.people.audited import note_acts
+from api.people.identity import COOKIE, require_identity, require_rights
 from api.people.routes import people
 from api.people.sign_in_routes import auth
 from api.people.sign_ins import SignIns
@@ -63,6 +66,7 @@ from common.store import ArtifactStore
 BLUEPRINTS = (
     auth,
     people,
+    members,
     datasets,
     images,
     incoming,
@@ -132,6 +136,7 @@ def create_app(
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads),
         GroupCommit(queue, replies), TokenCache(readers, events.people),
+        Roles(row_reader_factory(engine)),
     )  # fmt: skip
     app = App(
         __name__,
@@ -148,11 +153,13 @@ def create_app(
     app.extensions[EXTENSION] = services
     watch_requests(app, services, metrics_folder)
     require_identity(app)
+    note_acts(app)
     register_errors(app)
     serve_dashboard(app, web_folder)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
+    require_rights(app)
     app.after_request(_protect)
     Sockets(app, services, siblings)
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from flask import current_app
 from api.captions.group_commit import GroupCommit
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
+from api.people.access import Roles
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.response_cache import ResponseCache
@@ -47,6 +48,7 @@ class Services:
     sign_ins: SignIns
     group_commit: GroupCommit
     token_cache: TokenCache
+    roles: Roles
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))

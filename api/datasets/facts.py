@@ -12,9 +12,10 @@ from api.search.indexes import newest_index
 from api.services import Services
 from common.datasets.counts import ImageCounts
 from common.db.tables import Dataset, Image, Job, Model, SearchIndex
-from common.errors import NotFound
 from common.jobs import states
 from common.jobs.kinds import KINDS
+from common.people.rights import Role
+from common.people.roles import no_dataset
 
 COVER = 4
 
@@ -23,9 +24,7 @@ def find_dataset(session: Session, dataset_id: str) -> Dataset:
     """The dataset. Raises NotFound."""
     dataset = session.get(Dataset, dataset_id)
     if dataset is None:
-        raise NotFound(
-            f"There is no dataset '{dataset_id[:80]}'.", remedy="Look at the list of datasets."
-        )
+        raise no_dataset(dataset_id)
     return dataset
 
 
@@ -35,8 +34,10 @@ def require_dataset(services: Services, dataset_id: str) -> None:
         find_dataset(session, dataset_id)
 
 
-def answer_dataset(session: Session, dataset: Dataset, counts: ImageCounts) -> DatasetOut:
-    """A dataset as the contract has it, with counts, cover and steps."""
+def answer_dataset(
+    session: Session, dataset: Dataset, counts: ImageCounts, role: Role | None = None
+) -> DatasetOut:
+    """A dataset as the contract has it, with counts, cover and steps. role: of who asks; None: it goes to many."""
     facts = read_facts(session, dataset, counts)
     return DatasetOut.of(
         dataset,
@@ -44,6 +45,7 @@ def answer_dataset(session: Session, dataset: Dataset, counts: ImageCounts) -> D
         cover=_cover(session, dataset.id),
         steps=steps_of(facts),
         defaults=dataset.defaults or {},
+        role=role,
     )
 
 

@@ -28,14 +28,16 @@ from api.datasets.slugs import slug_of
 from api.jobs.clean_up import plan_clean_up
 from api.jobs.submission import dispatch, submit
 from api.models.registry import resolve_model
+from api.people.access import access
 from api.people.identity import user
 from api.services import Services, app_services
 from common.datasets.clean_up import taken_ids
-from common.db.tables import Dataset, Job
+from common.db.tables import Dataset, Job, Member
 from common.errors import Conflict, QueueUnavailable
 from common.jobs import chains, states
 from common.jobs.kinds import JOB_QUEUES, KINDS
 from common.models.catalogue import SMALL_MODEL
+from common.people.rights import Role, capped
 
 datasets = make_blueprint("datasets", __name__, "datasets", f"{PREFIX}/datasets")
 MAX_SAME_NAME = 1000
@@ -47,10 +49,10 @@ SAMPLE_DEFAULTS = {
 
 @datasets.get("", responses={200: DatasetList})
 def list_datasets() -> DatasetList:
-    """All datasets, newest first."""
+    """The datasets that one sees, newest first."""
     with app_services().readers() as session:
         found = session.scalars(
-            select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id)
+            select(Dataset).where(access().sees()).order_by(Dataset.created_at.desc(), Dataset.id)
         ).all()
         items = [_answer(session, dataset) for dataset in found]
     return DatasetList(items=items)
@@ -60,18 +62,18 @@ def list_datasets() -> DatasetList:
 def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
     with app_services().sessions() as session:
-        return _answer(session, _insert(session, body.name, user().name)), 201
+        return _answer(session, _insert(session, body.name), _made()), 201
 
 
 @datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
 def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
     """A dataset that the service draws itself, with captions."""
     with app_services().sessions() as session:
-        dataset = _insert(session, body.name, user().name)
+        dataset = _insert(session, body.name)
         dataset.defaults = SAMPLE_DEFAULTS
     job = submit(app_services(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
     with app_services().readers() as session:
-        return DatasetJob(dataset=_answer(session, dataset), job=job), 202
+        return DatasetJob(dataset=_answer(session, dataset, _made()), job=job), 202
 
 
 @datasets.get("/<dataset_id>", responses={200: DatasetOut, 404: Problem})
@@ -147,12 +149,19 @@ def export(path: DatasetPath, query: ExportQuery) -> Response:
     return export_dataset(app_services(), path.dataset_id, query.captions, query.images)
 
 
-def _answer(session: Session, dataset: Dataset) -> DatasetOut:
-    return answer_dataset(session, dataset, app_services().image_counts)
+def _answer(session: Session, dataset: Dataset, role: Role | None = None) -> DatasetOut:
+    """role: of who asks, where it is known already."""
+    role = role or access().role_in(dataset.id)
+    return answer_dataset(session, dataset, app_services().image_counts, role)
 
 
-def _insert(session: Session, name: str, created_by: str) -> Dataset:
-    """A row under the first free id: 'cats', 'cats-2', 'cats-3' ..."""
+def _made() -> Role | None:
+    """What somebody is in a dataset that he makes just now."""
+    return capped("owner", access().scope)
+
+
+def _insert(session: Session, name: str) -> Dataset:
+    """A row of the person who asks, under the first free id: 'cats', 'cats-2', 'cats-3' ..."""
     slug = slug_of(name)
     taken = taken_ids(session, slug)
     for number in range(1, MAX_SAME_NAME):
@@ -160,7 +169,8 @@ def _insert(session: Session, name: str, created_by: str) -> Dataset:
         if dataset_id in taken:
             continue
         dataset = Dataset(
-            id=dataset_id, name=name, created_by=created_by,
+            id=dataset_id, name=name, created_by=user().name,
+            everyone_role=app_services().settings.everyone_role or None,
             caption_seq=0, index_csv_seq=-1, defaults={},
         )  # fmt: skip
         try:
@@ -168,6 +178,10 @@ def _insert(session: Session, name: str, created_by: str) -> Dataset:
                 session.add(dataset)
         except IntegrityError:
             continue  # somebody was faster
+        session.add(
+            Member(dataset_id=dataset_id, user_id=user().id, role="owner", added_by=user().name)
+        )
+        session.flush()
         return dataset
     raise Conflict(
         f"There are {MAX_SAME_NAME} datasets called '{name}'.", remedy="Choose another name."

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from api.answer import Answer, Moment, Page
 from api.jobs.schemas import JobOut
 from api.request import Body, Key, Name, OptionalBody, Request
+from common.people.rights import Role
 
 StepKey = Literal["images", "captioned", "split", "augment", "train", "index", "search"]
 StepState = Literal["empty", "ready", "running", "done", "stale", "failed"]
@@ -70,12 +71,18 @@ class Step(Answer):
 
 
 class DatasetOut(Answer):
-    """A dataset with its counts, cover pictures and steps. defaults: params by kind of job."""
+    """A dataset with its counts, cover pictures and steps. defaults: params by kind of job.
+
+    role: of the person who asks; null in what is told to all who look at the dataset. everyone_role: of all
+    members of the service; null: only who was added sees it.
+    """
 
     id: str
     name: str
     created_at: Moment
     created_by: str
+    role: Role | None
+    everyone_role: Role | None
     counts: Counts
     cover: list[str]
     steps: list[Step]

@@ -6,15 +6,16 @@ from typing import Any
 
 from api.capability import PREFIX
 from api.jobs.queue_position import QueuePositions
-from api.jobs.rights import Actor, allowed
+from api.jobs.rights import allowed
 from api.jobs.schemas import JobOut, Progress
+from api.people.access import Access
 from common.db.tables import Job
 from common.jobs.kinds import is_resumable
 
 SHOWN_UPLOADS = 20
 
 
-def answer_job(job: Job, positions: QueuePositions, who: Actor) -> JobOut:
+def answer_job(job: Job, positions: QueuePositions, who: Access) -> JobOut:
     """A job as the contract has it. positions: of this request. who: asks for it."""
     progress = job.progress or {}
     return JobOut.of(

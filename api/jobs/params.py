@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.errors import invalid
-from api.models.registry import resolve_model
+from api.models.registry import find_seen, resolve_model
 from api.search.indexes import newest_index
 from common.db.tables import Dataset, Image, Job, Model
 from common.errors import Conflict, InvalidInput, NoCaptions, NoIndex, NoSplit
@@ -71,7 +71,7 @@ def check_training(session: Session, dataset: Dataset, given: dict[str, Any]) ->
     if given.get("model", usual.get("model")) != usual.get("model"):
         usual = {}  # they were made for another model
     params = read_params({**usual, **given})
-    own = session.get(Model, params.pretrained) if params.pretrained else None
+    own = find_seen(session, params.pretrained) if params.pretrained else None
     if own is not None:
         params = _of_own_model(params, own, given)
     elif not catalogue.find_model(params.model):

@@ -12,7 +12,9 @@ from api.capability import PREFIX, make_blueprint
 from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.jobs.schemas import Pause, Paused, QueueOut, QueuePath
-from api.people.identity import require_admin, user
+from api.people.access import access
+from api.people.identity import user
+from api.people.rights import right_of
 from api.services import Services, app_services
 from common.db.engine import hold
 from common.db.tables import Job, PausedQueue
@@ -39,10 +41,10 @@ def get_queue(path: QueuePath) -> QueueOut:
 @queues.post("/<name>/pause", responses=CHANGED)
 def pause(path: QueuePath, body: Pause) -> QueueOut:
     """Let no further job begin (administrators only); what runs goes on."""
-    who, name = require_admin(), require_job_queue(path.name)
+    name = require_job_queue(path.name)
     with app_services().sessions() as session:
         hold(session, turn_of(name))  # a worker that claims just now is waited for
-        pause_queue(session, name, who.name, body.reason.strip())
+        pause_queue(session, name, user().name, body.reason.strip())
     app_services().events.queue(name)
     return _shown(app_services(), name)
 
@@ -50,7 +52,6 @@ def pause(path: QueuePath, body: Pause) -> QueueOut:
 @queues.post("/<name>/resume", responses=CHANGED)
 def resume(path: QueuePath) -> QueueOut:
     """Let jobs begin again (administrators only), at once where a worker is free."""
-    require_admin()
     name = require_job_queue(path.name)
     with app_services().sessions() as session:
         hold(session, turn_of(name))
@@ -76,17 +77,18 @@ def _shown(services: Services, name: str) -> QueueOut:
         positions = QueuePositions(services, session)
         state = positions.state(name)
         ids = state.ids[:MAX_SHOWN]
-        found = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
-        answers = [
-            answer_job(found[job_id], positions, user()) for job_id in ids if job_id in found
-        ]
+        rows = session.execute(select(Job, access().sees_job()).where(Job.id.in_(ids)))
+        found = {job.id: (job, is_seen) for job, is_seen in rows}
+        there = [found[job_id] for job_id in ids if job_id in found]
+        answers = [answer_job(job, positions, access()) for job, is_seen in there if is_seen]
     return QueueOut(
         name=name,
         paused=_paused(state.paused),
         workers=positions.places(name),
         running=[job for job in answers if job.state != "queued"],
         waiting=[job for job in answers if job.state == "queued"],
-        may_pause=user().role == "admin",
+        may_pause=access().may(right_of("POST", f"{PREFIX}/queues/<name>/pause"), None),
+        others=len(there) - len(answers),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from api.jobs.rights import require_right
 from api.jobs.submission import USUAL_PRIORITY
+from api.people.access import Access
 from common.db.engine import hold
-from common.db.tables import Job, User
+from common.db.tables import Job
 from common.errors import Conflict, Forbidden, InvalidInput
 from common.jobs.order import Spot, WaitingJob, put_before, swap_own
 from common.jobs.queues import read_queue, turn_of
@@ -16,7 +16,7 @@ from common.jobs.states import changed, get_job
 
 
 def move_job(
-    session: Session, job_id: str, who: User, priority: int | None, before: str | None
+    session: Session, job_id: str, who: Access, priority: int | None, before: str | None
 ) -> Job:
     """Give a waiting job another priority or place; the job as it stands then.
 
@@ -31,7 +31,6 @@ def move_job(
         raise Conflict(
             f"Job {job.id} is {job.state}.", remedy="Only a queued job has a place in the queue."
         )
-    require_right(who, job, "move")
     if priority is not None:
         require_priority(who, priority)
         _write(session, {job.id: Spot(priority, None, job.queued_at or job.created_at)})
@@ -40,23 +39,23 @@ def move_job(
     return get_job(session, job_id)
 
 
-def require_priority(who: User, priority: int) -> None:
+def require_priority(who: Access, priority: int) -> None:
     """Raises Forbidden when this person may not set this priority."""
-    if who.role != "admin" and priority < USUAL_PRIORITY:
+    if not who.is_admin and priority < USUAL_PRIORITY:
         raise Forbidden(
             f"Priority {priority} goes before other people's jobs.",
             remedy=f"An administrator may set it; {USUAL_PRIORITY} to 9 are for everybody's own jobs.",
         )
 
 
-def _new_spots(session: Session, job: Job, who: User, before: str) -> dict[str, Spot]:
+def _new_spots(session: Session, job: Job, who: Access, before: str) -> dict[str, Spot]:
     ordered = read_queue(session, job.queue).waiting
     if not before:
-        return (put_before if who.role == "admin" else swap_own)(ordered, job.id, "")
+        return (put_before if who.is_admin else swap_own)(ordered, job.id, "")
     target = _target(ordered, job, before)
     if target.person == job.created_by:
         return swap_own(ordered, job.id, before)
-    if who.role != "admin":
+    if not who.is_admin:
         raise Forbidden(
             f"Job {before} is {target.person}'s.",
             remedy="An administrator may put your job before it; you may move it among your own.",

@@ -1,40 +1,23 @@
-"""Who may change whose job: one rule, for every route that stops, resumes, retries or moves one.
-
-A job is its creator's, and an administrator's. Everybody sees all jobs, their logs and what they made.
-"""
+"""What somebody may do to a job, for the buttons beside it; the routes ask by the table themselves."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal
 
+from api.people.access import Access, Place
+from api.people.rights import JOB, right_of
 from common.db.tables import Job
-from common.errors import Forbidden
 
 Action = Literal["stop", "resume", "retry", "move"]
-ACTIONS: tuple[Action, ...] = ("stop", "resume", "retry", "move")
+ROUTES: dict[Action, tuple[str, str]] = {
+    "stop": ("POST", f"{JOB}/stop"),
+    "resume": ("POST", f"{JOB}/resume"),
+    "retry": ("POST", f"{JOB}/retry"),
+    "move": ("PATCH", JOB),
+}
 
 
-class Actor(Protocol):
-    """A person who asks: a row of `User`, or what a connection knows of one."""
-
-    @property
-    def name(self) -> str:
-        """As in `created_by`."""
-
-    @property
-    def role(self) -> str:
-        """admin or member."""
-
-
-def allowed(who: Actor, job: Job) -> list[Action]:
+def allowed(who: Access, job: Job) -> list[Action]:
     """What this person may do to the job, in whatever state it is."""
-    return list(ACTIONS) if who.role == "admin" or job.created_by == who.name else []
-
-
-def require_right(who: Actor, job: Job, action: Action) -> None:
-    """Raises Forbidden when this person may not do that to the job."""
-    if action not in allowed(who, job):
-        raise Forbidden(
-            f"Job {job.id} is {job.created_by}'s.",
-            remedy=f"{job.created_by} or an administrator may {action} it.",
-        )
+    place = Place(job.dataset_id, job.created_by)
+    return [action for action, route in ROUTES.items() if who.may(right_of(*route), place)]

@@ -16,7 +16,6 @@ from api.jobs.answers import answer_job
 from api.jobs.params import complete_params
 from api.jobs.queue_position import QueuePositions
 from api.jobs.reorder import move_job, require_priority
-from api.jobs.rights import require_right
 from api.jobs.schemas import (
     JobList,
     JobOut,
@@ -30,6 +29,7 @@ from api.jobs.schemas import (
     Stop,
 )
 from api.jobs.submission import announce, dispatch, shown, submit
+from api.people.access import access
 from api.people.identity import user
 from api.services import Services, app_services
 from common.db.tables import Job
@@ -49,7 +49,7 @@ CHANGED: dict[Any, Any] = {202: JobOut, 403: Problem, 404: Problem, 409: Problem
 )
 def start_job(path: DatasetPath, body: NewJob) -> tuple[JobOut, int]:
     """Queue a job of a dataset. With after_job_id it waits for that one."""
-    require_priority(user(), body.priority)
+    require_priority(access(), body.priority)
     with app_services().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
         params = complete_params(session, dataset, body.kind, body.params, body.after_job_id)
@@ -73,7 +73,7 @@ def list_jobs(query: JobQuery) -> JobList:
         wanted = _filtered(query).order_by(Job.created_at.desc(), Job.id).offset(start)
         found = session.scalars(wanted.limit(query.limit + 1)).all()
         positions = QueuePositions(app_services(), session)
-        items = [answer_job(job, positions, user()) for job in found[: query.limit]]
+        items = [answer_job(job, positions, access()) for job in found[: query.limit]]
     more = len(found) > query.limit
     return JobList(items=items, next_cursor=str(start + query.limit) if more else None)
 
@@ -86,12 +86,8 @@ def get_job(path: JobPath) -> JobOut:
 
 @jobs.post("/jobs/<job_id>/stop", responses=CHANGED)
 def stop_job(path: JobPath, body: Stop) -> tuple[JobOut, int]:
-    """Stop one's own job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`).
-
-    Administrators stop anybody's; the same holds for resume and retry.
-    """
+    """Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`)."""
     with app_services().sessions() as session:
-        require_right(user(), machine.get_job(session, path.job_id), "stop")
         job = machine.request_stop(session, path.job_id, body.mode)
     _revoke(app_services(), job.task_id)
     announce(app_services(), job)
@@ -103,7 +99,6 @@ def resume_job(path: JobPath) -> tuple[JobOut, int]:
     """Go on with a stopped or failed job from its checkpoint."""
     with app_services().sessions() as session:
         job = machine.get_job(session, path.job_id)
-        require_right(user(), job, "resume")
         if not is_resumable(job.kind):
             raise Conflict(
                 f"A job of kind {job.kind} cannot be resumed.",
@@ -117,7 +112,6 @@ def resume_job(path: JobPath) -> tuple[JobOut, int]:
 def retry_job(path: JobPath) -> tuple[JobOut, int]:
     """Do a stopped or failed job again from the start."""
     with app_services().sessions() as session:
-        require_right(user(), machine.get_job(session, path.job_id), "retry")
         job = machine.requeue(session, path.job_id, fresh=True)
     return dispatch(app_services(), job), 202
 
@@ -132,7 +126,7 @@ def move(path: JobPath, body: Move) -> tuple[JobOut, int]:
     Administrators move any; others their own among their own, to a priority of 5 or lower (5..9).
     """
     with app_services().sessions() as session:
-        job = move_job(session, path.job_id, user(), body.priority, body.before)
+        job = move_job(session, path.job_id, access(), body.priority, body.before)
     announce(app_services(), job)
     return shown(app_services(), job.id), 202
 
@@ -163,7 +157,7 @@ def get_metrics(path: JobPath, query: MetricsQuery) -> Response:
 
 
 def _filtered(query: JobQuery) -> Any:
-    wanted = select(Job)
+    wanted = select(Job).where(access().sees_job())
     if query.state == "active":
         wanted = wanted.where(Job.state.in_(machine.ACTIVE))
     elif query.state:

@@ -170,11 +170,15 @@ class Paused(Answer):
 
 
 class QueueOut(Answer):
-    """A queue. workers: how many of its jobs can run at once. waiting: in the order they begin."""
+    """A queue. workers: how many of its jobs can run at once. waiting: in the order they begin.
+
+    others: jobs that run or wait here of datasets that the person does not see.
+    """
 
     name: str
     paused: Paused | None
     workers: int
     running: list[JobOut]
     waiting: list[JobOut]
+    others: int
     may_pause: bool

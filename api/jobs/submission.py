@@ -8,7 +8,7 @@ from typing import Any
 from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.jobs.schemas import JobOut
-from api.people.identity import user
+from api.people.access import access
 from api.services import Services
 from common.db.tables import Job
 from common.errors import QueueUnavailable
@@ -77,5 +77,5 @@ def shown(services: Services, job_id: str) -> JobOut:
     """The job as it stands now. Raises NotFound."""
     with services.readers() as session:
         return answer_job(
-            states.get_job(session, job_id), QueuePositions(services, session), user()
+            states.get_job(session, job_id), QueuePositions(services, session), access()
         )

@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any
 
 from api.live.batches import Batches, Told
+from api.live.rooms import shown_name
 from common.messaging.events import API
 
 log = logging.getLogger(__name__)
@@ -29,13 +30,19 @@ def twin_of(room: str) -> str:
 class Delivery:
     """One per process, thread-safe.
 
-    emit: to those in rooms of this process. tabs_in: how many are in a room. enrich: what is added to an
+    rooms_for: the rooms of this process that hear what is told to rooms by name. emit: to those in rooms of this process. tabs_in: how many are in a room. enrich: what is added to an
     event before it goes into a batch, once for all tabs. processes: that deliver to about as many tabs.
     """
 
     def __init__(
-        self, emit: Emit, tabs_in: Callable[[str], int], enrich: Enrich, processes: int = 1
+        self,
+        rooms_for: Callable[[list[str]], list[str]],
+        emit: Emit,
+        tabs_in: Callable[[str], int],
+        enrich: Enrich,
+        processes: int = 1,
     ) -> None:
+        self._rooms_for = rooms_for
         self._emit, self._tabs_in, self._enrich = emit, tabs_in, enrich
         self._notices: dict[str, Callable[[Any], None]] = {}
         self._batches = Batches(lambda room: processes * tabs_in(twin_of(room)))
@@ -51,8 +58,8 @@ class Delivery:
 
     def is_heard(self, rooms: list[str]) -> bool:
         """Whether anybody of this process is in one of these rooms."""
-        return any(
-            room == API or self._tabs_in(room) or self._tabs_in(twin_of(room)) for room in rooms
+        return API in rooms or any(
+            self._tabs_in(room) or self._tabs_in(twin_of(room)) for room in self._rooms_for(rooms)
         )
 
     def deliver(self, event: str, data: Any, rooms: list[str]) -> None:
@@ -66,6 +73,7 @@ class Delivery:
                 if event in self._notices:
                     self._notices[event](data)
             return
+        rooms = self._rooms_for(rooms)
         if any(self._tabs_in(room) for room in rooms):
             for event, data in events:
                 self._emit(event, data, rooms)
@@ -91,6 +99,6 @@ class Delivery:
     def _send(self, room: str, events: list[Told]) -> None:
         began_s = time.thread_time()
         told = [self._enrich(each) for each in events]
-        self._emit("batch", {"room": room, "events": told}, twin_of(room))
+        self._emit("batch", {"room": shown_name(room), "events": told}, twin_of(room))
         with self._changed:
             self._batches.note_cost(room, time.thread_time() - began_s, time.monotonic())

@@ -7,14 +7,14 @@ is missed between the two.
 
 from __future__ import annotations
 
-import re
+import contextlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import Flask, request
 from flask_socketio import ConnectionRefusedError as Refused
-from flask_socketio import SocketIO, join_room, leave_room
+from flask_socketio import SocketIO, join_room
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,14 +26,25 @@ from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
 from api.live.listener import EventListener
 from api.live.presence import PRESENCE_S
+from api.live.rooms import (
+    Audience,
+    Room,
+    may_join,
+    read_room,
+    rooms_within,
+    shown_name,
+)
 from api.live.session_watch import SessionWatch
 from api.live.siblings import ALONE, Siblings
+from api.people.access import Access
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
 from common.errors import ClipBrowserError, InvalidInput, NotFound, Unauthorized
 from common.jobs import states
 from common.people.credentials import user_of_token
+from common.people.rights import Role
+from common.people.roles import no_dataset
 
 LIVE = "clip_browser_live"  # where the app keeps its sockets
 NAMESPACE = "/"
@@ -42,21 +53,20 @@ TELL_AFTER_S = 0.3
 # A ping wakes four threads and starts one: every 25 s, as is usual, those of a hundred tabs took some 0.5 % of a core.
 # Not rarer, since proxies cut what has been silent for a minute.
 PING_EVERY_S = 45
-_ROOM = re.compile(r"jobs|(job|dataset):([a-z0-9._-]{1,80})")
 
 
 @dataclass
 class Connection:
-    """A browser tab: who it is and by which token, and the dataset and image that are open in it."""
+    """A browser tab: who it is and by which token, what it has joined, and the dataset and image open in it.
 
-    name: str
-    role: str
+    joined: the rooms by the names that the tab gave, and whether it gets batches of them.
+    """
+
+    access: Access
     token_id: int
+    joined: dict[str, bool] = field(default_factory=dict)
     dataset_id: str | None = None
     image_id: int | None = None
-
-
-NOBODY = Connection("", "member", 0)  # of a tab that was closed just now
 
 
 class Sockets:
@@ -81,8 +91,11 @@ class Sockets:
             engine = self.socketio.server.eio
             make_id = engine.generate_id
             engine.generate_id = lambda: siblings.name(make_id())
-        self.delivery = Delivery(self._emit, self._tabs_in, self._enrich, siblings.count)
-        self.delivery.on_notice("people", lambda _: services.token_cache.forget_here())
+        audience = Audience(services.roles)
+        self.delivery = Delivery(
+            audience.rooms_for, self._emit, self._tabs_in, self._enrich, siblings.count
+        )
+        self.delivery.on_notice("people", self._people_changed)
         self._listener = EventListener(
             services.settings.redis_url,
             self.delivery.deliver_all,
@@ -121,9 +134,11 @@ class Sockets:
                 shown = None  # it was deleted
         return Told("dataset", {"dataset_id": dataset_id, "dataset": shown})
 
-    def _answer_dataset(self, session: Session, dataset_id: str) -> DatasetOut:
+    def _answer_dataset(
+        self, session: Session, dataset_id: str, role: Role | None = None
+    ) -> DatasetOut:
         dataset = find_dataset(session, dataset_id)
-        return answer_dataset(session, dataset, self._services.image_counts)
+        return answer_dataset(session, dataset, self._services.image_counts, role)
 
     def _missed(self) -> None:
         """Redis was away, and what was told meanwhile was not heard: let the tabs look."""
@@ -148,7 +163,9 @@ class Sockets:
             needs = Unauthorized("This needs a sign-in.")
             raise Refused(needs.message, needs.to_dict())
         with self._lock:
-            self._open[_sid()] = Connection(found[0].name, found[0].role, found[1].id)
+            self._open[_sid()] = Connection(
+                Access.of(*found, self._services.roles), token_id=found[1].id
+            )
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:
@@ -171,59 +188,93 @@ class Sockets:
         except InvalidInput as bad:
             return {"error": bad.to_dict(), "snapshots": {}}
         batched = wanted.get("batched") is True
-        return {"snapshots": {room: self._join(room, batched) for room in rooms}}
+        mine = self._open.get(_sid())
+        if mine is None:
+            return {"snapshots": {}}  # the tab was closed just now
+        return {"snapshots": {name: self._join(mine, name, batched) for name in rooms}}
 
-    def _join(self, room: str, batched: bool) -> dict[str, Any]:
-        joined = twin_of(room) if batched and not room.startswith("job:") else room
+    def _join(self, mine: Connection, name: str, batched: bool) -> dict[str, Any]:
         try:
-            join_room(joined)
-            return self._snapshot(room)
+            room = read_room(name)
+            if not may_join(mine.access, room):
+                raise _nothing_at(room)
+            batched = batched and room.kind != "job"
+            mine.joined[name] = batched
+            for each in rooms_within(mine.access, name):
+                join_room(twin_of(each) if batched else each)
+            return self._snapshot(room, mine.access)
         except ClipBrowserError as problem:
-            leave_room(joined)
+            mine.joined.pop(name, None)
+            self._leave(_sid(), name)
             return {"error": problem.to_dict()}
 
-    def _snapshot(self, room: str) -> dict[str, Any]:
-        found = _ROOM.fullmatch(room)
-        if found is None:
-            raise NotFound(
-                f"There is no room {room[:100]!r}.", remedy="Use job:ID, dataset:ID or jobs."
-            )
-        who = self._open.get(_sid()) or NOBODY
+    def _leave(self, sid: str, name: str) -> None:
+        """Take a tab out of what stands for a room that it named, whether it is still one of its own."""
+        manager = self.socketio.server.manager
+        for room in list(manager.get_rooms(sid, NAMESPACE) or ()):
+            if shown_name(room.removesuffix(twin_of(""))) == name:
+                manager.basic_leave_room(sid, NAMESPACE, room)
+
+    def _people_changed(self, _: Any) -> None:
+        """Somebody's token, role or dataset has changed: nobody hears any longer what is not for him."""
+        self._services.token_cache.forget_here()
+        self._services.roles.forget()
+        with self._lock:
+            tabs = list(self._open.items())
+        for sid, tab in tabs:
+            for name, batched in list(tab.joined.items()):
+                self._join_anew(sid, tab, name, batched)
+
+    def _join_anew(self, sid: str, tab: Connection, name: str, batched: bool) -> None:
+        manager = self.socketio.server.manager
+        self._leave(sid, name)
+        if not may_join(tab.access, read_room(name)):
+            tab.joined.pop(name, None)
+            self.socketio.emit("left", {"room": name}, to=sid)
+            return
+        for each in rooms_within(tab.access, name):
+            with contextlib.suppress(ValueError):  # it was closed just now
+                manager.basic_enter_room(sid, NAMESPACE, twin_of(each) if batched else each)
+
+    def _snapshot(self, room: Room, who: Access) -> dict[str, Any]:
         with self._services.readers() as session:
-            if room == "jobs":
+            if room.kind == "jobs":
                 active = (
-                    select(Job).where(Job.state.in_(states.ACTIVE)).order_by(Job.created_at.desc())
+                    select(Job)
+                    .where(Job.state.in_(states.ACTIVE), who.sees_job())
+                    .order_by(Job.created_at.desc())
                 )
                 positions = QueuePositions(self._services, session)
                 found_jobs = session.scalars(active.limit(200))
                 return {
                     "items": [answer_job(job, positions, who).model_dump() for job in found_jobs]
                 }
-            if found[1] == "job":
-                job = states.get_job(session, found[2])
+            if room.kind == "job":
+                job = states.get_job(session, room.key)
                 shown = answer_job(job, QueuePositions(self._services, session), who)
-                return shown.model_dump() | {"job_id": found[2]}
-            answer = self._answer_dataset(session, found[2])
-        return {"dataset": answer.model_dump(), "users": self._services.presence.users(found[2])}
+                return shown.model_dump() | {"job_id": room.key}
+            answer = self._answer_dataset(session, room.key, who.role_in(room.key))
+        return {"dataset": answer.model_dump(), "users": self._services.presence.users(room.key)}
 
     def _unsubscribe(self, wanted: Any = None) -> None:
         try:
-            for room in _rooms(wanted):
-                leave_room(room)
-                leave_room(twin_of(room))
+            rooms = _rooms(wanted)
         except InvalidInput:
             return
+        for name in rooms:
+            if (mine := self._open.get(_sid())) is not None:
+                mine.joined.pop(name, None)
+            self._leave(_sid(), name)
 
     def _presence(self, place: Any = None) -> None:
         """Note which image is open in this tab; `dataset_id: null` when none is."""
         place = place if isinstance(place, dict) else {}
         dataset_id, image_id = place.get("dataset_id"), place.get("image_id")
-        if dataset_id is not None and not _ROOM.fullmatch(f"dataset:{dataset_id}"):
-            return
         with self._lock:
             mine = self._open.get(_sid())
-            if mine is None:
-                return
+        if mine is None or not self._may_be_in(mine.access, dataset_id):
+            return
+        with self._lock:
             before = mine.dataset_id
             mine.dataset_id = dataset_id
             mine.image_id = image_id if isinstance(image_id, int) else None
@@ -231,9 +282,15 @@ class Sockets:
             self._services.presence.leave(str(before), _sid())
             self._tell_presence(str(before))
         if dataset_id is not None:
-            self._services.presence.enter(dataset_id, _sid(), mine.name, mine.image_id)
+            self._services.presence.enter(dataset_id, _sid(), mine.access.name, mine.image_id)
             self._tell_presence(dataset_id)
             self._keep_refreshing()
+
+    @staticmethod
+    def _may_be_in(who: Access, dataset_id: Any) -> bool:
+        if dataset_id is None:
+            return True
+        return isinstance(dataset_id, str) and who.role_in(dataset_id) is not None
 
     def _tell_presence(self, dataset_id: str) -> None:
         """Tell all who is where, soon: a hundred people who move on are told as one change."""
@@ -267,7 +324,9 @@ class Sockets:
             with self._lock:
                 here = [(sid, each) for sid, each in self._open.items() if each.dataset_id]
             for sid, each in here:
-                self._services.presence.enter(str(each.dataset_id), sid, each.name, each.image_id)
+                self._services.presence.enter(
+                    str(each.dataset_id), sid, each.access.name, each.image_id
+                )
 
 
 def _rooms(wanted: Any) -> list[str]:
@@ -277,6 +336,13 @@ def _rooms(wanted: Any) -> list[str]:
     if len(rooms) > MAX_ROOMS:
         raise InvalidInput(f"{len(rooms)} rooms; the limit is {MAX_ROOMS}", remedy="Join fewer.")
     return rooms
+
+
+def _nothing_at(room: Room) -> NotFound:
+    """The same for what is not there and for what is not seen."""
+    if room.kind == "job":
+        return states.no_such_job(room.key)
+    return no_dataset(room.key)
 
 
 def _sid() -> str:

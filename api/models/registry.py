@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.models.schemas import ModelOut
+from api.people.access import access
 from common.db.tables import Dataset, Model, SearchIndex
 from common.errors import InvalidInput, NotFound
 from common.models import catalogue
@@ -25,13 +26,16 @@ def resolve_model(session: Session, wanted: str) -> str:
 
     Raises InvalidInput that lists the models.
     """
-    if session.get(Model, wanted) is not None or catalogue.is_reference(wanted):
+    if find_seen(session, wanted) is not None or catalogue.is_reference(wanted):
         return wanted
     known = catalogue.find_model(wanted)
     if known is not None and known.tags:
         return f"{known.name}/{known.default_pretrained}"
     named = session.scalar(
-        select(Model.id).where(Model.name == wanted).order_by(Model.created_at.desc()).limit(1)
+        select(Model.id)
+        .where(Model.name == wanted, access().sees_model())
+        .order_by(Model.created_at.desc())
+        .limit(1)
     )
     if named is not None:
         return named
@@ -42,9 +46,15 @@ def resolve_model(session: Session, wanted: str) -> str:
     )
 
 
+def find_seen(session: Session, model_id: str) -> Model | None:
+    """A fine-tuned model that the person who asks sees."""
+    return session.scalar(select(Model).where(Model.id == model_id, access().sees_model()))
+
+
 def model_ids(session: Session) -> list[str]:
     """Ids that can be indexed and searched with: fine-tuned ones first."""
-    own = session.scalars(select(Model.id).order_by(Model.created_at.desc()).limit(LISTED))
+    seen = select(Model.id).where(access().sees_model())
+    own = session.scalars(seen.order_by(Model.created_at.desc()).limit(LISTED))
     tags = [f"{known.name}/{tag.tag}" for known in CATALOGUE for tag in known.tags]
     return [*own, *tags, f"{SMALL_MODEL}/{UNTRAINED}"]
 
@@ -58,15 +68,18 @@ class Uses:
 
     @classmethod
     def read(cls, session: Session) -> Uses:
-        """Of all models."""
+        """Of all models, in the datasets that the person who asks sees."""
         indexed, chosen = defaultdict(list), defaultdict(list)
         for model_id, dataset_id in session.execute(
-            select(SearchIndex.model_id, SearchIndex.dataset_id).order_by(SearchIndex.dataset_id)
+            select(SearchIndex.model_id, SearchIndex.dataset_id)
+            .join(Dataset, Dataset.id == SearchIndex.dataset_id)
+            .where(access().sees())
+            .order_by(SearchIndex.dataset_id)
         ):
             indexed[model_id].append(dataset_id)
         for dataset in session.execute(
             select(Dataset.model_id, Dataset.id)
-            .where(Dataset.model_id.is_not(None))
+            .where(Dataset.model_id.is_not(None), access().sees())
             .order_by(Dataset.id)
         ):
             chosen[str(dataset.model_id)].append(dataset.id)
@@ -90,7 +103,8 @@ def list_models(
     tag: only those with this tag. words: only those that have all of them in what they are called.
     """
     uses = Uses.read(session)
-    own = session.scalars(select(Model).order_by(Model.created_at.desc(), Model.id.desc())).all()
+    seen = select(Model).where(access().sees_model())
+    own = session.scalars(seen.order_by(Model.created_at.desc(), Model.id.desc())).all()
     found = [answer_own(model, uses) for model in own]
     if tag is None:
         found += [_answer_architecture(known, weights_dir, uses) for known in CATALOGUE]
@@ -111,7 +125,7 @@ def _has_words(model: ModelOut, words: str) -> bool:
 
 def get_model(session: Session, model_id: str, weights_dir: Path) -> ModelOut:
     """One model: of one's own, an architecture, or one of its tags. Raises NotFound."""
-    model, uses = session.get(Model, model_id), Uses.read(session)
+    model, uses = find_seen(session, model_id), Uses.read(session)
     if model is not None:
         return answer_own(model, uses)
     architecture = catalogue.find_model(model_id)
@@ -126,7 +140,7 @@ def get_model(session: Session, model_id: str, weights_dir: Path) -> ModelOut:
 
 def find_own(session: Session, model_id: str) -> Model:
     """A fine-tuned model. Raises NotFound; InvalidInput for one of the catalogue."""
-    model = session.get(Model, model_id)
+    model = find_seen(session, model_id)
     if model is not None:
         return model
     if catalogue.is_reference(model_id):

@@ -1,30 +1,45 @@
-"""Who asks: each route needs a token or a session, but for the few named here."""
+"""Who asks, and whether he may: before every view, by the table in `api/people/rights.py`."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 from itsdangerous import BadSignature, Signer
 
+from api.people.access import Access, Place, access
+from api.people.rights import Right, is_open, listed, right_of
 from api.services import Services, app_services
 from common.db.tables import Token, User
-from common.errors import Forbidden, Unauthorized
+from common.errors import ClipBrowserError, Forbidden, NotFound, Unauthorized
+from common.jobs.states import no_such_job
 from common.people.credentials import issue_token
+from common.people.rights import Role, includes
+from common.people.roles import no_dataset
 from common.settings import Settings
 
 COOKIE = "clip_browser_session"
-OPEN_ROUTES = frozenset(
-    {"/healthz", "/readyz", "/openapi.json", "/api/v1/auth/login", "/api/v1/auth/link"}
-)
 MAX_OPEN_BODY_BYTES = 16_384  # nobody sends more before he has signed in
+TARGETS = ("dataset_id", "image_id", "job_id", "model_id", "variant_id")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def require_identity(app: Flask) -> None:
-    """Ask for a token before every view; set `g.user` and `g.token`."""
+    """Ask before every view who it is and whether he may; set `g.user`, `g.token` and `g.access`."""
     app.before_request(_identify)
+
+
+def require_rights(app: Flask) -> None:
+    """Raises LookupError when a route of the app stands in no line of the table, or a line has no route."""
+    routes = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    if routes != listed():
+        raise LookupError(f"api/people/rights.py is about {sorted(routes ^ listed())}")
 
 
 def user() -> User:
@@ -39,11 +54,10 @@ def token() -> Token:
     return found
 
 
-def require_admin() -> User:
-    """The user, if an administrator. Raises Forbidden."""
-    if user().role != "admin":
-        raise Forbidden(f"{user().name} is not an administrator.")
-    return user()
+def require_seen(dataset_id: str) -> None:
+    """Where a body names a dataset: that the person sees it. Raises NotFound as if it was not there."""
+    if access().role_in(dataset_id) is None:
+        raise _absent("dataset_id", dataset_id)
 
 
 def start_session(services: Services, person: User) -> str:
@@ -95,7 +109,9 @@ def _identify() -> None:
     secret, by_cookie = secret_of(services.settings)
     if request.method not in SAFE_METHODS and (by_cookie or secret is None):
         _refuse_foreign(services.settings)
-    if rule.rule in OPEN_ROUTES:
+    if request.method == "OPTIONS":
+        return
+    if is_open(request.method, rule.rule):
         request.max_content_length = MAX_OPEN_BODY_BYTES
         return
     if secret is None:
@@ -104,6 +120,63 @@ def _identify() -> None:
     if found is None:
         raise Unauthorized("The token or session is unknown or has ended.")
     g.user, g.token = found
+    g.access = Access.of(*found, services.roles)
+    _require(right_of(request.method, rule.rule), request.view_args or {})
+
+
+def _require(right: Right, named: dict[str, Any]) -> None:
+    """Raises NotFound for what the person does not see, Forbidden for what he may not do."""
+    who = access()
+    if right.role is None:
+        if not who.may(right, None):
+            raise _refusal(right, who, None)
+        return
+    kind = next(name for name in TARGETS if name in named)
+    place = _place(kind, named[kind])
+    if place is None and kind == "model_id":
+        return  # one of the catalogue, or none: its view says so
+    role = who.role_at(place)
+    g.dataset_id = place and place.dataset_id
+    if role is None:
+        raise _absent(kind, named[kind])
+    if not who.may(right, place):
+        raise _refusal(right, who, role)
+
+
+def _place(kind: str, key: Any) -> Place | None:
+    if kind == "dataset_id":
+        return Place(key)
+    return access().roles.place_of(kind.removesuffix("_id"), key)
+
+
+def _refusal(right: Right, who: Access, role: Role | None) -> Forbidden:
+    """Says which of the three is missing."""
+    if right.admin and not who.is_admin:
+        return Forbidden(f"{who.name} is not an administrator.")
+    if not includes(who.scope, right.needed_scope):
+        return Forbidden(
+            f"This token is for '{who.scope}', and this needs one for '{right.needed_scope}'.",
+            remedy="Make another token in the settings, or sign in.",
+            details={"scope": who.scope, "needed": right.needed_scope},
+        )
+    return Forbidden(
+        f"You are {role} here, and only a {right.role} may {right.does}.",
+        remedy="Ask an owner of the dataset for another role.",
+        details={"role": role, "needed": right.role},
+    )
+
+
+def _absent(kind: str, key: Any) -> ClipBrowserError:
+    """The same for what is not there and for what is not seen."""
+    if kind == "job_id":
+        return no_such_job(key)
+    if kind == "model_id":
+        return NotFound(f"There is no model {key[:160]!r}.", remedy="Look at the list of models.")
+    if kind == "dataset_id":
+        return no_dataset(key)
+    return NotFound(
+        f"There is no {kind.removesuffix('_id')} {key}.", remedy="It may have been deleted."
+    )
 
 
 def _refuse_foreign(settings: Settings) -> None:

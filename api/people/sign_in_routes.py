@@ -7,6 +7,7 @@ from sqlalchemy import delete
 
 from api.answer import Problem, as_response
 from api.capability import PREFIX, make_blueprint
+from api.people.audited import note_actor
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
 from api.people.schemas import LinkToken, Login, Me, Person, SignedIn
 from api.people.visitor import read_visitor, remember_browser
@@ -19,6 +20,7 @@ auth = make_blueprint("auth", __name__, "people", f"{PREFIX}/auth")
 @auth.post("/login", responses={200: SignedIn, 401: Problem, 429: Problem})
 def login(body: Login) -> Response:
     """Sign in with a user name and a password."""
+    note_actor(body.username)
     visitor = read_visitor(app_services().settings, body.username)
     return _signed_in(app_services().sign_ins.by_password(visitor, body.username, body.password))
 
@@ -48,6 +50,7 @@ def me() -> Me:
 
 
 def _signed_in(found: User) -> Response:
+    note_actor(found.name)
     secret = start_session(app_services(), found)
     signed_in = SignedIn(token=secret, user=Person.of(found))
     response = as_response(signed_in)

@@ -20,6 +20,7 @@ from common.captions.heads import Head, group_by_image, heads_by_image
 from common.db.rows import run, update_rows
 from common.db.tables import Caption, Dataset, Image, now
 from common.errors import ClipBrowserError, Conflict, NotFound
+from common.people.roles import no_dataset
 
 
 class Claimer(NamedTuple):
@@ -138,7 +139,7 @@ def claim_next(session: Session, wishes: Sequence[NextImages]) -> list[list[Clai
         for at in places:
             given[at] += serving.serve_from_start(wishes[at], len(given[at]))
         if not all(given[at] for at in places) and session.get(Dataset, dataset_id) is None:
-            gone |= {at: _no_dataset(dataset_id) for at in places if not given[at]}
+            gone |= {at: no_dataset(dataset_id) for at in places if not given[at]}
     rows = [row for own in given.values() for row in own]
     _write(session, rows)
     shown = _with_heads(session, rows)
@@ -326,12 +327,6 @@ def _with_heads(session: Session, rows: Iterable[ClaimedRow]) -> dict[int, Claim
 
 def _no_image(image_id: int) -> NotFound:
     return NotFound(f"There is no image {image_id}.", remedy="It may have been deleted.")
-
-
-def _no_dataset(dataset_id: str) -> NotFound:
-    return NotFound(
-        f"There is no dataset '{dataset_id[:80]}'.", remedy="Look at the list of datasets."
-    )
 
 
 def _held_by_another(row: ClaimedRow) -> Conflict:

@@ -45,6 +45,11 @@ def read_message(message: str) -> Iterator[tuple[str, str]]:
         yield rooms, told
 
 
+def jobs_room(dataset_id: str | None, created_by: str) -> str:
+    """The room of those who have joined `jobs` and see the jobs of a dataset, or those of a person that belong to none."""
+    return f"jobs of {dataset_id}" if dataset_id else f"jobs by {created_by}"
+
+
 class Events:
     """Tells the API's processes, which deliver. Thread-safe, and a forked process may go on with it."""
 
@@ -83,8 +88,8 @@ class Events:
         self._outbox.close(CLOSING_S)
 
     def job(self, job: Job) -> None:
-        """A job's progress record, to its own room and to `jobs`: of each state the newest."""
-        rooms = [f"job:{job.id}", "jobs"]
+        """A job's progress record, to its own room and to those who see it in `jobs`: of each state the newest."""
+        rooms = [f"job:{job.id}", jobs_room(job.dataset_id, job.created_by)]
         self.emit("job", reports.progress_record(job), rooms, ("job", job.id, job.state))
 
     def queue(self, name: str) -> None:

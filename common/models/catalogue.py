@@ -232,7 +232,9 @@ def split_reference(reference: str) -> tuple[CatalogueModel, str]:
     known = find_model(name)
     untrained = known is not None and known.name == SMALL_MODEL and tag == UNTRAINED
     if known is None or not (untrained or known.find_tag(tag)):
-        raise NotFound(f"There is no model {reference!r}.", remedy="Choose one of the models page.")
+        raise NotFound(
+            f"There is no model {reference[:160]!r}.", remedy="Look at the list of models."
+        )
     return known, tag
 
 

@@ -10,10 +10,11 @@ from common.db.tables.datasets import Dataset
 from common.db.tables.images import Image, ImageSource
 from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
-from common.db.tables.people import Token, User
+from common.db.tables.people import AuditEvent, Member, Token, User
 from common.db.tables.search import SearchIndex
 
 __all__ = [
+    "AuditEvent",
     "Base",
     "BigId",
     "Caption",
@@ -24,6 +25,7 @@ __all__ = [
     "Job",
     "JobLog",
     "JobMetric",
+    "Member",
     "Model",
     "PausedQueue",
     "Review",

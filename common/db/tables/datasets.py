@@ -23,7 +23,8 @@ class Dataset(Base):
     snapshot_id: the frozen captions of the newest split. variants_job_id: the augmentation whose
     variants stand. The variants_... and train_... columns are to train.csv what those above are to
     index.csv; train_rows: how many rows train.csv has, None while there is none. model_id: the model
-    that people chose to search it with; None: the newest one.
+    that people chose to search it with; None: the newest one. everyone_role: what every member of the
+    service is in it at the least; None: only those who were added see it.
     """
 
     __tablename__ = "datasets"
@@ -31,6 +32,9 @@ class Dataset(Base):
     name: Mapped[str] = mapped_column(String(120))
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    everyone_role: Mapped[str | None] = mapped_column(
+        String(16), default="captioner", server_default="captioner"
+    )
     caption_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     images_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     index_csv_seq: Mapped[int] = mapped_column(BigInteger, default=-1)

@@ -79,7 +79,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All datasets, newest first. */
+        /** The datasets that one sees, newest first. */
         get: operations["datasets_list_datasets"];
         put?: never;
         /** A new, empty dataset. */
@@ -205,6 +205,23 @@ export interface paths {
         put?: never;
         /** What an edit would change, without changing it. */
         post: operations["captions_preview_edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/everyone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** What every member of the service is in the dataset; null: only who was added sees it. */
+        put: operations["people_put_everyone"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -354,6 +371,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{dataset_id}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take oneself out of a dataset that one was added to. */
+        post: operations["people_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset_id}/map": {
         parameters: {
             query?: never;
@@ -383,6 +417,41 @@ export interface paths {
         /** Flag, review or tag many images of a dataset; of each one that is left out, the reason. */
         post: operations["captions_mark_many"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who was added to a dataset, by name, and what everybody else is in it. */
+        get: operations["people_list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/members/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Add somebody, or give another role. A dataset keeps an owner. */
+        put: operations["people_put_member"];
+        post?: never;
+        /** Take somebody out: what remains is what everybody is. Captions and jobs stay. */
+        delete: operations["people_delete_member"];
         options?: never;
         head?: never;
         patch?: never;
@@ -923,10 +992,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Stop one's own job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`).
-         * @description <br/>Administrators stop anybody's; the same holds for resume and retry.
-         */
+        /** Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`). */
         post: operations["jobs_stop_job"];
         delete?: never;
         options?: never;
@@ -1551,6 +1617,9 @@ export interface components {
         /**
          * DatasetOut
          * @description A dataset with its counts, cover pictures and steps. defaults: params by kind of job.
+         *
+         *     role: of the person who asks; null in what is told to all who look at the dataset. everyone_role: of all
+         *     members of the service; null: only who was added sees it.
          */
         DatasetOut: {
             counts: components["schemas"]["Counts"];
@@ -1569,12 +1638,16 @@ export interface components {
                     [key: string]: unknown;
                 };
             };
+            /** Everyone Role */
+            everyone_role: ("viewer" | "captioner" | "manager" | "owner") | null;
             /** Id */
             id: string;
             /** Model Id */
             model_id: string | null;
             /** Name */
             name: string;
+            /** Role */
+            role: ("viewer" | "captioner" | "manager" | "owner") | null;
             /** Steps */
             steps: components["schemas"]["Step"][];
         };
@@ -1710,6 +1783,14 @@ export interface components {
              * @enum {string}
              */
             source: "run" | "probe";
+        };
+        /**
+         * Everyone
+         * @description What every member of the service is to be in the dataset; null: only who was added sees it.
+         */
+        Everyone: {
+            /** Role */
+            role: ("viewer" | "captioner" | "manager") | null;
         };
         /**
          * ExtraCaptionOut
@@ -2258,6 +2339,52 @@ export interface components {
             today_captions: number;
             /** Today Reviews */
             today_reviews: number;
+        };
+        /**
+         * MemberList
+         * @description Who was added to a dataset, and what every member of the service is in it.
+         */
+        MemberList: {
+            /** Everyone */
+            everyone: ("viewer" | "captioner" | "manager" | "owner") | null;
+            /** Items */
+            items: components["schemas"]["MemberOut"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * MemberOut
+         * @description Somebody who was added to a dataset.
+         */
+        MemberOut: {
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Added By */
+            added_by: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "captioner" | "manager" | "owner";
+        };
+        /**
+         * MemberRole
+         * @description What somebody is to be in the dataset.
+         */
+        MemberRole: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "captioner" | "manager" | "owner";
         };
         /**
          * MemoryLayout
@@ -2877,12 +3004,16 @@ export interface components {
         /**
          * QueueOut
          * @description A queue. workers: how many of its jobs can run at once. waiting: in the order they begin.
+         *
+         *     others: jobs that run or wait here of datasets that the person does not see.
          */
         QueueOut: {
             /** May Pause */
             may_pause: boolean;
             /** Name */
             name: string;
+            /** Others */
+            others: number;
             paused: components["schemas"]["Paused"] | null;
             /** Running */
             running: components["schemas"]["JobOut"][];
@@ -4011,6 +4142,7 @@ export type Dismissal = components['schemas']['Dismissal'];
 export type EditPreview = components['schemas']['EditPreview'];
 export type EditedRow = components['schemas']['EditedRow'];
 export type EstimatedFrom = components['schemas']['EstimatedFrom'];
+export type Everyone = components['schemas']['Everyone'];
 export type ExtraCaptionOut = components['schemas']['ExtraCaptionOut'];
 export type FlagChange = components['schemas']['FlagChange'];
 export type Forgetting = components['schemas']['Forgetting'];
@@ -4039,6 +4171,9 @@ export type Marked = components['schemas']['Marked'];
 export type Marks = components['schemas']['Marks'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
+export type MemberList = components['schemas']['MemberList'];
+export type MemberOut = components['schemas']['MemberOut'];
+export type MemberRole = components['schemas']['MemberRole'];
 export type MemoryLayout = components['schemas']['MemoryLayout'];
 export type MetricPoint = components['schemas']['MetricPoint'];
 export type Metrics = components['schemas']['Metrics'];
@@ -4959,6 +5094,67 @@ export interface operations {
             };
         };
     };
+    people_put_everyone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Everyone"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     datasets_export: {
         parameters: {
             query?: {
@@ -5543,6 +5739,70 @@ export interface operations {
             };
         };
     };
+    people_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     search_get_map: {
         parameters: {
             query?: {
@@ -5646,6 +5906,201 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_put_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberRole"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_delete_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
