@@ -19,8 +19,10 @@ import numpy.typing as npt
 import torch
 
 from common.errors import GpuOutOfMemory, InvalidInput
+from workers.gpu.data.host_memory import limited_to_free
 from workers.gpu.data.skipped import SHOWN
 from workers.models.clip_model import LoadedClip, choose_device, load_clip
+from workers.models.memory import is_out_of_memory
 from workers.models.pixels import open_rgb
 from workers.models.source import ModelSource
 from workers.runtime import child_io
@@ -39,15 +41,22 @@ def run(emitter: Emitter, config: dict[str, Any]) -> dict[str, Any]:
     device = choose_device(config["device"])
     emitter.progress(0, len(config["images"]), "images", "loading the model")
     source = ModelSource(**config["model"])
-    loaded = load_clip(
-        source.reference, weights_dir=Path(source.weights_dir), device=device, log=emitter.log
-    )
     skipped: list[dict[str, Any]] = []
     try:
-        embeddings, ids = embed_images(emitter, loaded, config, device, skipped)
-    except torch.OutOfMemoryError as problem:
+        with limited_to_free(device):
+            loaded = load_clip(
+                source.reference,
+                weights_dir=Path(source.weights_dir),
+                device=device,
+                log=emitter.log,
+            )
+            embeddings, ids = embed_images(emitter, loaded, config, device, skipped)
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
         raise GpuOutOfMemory(
-            f"{source.model_id} with {config['batch_size']} images at once does not fit the GPU."
+            f"{source.model_id} with {config['batch_size']} images at once does not fit into the memory "
+            f"of {device}."
         ) from problem
     if not ids:
         raise InvalidInput(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.errors import GpuOutOfMemory
 from workers.gpu.config import TrainItem
 from workers.gpu.data.examples import LeftOut, input_shape, load_val_images, missing_note
+from workers.gpu.data.host_memory import limited_to_free
 from workers.gpu.data.skipped import as_skipped
 from workers.gpu.devices import choose_precision, describe_device
 from workers.gpu.models.code_version import read_versions
@@ -62,7 +63,8 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
     config = BlendConfig.model_validate(raw)
     device = choose_device(config.device)
     try:
-        return _blend(emitter, config, device)
+        with limited_to_free(device):
+            return _blend(emitter, config, device)
     except Exception as problem:
         if not is_out_of_memory(problem):
             raise
