@@ -11,10 +11,16 @@ from common.training.params import TrainParams
 
 
 class TrainItem(BaseModel):
-    """An image and all its captions."""
+    """An image and all its captions. name: what people call it, where that is known."""
 
     path: Path
     captions: list[str] = Field(min_length=1)
+    name: str = ""
+
+    @property
+    def shown_name(self) -> str:
+        """What to call it before people."""
+        return self.name or self.path.name
 
 
 class TrainConfig(BaseModel):

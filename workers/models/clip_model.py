@@ -25,6 +25,7 @@ from common.models.catalogue import (
     split_reference,
 )
 from workers.models.memory import is_out_of_memory
+from workers.models.pixels import crop_middle
 from workers.models.weights import obtain_weights
 
 LOCAL_DIR = "local-dir:"
@@ -115,6 +116,8 @@ def create_clip(
             f"The weights in {place} cannot be loaded as {name.split('/')[-1]}: {first_line}",
             remedy="The file is damaged or belongs to another model: delete it and fetch it again.",
         ) from problem
+    if (model.visual.preprocess_cfg.get("resize_mode") or "shortest") == "shortest":
+        preprocess.transforms.insert(0, crop_middle)
     model.to(memory_format=torch.channels_last)  # convolutions are quickest with it, and as exact
     allow_short_text(model)
     return LoadedClip(model, preprocess, open_clip.get_tokenizer(name), name)

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from PIL import Image, ImageOps
 
 from common.errors import InvalidInput
-from workers.models.pixels import flatten
+from workers.models.pixels import OPENED, check_pixels, decoding, flatten
 from workers.models.source import ModelSource
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ WARM_MODELS = 2
 KEPT_QUERIES = 2048
 MAX_THREADS = 4  # a query is one short sequence: more threads do not make it faster
 MAX_QUERY_CHARS = 2000
+SEARCHED = (*OPENED, "AVIF")  # as copied from a page; ingest takes what browsers of old show, too
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -116,15 +117,11 @@ def _embed_image(loaded: LoadedClip, image: Image.Image) -> Floats:
 def read_image(data: bytes, max_pixels: int) -> Image.Image:
     """A query's image as ingest and index see it: upright, RGB, on white. Raises InvalidInput with the reason."""
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            if opened.width * opened.height > max_pixels:
-                raise InvalidInput(
-                    f"The image has {opened.width} x {opened.height} pixels; the limit is {max_pixels}.",
-                    remedy="Search with a smaller copy of it.",
-                )
+        with decoding(), Image.open(io.BytesIO(data), formats=SEARCHED) as opened:
+            check_pixels(opened, max_pixels)
             return flatten(ImageOps.exif_transpose(opened))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
+    except InvalidInput as problem:
         raise InvalidInput(
-            f"The file cannot be read as an image: {problem}",
-            remedy="Use a JPEG, PNG or WebP file.",
+            f"The picture to search with cannot be used: {problem.message}.",
+            remedy="Use a JPEG, PNG or WebP file that is smaller, or a part of it.",
         ) from problem

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from common.archives import ArchiveLimits, count_entries, read_archive, safe_nam
 from common.captions.files import is_caption_file
 from common.errors import InvalidInput
 from workers.cpu.split.near_duplicates import fingerprint
+from workers.models.pixels import OPENED, check_pixels, decoding
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -33,7 +33,6 @@ _FORMATS = {
     "BMP": ("bmp", "image/bmp"),
     "TIFF": ("png", "image/png"),  # browsers do not show TIFF, so it is kept as PNG
 }
-_OPENED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _REMEDY = "Send JPEG, PNG, WebP, GIF, BMP or TIFF, or a zip of them."
 _ORIENTATION = 0x0112  # EXIF
 _TURNS = {
@@ -178,25 +177,15 @@ def _decode(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[int, int]]
     """(the picture, its size); a large JPEG that stays as it is comes scaled down, see `_draft`."""
     if not data:
         raise InvalidInput("the file is empty", remedy=_REMEDY)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of what is checked here or harmless
-            picture = Image.open(io.BytesIO(data), formats=_OPENED)
-            _check_pixels(picture, max_pixels)
-            size = picture.size
-            _draft(picture)
-            picture.load()
-    except InvalidInput:
-        raise
-    except Image.DecompressionBombError as error:
-        raise InvalidInput(f"the image has too many pixels: {error}", remedy=_REMEDY) from error
-    except UnidentifiedImageError as error:
-        raise InvalidInput(_describe_unknown(data), remedy=_REMEDY) from error
-    except Exception as error:  # decoders raise anything for damaged data, from zlib to struct
-        raise InvalidInput(
-            f"the image is damaged or cut short: {str(error)[:200] or type(error).__name__}",
-            remedy="Save it again from a program that opens it.",
-        ) from error
+    with decoding():
+        try:
+            picture = Image.open(io.BytesIO(data), formats=OPENED)
+        except UnidentifiedImageError as error:
+            raise InvalidInput(_describe_unknown(data), remedy=_REMEDY) from error
+        check_pixels(picture, max_pixels)
+        size = picture.size
+        _draft(picture)
+        picture.load()
     return picture, size
 
 
@@ -210,16 +199,6 @@ def _draft(picture: Image.Image) -> None:
     if picture.format == "JPEG" and _orientation(picture) not in _TURNS:
         wanted = [max(1, side * THUMB_SIDE_PX * 2 // longest) for side in picture.size]
         picture.draft(None, (wanted[0], wanted[1]))
-
-
-def _check_pixels(picture: Image.Image, max_pixels: int) -> None:
-    pixels = picture.width * picture.height
-    if pixels > max_pixels:
-        raise InvalidInput(
-            f"the image is {picture.width} x {picture.height} = {pixels / 1e6:.1f} megapixels; "
-            f"the limit is {max_pixels / 1e6:g}",
-            remedy="Scale the image down: CLIP looks at a few hundred pixels a side.",
-        )
 
 
 def _describe_unknown(data: bytes) -> str:
@@ -237,7 +216,7 @@ def _describe_unknown(data: bytes) -> str:
 def _straighten(picture: Image.Image) -> tuple[Image.Image, list[str]]:
     """The picture as everyone is to see it, and what had to be changed about the file for it."""
     changes = []
-    if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
+    if getattr(picture, "is_animated", False) and picture.format != "MPO":
         changes.append("first frame kept")
     if picture.format == "TIFF":
         changes.append("TIFF kept as PNG")

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from workers.models.pixels import open_rgb
+from common.errors import InvalidInput
+from workers.models.pixels import crop_middle, open_rgb
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
 Entry = tuple[int, tuple[int, ...]]  # where an image lies in a file, and its shape
@@ -92,9 +93,9 @@ class PixelCache:
 
 
 def decode_shrunk(path: Path, size: int) -> Pixels:
-    """(H, W, 3) with the shorter side at most 8/7 of `size`; never enlarged. Raises OSError."""
+    """(H, W, 3) with the shorter side at most 8/7 of `size`; never enlarged. Raises InvalidInput."""
     keep = math.ceil(size * KEEP_RATIO)
-    image = open_rgb(path, least_side=keep)
+    image = crop_middle(open_rgb(path, least_side=keep))  # random crops are of the middle
     ratio = keep / min(image.size)
     if ratio < 1:
         width, height = (max(keep, round(side * ratio)) for side in image.size)
@@ -104,14 +105,14 @@ def decode_shrunk(path: Path, size: int) -> Pixels:
 
 def decode_all(
     paths: Sequence[Path], decode: Callable[[Path], Pixels], workers: int | None = None
-) -> Iterator[Pixels | None]:
-    """decode(path) of each path in order, by several threads; None for a file that is broken."""
+) -> Iterator[Pixels | InvalidInput]:
+    """decode(path) of each path in order, by several threads; of a file that is broken, what is wrong."""
 
-    def safely(path: Path) -> Pixels | None:
+    def safely(path: Path) -> Pixels | InvalidInput:
         try:
             return decode(path)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            return None
+        except InvalidInput as problem:
+            return problem
 
     pool = ThreadPoolExecutor(workers or cores())
     try:

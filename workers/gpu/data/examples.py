@@ -22,6 +22,8 @@ from workers.models.pixels import open_rgb
 from workers.runtime import child_io
 from workers.runtime.child_io import Emitter, Stopped
 
+LeftOut = Sequence[tuple[TrainItem, InvalidInput]]
+
 
 def input_shape(model: Any) -> InputShape:
     """What a model takes, from the preprocessing that open_clip attached to it."""
@@ -65,7 +67,7 @@ def _checked(
     if not reading.train:
         raise InvalidInput(
             f"None of the {len(config.train)} training images could be read, first "
-            f"{config.train[0].path.name}.",
+            f"{_say_first(reading.left_out['training'])}.",
             remedy="Check that the artifact store still holds the dataset's images.",
         )
     if reading.cache.spilled_bytes:
@@ -73,25 +75,27 @@ def _checked(
             f"{reading.cache.spilled_bytes / MIB:,.0f} MiB of the images lie in a file, not in memory."
         )
     return reading, [
-        *_missing_note(config.train, reading.train, "training"),
-        *_missing_note(config.val, reading.val, "validation"),
+        *missing_note(len(config.train), reading.left_out["training"], "training"),
+        *missing_note(len(config.val), reading.left_out["validation"], "validation"),
     ]
 
 
 def load_val_images(
     emitter: Emitter, items: Sequence[TrainItem], loaded: LoadedClip
-) -> tuple[list[TrainItem], list[Pixels], list[str]]:
-    """(items that could be read, their (S, S, 3) pixels by the model's own preprocessing, notes)."""
+) -> tuple[list[TrainItem], list[Pixels], LeftOut]:
+    """(items that could be read, their (S, S, 3) pixels by the model's own preprocessing, the others)."""
 
     def decode(path: Path) -> Pixels:
         return shrink(loaded, open_rgb(path))
 
-    kept, pixels = [], []
+    kept, pixels, left_out = [], [], []
     for item, made in _decoded(emitter, items, decode, "validation"):
-        if made is not None:
+        if isinstance(made, InvalidInput):
+            left_out.append((item, made))
+        else:
             kept.append(item)
             pixels.append(made)
-    return kept, pixels, _missing_note(items, kept, "validation")
+    return kept, pixels, left_out
 
 
 def _decoded(
@@ -99,8 +103,8 @@ def _decoded(
     items: Sequence[TrainItem],
     decode: Callable[[Path], Pixels],
     part: str,
-) -> Iterator[tuple[TrainItem, Pixels | None]]:
-    """(item, pixels or None) of each item, reporting, ending when a stop is asked for."""
+) -> Iterator[tuple[TrainItem, Pixels | InvalidInput]]:
+    """(item, pixels or why there are none) of each item, reporting, ending when a stop is asked for."""
     said = 0.0
     made = decode_all([item.path for item in items], decode)
     for number, (item, pixels) in enumerate(zip(items, made, strict=True), start=1):
@@ -114,15 +118,19 @@ def _decoded(
         yield item, pixels
 
 
-def _missing_note(items: Sequence[TrainItem], kept: Sequence[TrainItem], part: str) -> list[str]:
-    if len(kept) == len(items):
+def missing_note(count: int, left_out: LeftOut, part: str) -> list[str]:
+    """What to say of the images that were left out, if any were."""
+    if not left_out:
         return []
-    paths = {item.path for item in kept}
-    first = next(item.path.name for item in items if item.path not in paths)
     return [
-        f"{len(items) - len(kept)} of {len(items)} {part} images could not be read and were left out, "
-        f"first {first}."
+        f"{len(left_out)} of {count} {part} images could not be read and were left out, "
+        f"first {_say_first(left_out)}."
     ]
+
+
+def _say_first(left_out: LeftOut) -> str:
+    item, problem = left_out[0]
+    return f"{item.shown_name} ({problem.message})"
 
 
 def make_batches(

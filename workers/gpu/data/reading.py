@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from common.errors import InvalidInput
 from workers.gpu.config import TrainConfig, TrainItem
 from workers.gpu.data.cache import PixelCache, Pixels, decode_all, decode_shrunk
 from workers.gpu.data.host_memory import image_limit_bytes
@@ -22,6 +23,7 @@ from workers.runtime import child_io
 from workers.runtime.child_io import Emitter, Stopped
 
 MIB = 2**20
+PARTS = ("training", "validation")
 REPORT_EVERY_S = 0.25
 # Python hands its lock on every 5 ms; a JPEG asks for it about twenty times. While torch is imported
 # on another thread, reading would wait most of the time.
@@ -42,8 +44,11 @@ class ImageReading:
         self.train: list[TrainItem] = []  # those that could be read, as in the cache
         self.val: list[TrainItem] = []
         self.val_pixels: list[Pixels] = []  # (S, S, 3) of each in `val`
+        self.left_out: dict[str, list[tuple[TrainItem, InvalidInput]]] = {
+            part: [] for part in PARTS
+        }
         self._config, self._decode_val = config, decode_val
-        self._done = {"training": 0, "validation": 0}
+        self._done = dict.fromkeys(PARTS, 0)
         self._problem: BaseException | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="image reading", daemon=True)
@@ -118,7 +123,9 @@ class ImageReading:
         ):
             if self._over.is_set() or child_io.stop_event().is_set():
                 return
-            if pixels is not None:
+            if isinstance(pixels, InvalidInput):
+                self.left_out[part].append((item, pixels))
+            else:
                 keep(item, pixels)
             self._done[part] += 1
 

@@ -14,7 +14,7 @@ from PIL import Image
 from common.models.catalogue import find_model
 from workers.gpu.config import TrainConfig
 from workers.gpu.data.cache import Pixels
-from workers.models.pixels import open_rgb
+from workers.models.pixels import crop_middle, open_rgb
 
 if TYPE_CHECKING:
     from workers.models.clip_model import LoadedClip  # it imports torch
@@ -71,9 +71,11 @@ def expect_view(config: TrainConfig) -> View | None:
 
 def decode_view(path: Path, view: View) -> Pixels:
     """(S, S, 3) as open_clip's preprocessing makes it (open_clip/transform.py, torchvision's Resize
-    and CenterCrop on Pillow images), to the last bit. Raises OSError or ValueError for a broken file.
+    and CenterCrop on Pillow images), to the last bit. Raises InvalidInput for a broken file.
     """
     image = open_rgb(path)
+    if view.resize_mode == "shortest":
+        image = crop_middle(image)
     how = _INTERPOLATIONS[view.interpolation]
     if view.resize_mode == "squash":
         return np.asarray(image.resize((view.size, view.size), how), dtype=np.uint8)

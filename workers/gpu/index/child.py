@@ -2,7 +2,7 @@
 
 The configuration: `model` (a `workers.models.source.ModelSource` as a dict), `images` (a list of
 `{"image_id", "path"}`), `folder` (where the index files go), `device`, `batch_size`, `meta`.
-The result: `{images, dim, skipped: [{"image_id", "reason"}]}`.
+The result: `{images, dim, skipped: [{"image_id", "reason"}], skipped_count}`, SHOWN of them at most.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ import numpy.typing as npt
 import torch
 
 from common.errors import GpuOutOfMemory, InvalidInput
+from workers.gpu.data.host_memory import limited_to_free
+from workers.gpu.data.skipped import SHOWN
 from workers.models.clip_model import LoadedClip, choose_device, load_clip
+from workers.models.memory import is_out_of_memory
 from workers.models.pixels import open_rgb
 from workers.models.source import ModelSource
 from workers.runtime import child_io
@@ -27,7 +30,6 @@ from workers.runtime.child_io import Emitter, Stopped
 from workers.search import faiss_index
 
 Floats = npt.NDArray[np.float32]
-SHOWN = 100
 
 
 def run(emitter: Emitter, config: dict[str, Any]) -> dict[str, Any]:
@@ -39,19 +41,26 @@ def run(emitter: Emitter, config: dict[str, Any]) -> dict[str, Any]:
     device = choose_device(config["device"])
     emitter.progress(0, len(config["images"]), "images", "loading the model")
     source = ModelSource(**config["model"])
-    loaded = load_clip(
-        source.reference, weights_dir=Path(source.weights_dir), device=device, log=emitter.log
-    )
     skipped: list[dict[str, Any]] = []
     try:
-        embeddings, ids = embed_images(emitter, loaded, config, device, skipped)
-    except torch.OutOfMemoryError as problem:
+        with limited_to_free(device):
+            loaded = load_clip(
+                source.reference,
+                weights_dir=Path(source.weights_dir),
+                device=device,
+                log=emitter.log,
+            )
+            embeddings, ids = embed_images(emitter, loaded, config, device, skipped)
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
         raise GpuOutOfMemory(
-            f"{source.model_id} with {config['batch_size']} images at once does not fit the GPU."
+            f"{source.model_id} with {config['batch_size']} images at once does not fit into the memory "
+            f"of {device}."
         ) from problem
     if not ids:
         raise InvalidInput(
-            f"None of the {len(config['images'])} images could be read.",
+            f"None of the {len(config['images'])} images could be read; the first: {skipped[0]['reason']}.",
             remedy="Check that the artifact store still holds the dataset's images.",
         )
     emitter.progress(len(ids), len(config["images"]), "images", "building the index")
@@ -59,8 +68,11 @@ def run(emitter: Emitter, config: dict[str, Any]) -> dict[str, Any]:
         Path(config["folder"]), embeddings, np.array(ids, dtype=np.int64), config["meta"]
     )
     if skipped:
-        emitter.note(f"{len(skipped)} images could not be read and are not in the index.")
-    return {"images": len(ids), "dim": embeddings.shape[1], "skipped": skipped[:SHOWN]}
+        emitter.log(f"{len(skipped)} images could not be read and are not in the index.")
+    return {
+        "images": len(ids), "dim": embeddings.shape[1],
+        "skipped": skipped[:SHOWN], "skipped_count": len(skipped),
+    }  # fmt: skip
 
 
 def embed_images(
@@ -79,9 +91,9 @@ def embed_images(
             raise Stopped(images=len(ids))
         good = [(image_id, made) for image_id, made in batch if isinstance(made, torch.Tensor)]
         skipped += [
-            {"image_id": image_id, "reason": str(made)}
+            {"image_id": image_id, "reason": made.message}
             for image_id, made in batch
-            if not isinstance(made, torch.Tensor)
+            if isinstance(made, InvalidInput)
         ]
         if good:
             pixels = torch.stack([made for _, made in good]).to(device)  # (B, 3, S, S)
@@ -96,13 +108,13 @@ def embed_images(
 
 def _decoded_batches(
     images: Sequence[dict[str, Any]], loaded: LoadedClip, batch_size: int
-) -> Iterator[list[tuple[int, torch.Tensor | Exception]]]:
+) -> Iterator[list[tuple[int, torch.Tensor | InvalidInput]]]:
     """Batches of (image id, (3, S, S) or why not); the next batch is decoded meanwhile."""
 
-    def decode(image: dict[str, Any]) -> tuple[int, torch.Tensor | Exception]:
+    def decode(image: dict[str, Any]) -> tuple[int, torch.Tensor | InvalidInput]:
         try:
             return image["image_id"], loaded.preprocess(open_rgb(Path(image["path"])))
-        except (OSError, ValueError) as problem:
+        except InvalidInput as problem:
             return image["image_id"], problem
 
     waiting = iter(images)

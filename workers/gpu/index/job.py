@@ -12,6 +12,7 @@ from common.errors import InvalidInput, NotFound, QueueUnavailable
 from common.messaging.broker import SEARCH, SEARCH_QUERY
 from common.models.registry import newest_model
 from workers.gpu.data.fetching import fetch_images
+from workers.gpu.data.skipped import say_skipped
 from workers.models.source import model_folder
 from workers.runtime.child import run_child
 from workers.runtime.job_context import JobContext
@@ -51,6 +52,7 @@ def index_dataset(ctx: JobContext) -> dict[str, Any]:
             "meta": {"dataset_id": dataset_id, "model_id": model_id, "job_id": ctx.job.id},
         },
     )
+    _name_skipped(ctx, result, {image.id: image.filename for image in images})
     prefix = f"indexes/{dataset_id}/{model_id.replace('/', '_')}/{ctx.job.id}"
     ctx.store.delete_prefix(prefix + "/")
     ctx.store.put_folder(prefix, folder)
@@ -60,6 +62,14 @@ def index_dataset(ctx: JobContext) -> dict[str, Any]:
     _warm_search(ctx, dataset_id, model_id)
     took_s = round(time.monotonic() - began, 2)
     return {"model_id": model_id, **result, "took_s": took_s}
+
+
+def _name_skipped(ctx: JobContext, result: dict[str, Any], names: dict[int, str]) -> None:
+    """Give what was left out the names that people know, and tell them."""
+    skipped = [{**each, "name": names[each["image_id"]]} for each in result["skipped"]]
+    result["skipped"] = skipped
+    if skipped:
+        ctx.note(say_skipped(skipped, result["skipped_count"], "are not in the index"))
 
 
 def _newest_model(ctx: JobContext, dataset_id: str) -> str:

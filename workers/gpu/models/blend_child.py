@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import GpuOutOfMemory
 from workers.gpu.config import TrainItem
-from workers.gpu.data.examples import input_shape, load_val_images
+from workers.gpu.data.examples import LeftOut, input_shape, load_val_images, missing_note
+from workers.gpu.data.host_memory import limited_to_free
+from workers.gpu.data.skipped import as_skipped
 from workers.gpu.devices import choose_precision, describe_device
 from workers.gpu.models.code_version import read_versions
 from workers.gpu.models.folder import (
@@ -61,7 +63,8 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
     config = BlendConfig.model_validate(raw)
     device = choose_device(config.device)
     try:
-        return _blend(emitter, config, device)
+        with limited_to_free(device):
+            return _blend(emitter, config, device)
     except Exception as problem:
         if not is_out_of_memory(problem):
             raise
@@ -79,12 +82,13 @@ def _blend(emitter: Emitter, config: BlendConfig, device: str) -> dict[str, Any]
     state = interpolate(base, tuned.model.state_dict(), config.alpha)
     end_if_asked()
     emitter.progress(2, STAGES, "stages", "reading the validation images")
-    evaluator, notes = _make_evaluator(emitter, config, tuned, device)
+    evaluator, left_out = _make_evaluator(emitter, config, tuned, device)
     figures = _figures(emitter, config, evaluator, base, state)
     emitter.progress(STAGES, STAGES, "stages", "writing the model")
     weights = config.work_dir / "blend.safetensors"
     save_weights(tuned.model, weights)
-    return _write(config, tuned, device, weights, figures, [*notes, *_notes(config, figures)])
+    notes = [*missing_note(len(config.val), left_out, "validation"), *_notes(config, figures)]
+    return {**_write(config, tuned, device, weights, figures, notes), **as_skipped(left_out)}
 
 
 def _load(emitter: Emitter, source: dict[str, str], device: str) -> LoadedClip:
@@ -96,8 +100,8 @@ def _load(emitter: Emitter, source: dict[str, str], device: str) -> LoadedClip:
 
 def _make_evaluator(
     emitter: Emitter, config: BlendConfig, tuned: LoadedClip, device: str
-) -> tuple[Evaluator, list[str]]:
-    items, pixels, notes = load_val_images(emitter, config.val, tuned)
+) -> tuple[Evaluator, LeftOut]:
+    items, pixels, left_out = load_val_images(emitter, config.val, tuned)
     validation: Validation | None = make_validation(
         pixels,
         [item.captions for item in items],
@@ -108,7 +112,7 @@ def _make_evaluator(
     tuned.model.to(device)
     asked = str((config.training.get("params") or {}).get("precision") or "auto")
     precision = choose_precision(asked, device) if device != "cpu" else "fp32"
-    return make_evaluator(tuned, device, precision, validation, emitter.log), notes
+    return make_evaluator(tuned, device, precision, validation, emitter.log), left_out
 
 
 def _figures(

@@ -15,6 +15,7 @@ from common.errors import ClipBrowserError, InvalidInput, NotFound
 from common.models.catalogue import find_model
 from common.models.params import BlendParams
 from workers.gpu.data.fetching import fetch_images
+from workers.gpu.data.skipped import read_names
 from workers.gpu.models.registration import store_model
 from workers.models.source import ModelSource, model_folder
 from workers.runtime.child import run_child
@@ -127,7 +128,11 @@ def _validation(ctx: JobContext, training: dict[str, Any]) -> list[dict[str, Any
         if row.side == "val":
             captions.setdefault(row.path, []).append(row.text)
     files = fetch_images(ctx, dataset_id, captions)
-    return [{"path": str(files[path]), "captions": texts} for path, texts in captions.items()]
+    called = read_names(ctx, dataset_id)
+    return [
+        {"path": str(files[path]), "captions": texts, "name": called.get(path, "")}
+        for path, texts in captions.items()
+    ]
 
 
 def _history(ctx: JobContext, folder: str) -> list[dict[str, Any]]:

@@ -19,7 +19,14 @@ from workers.runtime import child_io
 from workers.runtime.child_io import Emitter, Stopped
 
 GIB = 2**30
-LIMITS = ArchiveLimits(max_entry_bytes=16 * GIB, max_total_bytes=16 * GIB, max_entries=1000)
+# Weights are hardly smaller when they are packed: what unpacks to far more is no model.
+LIMITS = ArchiveLimits(
+    max_entry_bytes=16 * GIB, max_total_bytes=16 * GIB, max_entries=1000, max_ratio=20
+)
+# What loading takes: torch 1 GB, then the weights twice (measured: ViT-B-32, 0.6 GB, took 2.1 GB in all),
+# four times where the file has them in 16 bits. The rest is room.
+LEAST_BYTES = 4 * GIB
+TIMES_WEIGHTS = 5
 RECORDS = ("training.json", "metrics.jsonl", "README.md")  # taken along if they are there
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 FORMAT_REMEDY = f"Send a zip of a folder with {CONFIG_FILE} and {WEIGHTS_FILE}, as the download of a model gives it."
@@ -49,17 +56,29 @@ def run(emitter: Emitter, raw: dict[str, Any]) -> dict[str, Any]:
     _end_if_asked()
     os.environ["HF_HUB_OFFLINE"] = "1"  # all of a model must be in its folder
     emitter.progress(1, 4, "stages", "loading torch")
+    from workers.gpu.data.host_memory import limited_to_free
     from workers.gpu.models.imported_model import write_imported
+    from workers.models.memory import is_out_of_memory
 
-    return write_imported(
-        emitter,
-        folder,
-        config.work_dir,
-        job_id=config.job_id,
-        asked_name=config.name,
-        usual_name=inner.rsplit("/", 1)[-1] or Path(config.archive_name).stem,
-        origin={"imported_from": config.archive_name, "imported_by": config.imported_by},
-    )
+    weights_bytes = (folder / WEIGHTS_FILE).stat().st_size
+    try:
+        with limited_to_free("cpu", LEAST_BYTES + TIMES_WEIGHTS * weights_bytes):
+            return write_imported(
+                emitter,
+                folder,
+                config.work_dir,
+                job_id=config.job_id,
+                asked_name=config.name,
+                usual_name=inner.rsplit("/", 1)[-1] or Path(config.archive_name).stem,
+                origin={"imported_from": config.archive_name, "imported_by": config.imported_by},
+            )
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
+        raise InvalidInput(
+            f"The model needs more memory than {WEIGHTS_FILE} of {weights_bytes:,} bytes may take here.",
+            remedy="Import a smaller one, or check that the configuration is that of these weights.",
+        ) from problem
 
 
 def unpack(archive: Path, folder: Path) -> tuple[str, Path]:

@@ -6,9 +6,7 @@ that would not fit this machine's memory.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,13 @@ from workers.gpu.data.examples import input_shape
 from workers.gpu.models.code_version import read_versions
 from workers.gpu.models.folder import folder_name, write_model_folder
 from workers.gpu.models.imported_record import read_history, read_record
+from workers.gpu.models.model_config import REMEDY, count_numbers, read_config
 from workers.models.clip_model import LOCAL_DIR
 from workers.models.memory import is_out_of_memory
 from workers.models.source import CONFIG_FILE, WEIGHTS_FILE
 from workers.runtime.child_io import Emitter
 
-MAX_CONFIG_BYTES = 2**20
-MAX_LAYERS = 200
-MAX_NUMBER = 1_000_000
 SHOWN = 3
-REMEDY = "Use the folder as open_clip or CLIP Browser wrote it."
 FIT_REMEDY = "Put the configuration beside the weights that it was written with."
 SLACK = 10_000_000  # numbers: position embeddings may be resized, buffers made anew
 CARD = "README.md"
@@ -126,9 +121,7 @@ def load_plain(folder: Path, model_cfg: dict[str, Any]) -> tuple[Any, Any, Any]:
         Exception
     ) as problem:  # torch, safetensors and open_clip raise many kinds for a bad folder
         if is_out_of_memory(problem):
-            raise InvalidInput(
-                "The model does not fit into this machine's memory.", remedy="Import a smaller one."
-            ) from problem
+            raise
         misfit = find_misfit(folder, model_cfg)
         first_line = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise InvalidInput(
@@ -147,6 +140,8 @@ def prove(model: Any, preprocess: Any, tokenizer: Any) -> None:
             picture = preprocess(Image.new("RGB", (96, 64), "teal")).unsqueeze(0)  # (1, 3, S, S)
             made = [model.encode_image(picture), model.encode_text(tokenizer(["a teal picture"]))]
     except Exception as problem:  # whatever a folder of strangers leads to
+        if is_out_of_memory(problem):
+            raise
         raise InvalidInput(
             f"The model loads, but cannot embed a picture and a text: {problem}",
             remedy="Check preprocess_cfg and the context length in open_clip_config.json.",
@@ -162,64 +157,6 @@ def prove(model: Any, preprocess: Any, tokenizer: Any) -> None:
             "The model's embeddings are no numbers: its weights are damaged, or its training diverged.",
             remedy="Import the weights of an earlier epoch.",
         )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """The content of open_clip_config.json, checked. Raises InvalidInput with what is wrong."""
-    path = folder / CONFIG_FILE
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise InvalidInput(f"{CONFIG_FILE} is {path.stat().st_size:,} bytes.", remedy=REMEDY)
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as bad:
-        raise InvalidInput(f"{CONFIG_FILE} is no JSON: {bad}", remedy=REMEDY) from bad
-    given = config.get("model_cfg") if isinstance(config, dict) else None
-    model: dict[str, Any] = given if isinstance(given, dict) else {}
-    missing = [part for part in ("embed_dim", "vision_cfg", "text_cfg") if part not in model]
-    if missing:
-        raise InvalidInput(
-            f"{CONFIG_FILE} has no model_cfg with {' and '.join(missing)}.", remedy=REMEDY
-        )
-    _check_model(model)
-    preprocess = config.get("preprocess_cfg")
-    if preprocess is not None and not isinstance(preprocess, dict):
-        raise InvalidInput(f"preprocess_cfg in {CONFIG_FILE} is no object.", remedy=REMEDY)
-    return {"model_cfg": model, "preprocess_cfg": preprocess or {}}
-
-
-def _check_model(model: dict[str, Any]) -> None:
-    for part in ("vision_cfg", "text_cfg"):
-        if not isinstance(model[part], dict):
-            raise InvalidInput(f"{part} in {CONFIG_FILE} is no object.", remedy=REMEDY)
-    for name, value in _leaves(model):
-        last = name.rsplit(".", 1)[-1]
-        if last.startswith("hf_") and value:
-            raise InvalidInput(
-                f"{name} is {value!r}: text towers and tokenizers of Hugging Face cannot be used here.",
-                remedy="Import a model with open_clip's own text tower and tokenizer.",
-            )
-        if last == "trust_remote_code" and value:
-            raise InvalidInput(f"{name} is set: code from outside is not run.", remedy=REMEDY)
-        limit = MAX_LAYERS if last == "layers" else MAX_NUMBER
-        if isinstance(value, (int, float)) and not abs(value) <= limit:
-            raise InvalidInput(f"{name} is {value}; the limit is {limit:,}.", remedy=REMEDY)
-    if "multimodal_cfg" in model:
-        raise InvalidInput(
-            "This is a CoCa model, which writes captions; it cannot be tuned or searched with here.",
-            remedy="Import a CLIP model.",
-        )
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, value) of everything that is no object or list."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _leaves(each, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        for each in value:
-            yield from _leaves(each, name)
-    else:
-        yield name, value
 
 
 def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -238,15 +175,17 @@ def check_size(folder: Path, model_cfg: dict[str, Any]) -> None:
 
     Checked before the model is built, so that a wrong number in the configuration takes no memory.
     """
-    needed = _needed_shapes(model_cfg)
-    found = read_shapes(folder)
-    if needed is None or _count(needed) <= 2 * _count(found) + SLACK:
-        return
-    raise InvalidInput(
-        f"{CONFIG_FILE} describes a model of {_count(needed):,} numbers; {WEIGHTS_FILE} holds "
-        f"{_count(found):,}.",
-        remedy=FIT_REMEDY,
-    )
+    found = _count(read_shapes(folder))
+    limit = 2 * found + SLACK
+    asked = count_numbers(model_cfg)
+    if asked <= limit:  # else even its layers without numbers would take long
+        needed = _needed_shapes(model_cfg)
+        asked = asked if needed is None else _count(needed)
+    if asked > limit:
+        raise InvalidInput(
+            f"{CONFIG_FILE} describes a model of {asked:,} numbers; {WEIGHTS_FILE} holds {found:,}.",
+            remedy=FIT_REMEDY,
+        )
 
 
 def find_misfit(folder: Path, model_cfg: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from common.jobs import states
 from common.training.params import read_params
 from workers.augment.train_csv import lineage_snapshot
 from workers.gpu.data.fetching import fetch_images
+from workers.gpu.data.skipped import read_names
 from workers.models.source import WEIGHTS_FILE, model_folder
 from workers.runtime.job_context import JobContext
 
@@ -128,8 +129,12 @@ def make_config(
     """What the child is told (`workers/gpu/config.py`). Raises TrainingFailedToStart."""
 
     def items(captions: Captions) -> list[dict[str, Any]]:
-        return [{"path": str(files[name]), "captions": texts} for name, texts in captions.items()]
+        return [
+            {"path": str(files[path]), "captions": texts, "name": called.get(path, "")}
+            for path, texts in captions.items()
+        ]
 
+    called = read_names(ctx, str(ctx.job.dataset_id))
     params, base = params_and_base(ctx)
     return {
         "job_id": ctx.job.id,

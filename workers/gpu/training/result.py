@@ -76,7 +76,10 @@ def finish(
         training=_training_record(config, prepared, metrics, notes),
         history=progress.history,
     )
-    return {**metrics, "model_folder": str(folder), "notes": notes, **_model_facts(prepared)}
+    return {
+        **metrics, "model_folder": str(folder), "notes": notes, **_model_facts(prepared),
+        **prepared.skipped,
+    }  # fmt: skip
 
 
 def _prove(config: TrainConfig, run: Run, proof: Proof, best: Path) -> Findings:

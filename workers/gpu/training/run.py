@@ -16,6 +16,7 @@ from common.training.planning import plan_training
 from workers.gpu.config import TrainConfig
 from workers.gpu.data.examples import input_shape, make_batches, no_images, read_images
 from workers.gpu.data.reading import ImageReading
+from workers.gpu.data.skipped import as_skipped
 from workers.gpu.devices import (
     choose_precision,
     describe_device,
@@ -76,7 +77,11 @@ def prepare(
     validation = make_validation(
         images.val_pixels, captions, loaded.tokenizer, shape, int(plan.batch_size.value)
     )
-    return PreparedRun(plan, loaded, architecture, batches, validation, device, precision, notes)
+    left_out = [each for part in images.left_out.values() for each in part]
+    return PreparedRun(
+        plan, loaded, architecture, batches, validation, device, precision, notes,
+        as_skipped(left_out),
+    )  # fmt: skip
 
 
 def train_to_folder(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -48,6 +48,7 @@ class PreparedRun:
     device: str
     precision: str
     notes: list[str]
+    skipped: dict[str, Any] = field(default_factory=dict)  # for the result: `as_skipped`
 
 
 class Run:

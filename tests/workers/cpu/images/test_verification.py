@@ -92,6 +92,13 @@ def test_a_picture_is_turned_upright_by_its_orientation(form: str, orientation: 
         assert stored.getpixel(corner) == pytest.approx(upright.getpixel(corner), abs=40)
 
 
+def test_a_picture_too_long_for_its_width_is_refused_and_a_panorama_is_taken() -> None:
+    with pytest.raises(InvalidInput, match=r"1 x 150000 pixels.*150,000 times.*the limit is 100"):
+        verify_image(encoded(Image.new("L", (1, 150_000)), "PNG"))
+    panorama = verify_image(encoded(Image.new("RGB", (6000, 200)), "JPEG"))
+    assert opened(panorama.thumb_webp).size == (320, 11)
+
+
 def test_an_animation_becomes_its_first_frame() -> None:
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "lime")]
     for form in ("GIF", "WEBP", "PNG"):
@@ -151,7 +158,7 @@ def test_tiff_becomes_png_which_browsers_show() -> None:
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((3000, 1500), (320, 160)), ((100, 50), (100, 50)), ((1, 2000), (1, 320)), ((1, 1), (1, 1))],
+    [((3000, 1500), (320, 160)), ((100, 50), (100, 50)), ((20, 2000), (3, 320)), ((1, 1), (1, 1))],
 )
 def test_a_thumbnail_has_at_most_320_px_a_side(
     size: tuple[int, int], expected: tuple[int, int]

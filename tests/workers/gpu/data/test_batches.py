@@ -13,6 +13,7 @@ from PIL import Image
 from torchvision.transforms import Normalize, RandomResizedCrop
 from torchvision.transforms.functional import to_tensor
 
+from common.errors import InvalidInput
 from workers.gpu.data.batches import Augmentation, InputShape, TrainBatches, random_box
 from workers.gpu.data.cache import PixelCache, decode_all, decode_shrunk
 
@@ -175,10 +176,10 @@ def test_a_large_image_is_shrunk_a_small_one_kept_and_a_broken_one_left_out(tmp_
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     paths = [tmp_path / name for name in ("large.jpg", "small.png", "broken.png", "missing.png")]
     large, small, broken, missing = decode_all(paths, lambda path: decode_shrunk(path, 56))
-    assert large is not None
+    assert not isinstance(large, InvalidInput)
     assert large.shape == (64, 128, 3)
-    assert small is not None
+    assert not isinstance(small, InvalidInput)
     assert small.shape == (12, 10, 3)
     assert Counter(small.ravel().tolist()) == {255: 360}  # transparent lies on white
-    assert broken is None
-    assert missing is None
+    assert isinstance(broken, InvalidInput)
+    assert isinstance(missing, InvalidInput)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ from tests.workers.gpu.model_folders import PREPROCESS, TINY, write_tiny, zip_fo
 from workers.gpu.models.folder import CONFIG_FILE, WEIGHTS_FILE, save_weights
 from workers.gpu.models.import_child import run
 from workers.gpu.models.imported_model import name_architecture
+from workers.gpu.models.model_config import check_config, count_numbers
 from workers.models.clip_model import create_clip
 from workers.runtime.child_io import Emitter
 
@@ -184,6 +187,10 @@ def foreign_tokenizer(folder: Path) -> None:
     changed_model(folder, "text_cfg", hf_tokenizer_name="somebody/tokenizer")
 
 
+def name_of_a_folder(folder: Path) -> None:
+    changed_model(folder, "vision_cfg", timm_model_name="local-dir:/etc")
+
+
 def no_numbers(folder: Path) -> None:
     state = safetensors.torch.load_file(folder / WEIGHTS_FILE)
     state["visual.proj"] = torch.full_like(state["visual.proj"], float("nan"))
@@ -206,6 +213,7 @@ def no_numbers(folder: Path) -> None:
         (unknown_option, "colour"),
         (foreign_tokenizer, "Hugging Face"),
         (no_numbers, "no numbers"),
+        (name_of_a_folder, "no image tower of an open_clip model has this name"),
     ],
 )
 def test_each_fault_of_a_folder_is_named_with_what_to_do(
@@ -216,6 +224,47 @@ def test_each_fault_of_a_folder_is_named_with_what_to_do(
     words = refused(zip_folder(given, tmp_path / "m.zip", "m"), tmp_path)
     assert said in words
     assert str(tmp_path) not in words
+
+
+NO_TOWER = "no image tower of an open_clip model has this name"
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "said"),
+    [
+        ("vision_cfg", {"timm_model_name": "local-dir:/nowhere"}, NO_TOWER),
+        ("vision_cfg", {"timm_model_name": "hf-hub:somebody/model"}, NO_TOWER),
+        ("vision_cfg", {"timm_model_name": ["resnet50"]}, NO_TOWER),
+        ("vision_cfg", {"image_size": 30_000, "patch_size": 10_000}, "the limit is 1,024"),
+        ("vision_cfg", {"image_size": 1024, "patch_size": 1}, "1,048,576 patches"),
+        ("vision_cfg", {"mlp_ratio": float("inf")}, "a number is needed"),
+        ("text_cfg", {"width": "512"}, "a whole number is needed"),
+        ("text_cfg", {"width": None}, "a whole number is needed"),
+        ("text_cfg", {"context_length": 10**6}, "the limit is 1,024"),
+        ("text_cfg", {"norm_kwargs": {"elementwise_affine": False}}, "no setting of an open_clip"),
+        ("text_cfg", {"hf_model_pretrained": True}, "Hugging Face"),
+        ("text_cfg", {"tokenizer_mode": "local-dir:/etc"}, "one of clips is needed"),
+    ],
+)
+def test_what_a_configuration_may_not_ask_for_is_named_before_anything_is_built(
+    part: str, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        check_config({"model_cfg": {**TINY, part: {**TINY[part], **values}}})
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"preprocess_cfg": {"size": [40_000, 40_000]}}, "the limit is 1,024"),
+        ({"preprocess_cfg": {"script": "x"}}, "'preprocess_cfg.script', which is no setting"),
+        ({"preprocess_cfg": [1]}, "no object"),
+        ({"text_tower": {"hf_model_name": "somebody/model"}}, "'text_tower', which is no setting"),
+    ],
+)
+def test_what_stands_beside_the_model_is_looked_at_as_well(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        check_config({"model_cfg": TINY, **more})
 
 
 def test_a_zip_with_two_models_or_none_or_that_is_no_zip_is_refused(tmp_path: Path) -> None:
@@ -254,3 +303,44 @@ def test_a_model_of_a_known_architecture_is_called_by_its_name() -> None:
         assert name_architecture(open_clip.get_model_config(name)) == name
     changed = {**open_clip.get_model_config("RN50"), "embed_dim": 7}
     assert name_architecture(changed) == "own-ResNet"
+
+
+def test_every_model_that_open_clip_has_itself_passes_unless_it_needs_hugging_face() -> None:
+    create_clip("clip-browser-small", None)
+    own = [
+        name for name in open_clip.list_models() if not of_others(open_clip.get_model_config(name))
+    ]
+    for name in own:
+        check_config({"model_cfg": open_clip.get_model_config(name)})
+    assert len(own) > 80
+
+
+def of_others(config: dict[str, Any]) -> bool:
+    return "multimodal_cfg" in config or any(key.startswith("hf_") for key in config["text_cfg"])
+
+
+def test_what_a_configuration_asks_for_is_counted_without_building_it() -> None:
+    for name in ("ViT-B-32", "ViT-H-14", "RN50x4"):
+        config = open_clip.get_model_config(name)
+        with torch.device("meta"):
+            built = open_clip.CLIP(**config)
+        exact = sum(tensor.numel() for tensor in built.state_dict().values())
+        assert count_numbers(config) == pytest.approx(exact, rel=0.05)
+
+
+def test_a_child_that_asks_for_more_memory_than_there_may_be_gets_an_error_and_no_signal() -> None:
+    asking = """
+import torch
+from workers.gpu.data.host_memory import limited_to_free
+from workers.models.memory import is_out_of_memory
+with limited_to_free("cpu", 2**30 * 3):
+    try:
+        torch.ones(2**30)  # 4 GiB, written to
+    except RuntimeError as problem:
+        print(is_out_of_memory(problem))
+torch.ones(1)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", asking], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "True"

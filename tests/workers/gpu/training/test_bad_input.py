@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 from sqlalchemy import delete, select
 
-from common.db.tables import Dataset, Job, Model
+from common.db.tables import Dataset, Image, Job, Model
 from tests.workers.conftest import Backstage, wait_until
 from tests.workers.trainings import (
     OVER,
@@ -119,6 +121,29 @@ def test_images_missing_from_the_store_are_left_out_and_said(stage: Backstage) -
     done = run(stage, "train", "holes", **SMALL, epochs=1)
     trained(stage, done)
     assert any("3 of" in note and "could not be read" in note for note in done.notes), done.notes
+
+
+def test_images_that_are_damaged_or_too_long_are_named_and_left_out_of_training_and_index(
+    stage: Backstage,
+) -> None:
+    add_dataset(stage, "spoilt", 24)
+    with stage.services.readers() as session:
+        found = select(Image).where(Image.dataset_id == "spoilt").order_by(Image.id)
+        broken, long, *_ = session.scalars(found).all()
+    strip = io.BytesIO()
+    Pillow.new("L", (1, 150_000)).save(strip, "PNG")
+    stage.services.store.put_bytes(broken.key, b"\x89PNG\r\n\x1a\nno more")
+    stage.services.store.put_bytes(long.key, strip.getvalue())
+    names = {broken.filename, long.filename}
+    done = run(stage, "train", "spoilt", **SMALL, epochs=1)
+    result = trained(stage, done)
+    assert result["skipped_count"] == 2
+    assert {each["name"] for each in result["skipped"]} == names
+    assert any("1 x 150000" in each["reason"] for each in result["skipped"])
+    indexed = run(stage, "index", "spoilt", model=result["model_id"])
+    assert trained(stage, indexed)["images"] == 22
+    assert {each["name"] for each in trained(stage, indexed)["skipped"]} == names
+    assert all(name in indexed.notes[0] for name in names)
 
 
 def test_a_dataset_without_any_image_in_the_store_says_so(stage: Backstage) -> None:
