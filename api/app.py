@@ -44,6 +44,7 @@ from api.people.sign_in_routes import auth
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.search.routes import search
+from api.search.worker import searching_places
 from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
@@ -132,6 +133,7 @@ def create_app(
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads),
         GroupCommit(queue, replies), TokenCache(readers, events.people),
+        searching_places(settings.api_threads),
     )  # fmt: skip
     app = App(
         __name__,
