@@ -30,6 +30,7 @@ from api.images.upload_routes import incoming
 from api.jobs.kinds import describe_kinds, params_schemas
 from api.jobs.queue_routes import queues
 from api.jobs.routes import jobs
+from api.json_body import read_json_always
 from api.live.presence import Presence
 from api.live.siblings import ALONE, PollRelay, Siblings
 from api.live.sockets import LIVE, Sockets
@@ -150,6 +151,7 @@ def create_app(
     app.extensions[EXTENSION] = services
     watch_requests(app, services, metrics_folder)
     require_identity(app)
+    read_json_always(app)
     register_errors(app)
     serve_dashboard(app, web_folder)
     for blueprint in BLUEPRINTS:
