@@ -31,6 +31,7 @@ from api.images.upload_routes import incoming
 from api.jobs.kinds import describe_kinds, params_schemas
 from api.jobs.queue_routes import queues
 from api.jobs.routes import jobs
+from api.json_body import read_json_always
 from api.live.presence import Presence
 from api.live.siblings import ALONE, PollRelay, Siblings
 from api.live.sockets import LIVE, Sockets
@@ -47,6 +48,7 @@ from api.people.sign_in_routes import auth
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.search.routes import search
+from api.search.worker import searching_places
 from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
@@ -137,6 +139,7 @@ def create_app(
         SignIns(readers, sessions, queue.redis, settings.api_threads),
         GroupCommit(queue, replies), TokenCache(readers, events.people),
         Roles(row_reader_factory(engine)),
+        searching_places(settings.api_threads),
     )  # fmt: skip
     app = App(
         __name__,
@@ -154,6 +157,7 @@ def create_app(
     watch_requests(app, services, metrics_folder)
     require_identity(app)
     note_acts(app)
+    read_json_always(app)
     register_errors(app)
     serve_dashboard(app, web_folder)
     for blueprint in BLUEPRINTS:

@@ -11,18 +11,19 @@ from sqlalchemy.exc import DataError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from api.json_body import too_large
 from common.errors import (
     ClipBrowserError,
     Internal,
     InvalidInput,
     MethodNotAllowed,
     NotFound,
-    TooLarge,
     Unavailable,
     UnsupportedMedia,
 )
 
 log = logging.getLogger(__name__)
+MAX_FAULTS = 50  # told of one body
 Given = TypeVar("Given", bound=BaseModel)
 
 
@@ -54,11 +55,6 @@ def register_errors(app: Flask) -> None:
 
 def refuse_invalid(bad: ValidationError) -> None:
     """flask-openapi3's callback for what does not fit the schema. Raises the error to send."""
-    if request.method in ("POST", "PUT", "PATCH") and not request.is_json and request.get_data():
-        raise UnsupportedMedia(
-            f"The body's content type is {request.mimetype or 'missing'}.",
-            remedy="Send JSON with the header 'Content-Type: application/json'.",
-        )
     raise invalid(bad)
 
 
@@ -80,7 +76,8 @@ def invalid(bad: ValidationError, within: str = "") -> InvalidInput:
 
     within: the name of the object the fields belong to, such as 'params'.
     """
-    faults = [_fault(dict(error), within) for error in bad.errors(include_url=False)]
+    told = bad.errors(include_url=False, include_context=False)[:MAX_FAULTS]
+    faults = [_fault(dict(error), within) for error in told]
     first = faults[0]
     return InvalidInput(
         f"{first['field']}: {first['reason']}"
@@ -109,7 +106,7 @@ def _translated(problem: HTTPException) -> ClipBrowserError:
     if status == 405:
         return MethodNotAllowed(f"{request.path[:200]} does not take {request.method}.")
     if status == 413:
-        return TooLarge("The request is too large.", remedy="Send less in one request.")
+        return too_large(request.max_content_length)
     if status == 415:
         return UnsupportedMedia(str(problem.description), remedy="Send JSON.")
     if status < 500:

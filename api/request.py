@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 from flask_openapi3.models import RawModel
@@ -11,6 +12,7 @@ from api.openapi import KnownSchema
 
 MAX_ID = 2**63 - 1
 MAX_KEY = 160
+MAX_UNKNOWN = 50
 
 
 def one_line(text: str) -> str:
@@ -49,6 +51,15 @@ class Body(Request):
     """Base of JSON bodies: a number is not taken for a text, nor a text for a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown(cls, value: Any) -> Any:
+        """Of 100,000 fields that nobody knows the first are refused; telling all would take seconds."""
+        if not isinstance(value, dict) or len(value) <= len(cls.model_fields) + MAX_UNKNOWN:
+            return value
+        known = {name: value[name] for name in cls.model_fields if name in value}
+        return {**dict(islice(value.items(), MAX_UNKNOWN)), **known}
 
 
 class OptionalBody(Body):

@@ -13,6 +13,7 @@ from api.live.workers import LiveWorkers
 from api.people.access import Roles
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
+from api.places import Places
 from api.response_cache import ResponseCache
 from common.datasets.counts import ImageCounts
 from common.db.engine import ConnectionFactory, SessionFactory
@@ -24,6 +25,8 @@ from common.store import ArtifactStore
 
 EXTENSION = "clip_browser"
 MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others save captions
+MAX_PATTERNS, PATTERNS_OF_ONE = 8, 4  # edits by a pattern, each in a child of its own
+PATTERNS_AT_ONCE = 2  # children, 256 MiB each
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Services:
     """The clients of one API process. `readers` are sessions that only read, `snapshots` from one moment,
     `rows` for a single row past the ORM.
 
-    suggesting: held by each request that waits for captions of similar images.
+    suggesting: held by each request that waits for captions of similar images; searches, patterns: by
+    those that wait for a search worker, or for the child that a pattern runs in.
     """
 
     settings: Settings
@@ -49,9 +53,13 @@ class Services:
     group_commit: GroupCommit
     token_cache: TokenCache
     roles: Roles
+    searches: Places
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
+    patterns: Places = field(
+        default_factory=lambda: Places(MAX_PATTERNS, PATTERNS_OF_ONE, PATTERNS_AT_ONCE)
+    )
 
 
 def app_services() -> Services:

@@ -11,8 +11,6 @@ import random
 from collections.abc import Sequence
 from itertools import islice
 
-from flask import request
-
 from api.answer import Problem
 from api.augment.schemas import (
     MapProblemOut,
@@ -26,6 +24,7 @@ from api.capability import make_blueprint
 from api.captions.words import newest_captions, words_of
 from api.datasets.facts import find_dataset, require_dataset
 from api.datasets.schemas import DatasetPath
+from api.json_body import takes_json_up_to
 from api.people.identity import require_seen
 from api.services import Services, app_services
 from common.augment.english import FUNCTION_WORDS
@@ -57,11 +56,6 @@ MAX_CAPTIONS_READ = 3000  # of which the previews are drawn
 MAX_CANDIDATES = 200
 
 
-@synonyms.before_request
-def _limit_size() -> None:
-    request.max_content_length = MAX_MAP_BYTES
-
-
 @synonyms.get("/synonyms", responses={200: SynonymsOut})
 def get_shared() -> SynonymsOut:
     """The map that all datasets share; until somebody saves one, the project's own."""
@@ -69,6 +63,7 @@ def get_shared() -> SynonymsOut:
 
 
 @synonyms.put("/synonyms", responses={200: SynonymsOut, 400: Problem, 403: Problem, 409: Problem})
+@takes_json_up_to(MAX_MAP_BYTES)
 def put_shared(body: NewSynonyms) -> SynonymsOut:
     """Replace the shared map; administrators only. 409 with the current one when `base` is older."""
     return _replace(SHARED_KEY, body)
@@ -85,12 +80,14 @@ def get_own(path: DatasetPath) -> SynonymsOut:
     "/datasets/<dataset_id>/synonyms",
     responses={200: SynonymsOut, 400: Problem, 404: Problem, 409: Problem},
 )
+@takes_json_up_to(MAX_MAP_BYTES)
 def put_own(path: DatasetPath, body: NewSynonyms) -> SynonymsOut:
     """Replace a dataset's own map. 409 with the current one when `base` is older."""
     return _replace(own_key(path.dataset_id), body, path.dataset_id)
 
 
 @synonyms.post("/synonyms/check", responses={200: SynonymCheckOut, 400: Problem, 404: Problem})
+@takes_json_up_to(MAX_MAP_BYTES)
 def check(body: SynonymCheck) -> SynonymCheckOut:
     """What is wrong with a map, what it makes of captions, and which words it lacks; saves nothing."""
     services = app_services()

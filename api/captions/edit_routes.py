@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,7 @@ from api.jobs.schemas import JobAnswer, JobPath
 from api.jobs.submission import submit
 from api.people.identity import user
 from api.services import app_services
-from common.captions.edits import CaptionEdit, Edited, Editor
+from common.captions.edits import CaptionEdit, Edited
 from common.captions.heads import (
     Head,
     Target,
@@ -29,6 +30,7 @@ from common.captions.heads import (
     revisions_before,
     store_targets,
 )
+from common.captions.pattern_child import ApplyAll, open_editor
 from common.db.tables import Image
 from common.errors import Conflict
 from common.jobs import states as machine
@@ -47,12 +49,12 @@ PRIORITY = 3  # before uploads: somebody waits for it
 )
 def preview_edit(path: DatasetPath, body: NewEdit) -> EditPreview:
     """What an edit would change, without changing it."""
-    editor = Editor(_edit_of(body), PREVIEW_BUDGET_S)
-    with app_services().readers() as session:
-        find_dataset(session, path.dataset_id)
-        mark = newest_revision(session)  # first: what is saved while we read counts as later
-        heads = list(_meant(session, path.dataset_id, body))
-    outcomes = [(head, editor.apply(head.text)) for head in heads]
+    with _editor(_edit_of(body)) as apply_all:
+        with app_services().readers() as session:
+            find_dataset(session, path.dataset_id)
+            mark = newest_revision(session)  # first: what is saved while we read counts as later
+            heads = list(_meant(session, path.dataset_id, body))
+        outcomes = list(zip(heads, apply_all([head.text for head in heads]), strict=True))
     changed = [pair for pair in outcomes if pair[1].text != pair[0].text]
     refused = [pair for pair in outcomes if pair[1].problem]
     with app_services().readers() as session:
@@ -72,7 +74,8 @@ def preview_edit(path: DatasetPath, body: NewEdit) -> EditPreview:
 def start_edit(path: DatasetPath, body: NewEdit) -> tuple[JobAnswer, int]:
     """Edit the captions as a job. Which ones is decided now; one saved from now on stays as it is."""
     edit = _edit_of(body)
-    Editor(edit, PREVIEW_BUDGET_S)  # raises InvalidInput now rather than in the job
+    with _editor(edit):  # raises InvalidInput now rather than in the job
+        pass
     with app_services().readers() as session:
         find_dataset(session, path.dataset_id)
         seen = revisions_before(session, path.dataset_id, int(body.token)) if body.token else {}
@@ -121,6 +124,15 @@ def _edit_of(body: NewEdit) -> CaptionEdit:
         mode=body.mode, find=body.find, text=body.text, match_case=body.match_case,
         whole_words=whole_words, regex=body.regex,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _editor(edit: CaptionEdit) -> Iterator[ApplyAll]:
+    """As `open_editor`; a pattern takes one of the places for patterns."""
+    line = app_services().patterns.place(user().name, "edits by a pattern")
+    with line if edit.regex else contextlib.nullcontext():
+        with open_editor(edit, PREVIEW_BUDGET_S) as apply_all:
+            yield apply_all
 
 
 def _meant(session: Session, dataset_id: str, body: NewEdit) -> Iterator[Head]:

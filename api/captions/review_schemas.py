@@ -58,7 +58,7 @@ class Marks(Body):
     """
 
     image_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_MARKED)]
-    revisions: list[Revision] | None = None
+    revisions: Annotated[list[Revision], Field(max_length=MAX_MARKED)] | None = None
     flagged: bool | None = None
     note: Note | None = None
     reviewed: bool | None = None

@@ -14,6 +14,9 @@ from common.captions.text import MAX_CAPTIONS, normalise_caption
 from common.errors import InvalidInput
 
 MAX_SUGGESTIONS = 1000  # in one request
+MAX_SUGGESTIONS_BYTES = (
+    4 * 2**20
+)  # a thousand of some 600 characters, whatever the script, as \\uXXXX
 MAX_CLAIMS = 20  # in one request
 
 

@@ -12,6 +12,7 @@ from api.answer import Problem
 from api.capability import make_blueprint
 from api.captions.review_schemas import Skipped
 from api.captions.schemas import (
+    MAX_SUGGESTIONS_BYTES,
     Dismissal,
     NewSuggestion,
     NewSuggestions,
@@ -25,6 +26,7 @@ from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.facts import find_image, no_image
 from api.images.schemas import ImagePath
+from api.json_body import takes_json_up_to
 from api.people.identity import user
 from api.services import app_services
 from common.db.tables import Caption, Image, Suggestion, now
@@ -57,6 +59,7 @@ def list_suggestions(path: ImagePath, query: SuggestionQuery) -> SuggestionList:
     "/datasets/<dataset_id>/suggestions",
     responses={201: StoredSuggestions, 400: Problem, 404: Problem},
 )
+@takes_json_up_to(MAX_SUGGESTIONS_BYTES)
 def add_suggestions(path: DatasetPath, body: NewSuggestions) -> tuple[StoredSuggestions, int]:
     """Propose captions. A text proposed again changes its source and score; dismissed, it stays so."""
     wanted = {(item.image_id, _digest(item.text)): item for item in body.items}

@@ -15,6 +15,7 @@ from api.datasets.schemas import DatasetPath
 from api.images.answers import file_url, thumb_url
 from api.images.multipart import receive_bytes
 from api.models.registry import resolve_model
+from api.people.identity import user
 from api.request import Upload
 from api.search.indexes import newest_index
 from api.search.schemas import Hit, ImageSearchQuery, MapAnswer, MapQuery, SearchAnswer, SearchQuery
@@ -80,7 +81,8 @@ def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) 
             remedy="Start one; the workers page shows which are there.",
         )
     request = {"dataset_id": dataset_id, "model_id": model_id, "k": k, **wanted}
-    answer = ask_search_worker(app_services(), request, ANSWER_S)
+    with app_services().searches.place(user().name, "searches"):
+        answer = ask_search_worker(app_services(), request, ANSWER_S)
     if answer is None:
         raise SearchUnavailable(
             f"The search worker did not answer in {ANSWER_S:.0f} s.",

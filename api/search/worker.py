@@ -5,8 +5,17 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from api.places import Places
 from api.services import Services
 from common.messaging.broker import SEARCH, SEARCH_QUERY
+
+MAX_WAITING = 64  # the first search with a model may take a minute
+
+
+def searching_places(threads: int) -> Places:
+    """Places for those who wait for a search worker: an eighth of the server's threads."""
+    count = min(MAX_WAITING, max(2, threads // 8))
+    return Places(count, of_one=max(1, count // 2))
 
 
 def has_search_worker(services: Services) -> bool:

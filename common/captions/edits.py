@@ -1,12 +1,13 @@
 """Editing many captions alike: find and replace, add to the beginning or the end, set, clear.
 
-Pure: a caption in, what becomes of it out. The API uses it for the preview, a worker for the job.
+Pure: a caption in, what becomes of it out. The API uses it for the preview, a worker for the job; a pattern
+that somebody typed only in a child process (`common/captions/pattern_child.py`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ _WORD = (
     r"[\w\p{M}]"
 )
 _WORD_CHARACTER = regex.compile(_WORD)
+_COUNTED = regex.compile(r"\\.|\{\s*([0-9]*)\s*(?:,\s*([0-9]*)\s*)?\}", regex.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,10 @@ class Editor:
             empty = not changed.strip()
             return Edited(caption, "nothing would be left of it" if empty else problem.message)
 
+    def apply_all(self, captions: Sequence[str | None]) -> list[Edited]:
+        """The captions afterwards, in their order. Raises InvalidInput as `apply` does."""
+        return [self.apply(caption) for caption in captions]
+
     def _replace(self, caption: str) -> str:
         """The caption with everything replaced that the pattern finds."""
         allowed_s = min(self._left_s, CAPTION_BUDGET_S)
@@ -97,7 +103,9 @@ class Editor:
                 )
             )
         except TimeoutError:
-            raise _too_slow(self._edit.find) from None
+            raise too_slow(self._edit.find) from None
+        except MemoryError:
+            raise too_large(self._edit.find) from None
         except (regex.error, IndexError) as bad:  # a group that the pattern does not have
             raise _bad_replacement(self._edit.text, bad) from None
         finally:
@@ -146,6 +154,8 @@ def _compile(edit: CaptionEdit) -> Any:
             f"find: it is {len(find)} characters; the limit is {MAX_FIND_CHARS}",
             remedy="Look for less.",
         )
+    if edit.regex:
+        _require_short_repetitions(find)
     flags = 0 if edit.match_case else regex.IGNORECASE | regex.FULLCASE
     try:
         if edit.regex:
@@ -158,11 +168,26 @@ def _compile(edit: CaptionEdit) -> Any:
             remedy="Correct the pattern, or look for plain text.",
             details={"field": "find", "position": bad.pos},
         ) from None
-    except (RecursionError, OverflowError, MemoryError):
+    except (RecursionError, OverflowError):
         raise InvalidInput(
             "find: the pattern is nested too deeply", remedy="Use a simpler pattern."
         ) from None
+    except MemoryError:
+        raise too_large(find) from None
     return compiled
+
+
+def _require_short_repetitions(find: str) -> None:
+    """Raises InvalidInput for a{99999}: no caption is that long, and compiling it takes gigabytes."""
+    for counted in _COUNTED.finditer(find):
+        longest = max((int(number) for number in counted.groups() if number), default=0)
+        if longest > MAX_CAPTION_CHARS:
+            raise InvalidInput(
+                f"find: {counted[0][:40]} at character {counted.start() + 1} repeats more than "
+                f"{MAX_CAPTION_CHARS} times, and no caption is longer",
+                remedy="Use + or * for 'as often as it is there'.",
+                details={"field": "find", "position": counted.start()},
+            )
 
 
 def _pattern_of(edit: CaptionEdit, find: str) -> str:
@@ -193,10 +218,19 @@ def _replacement(edit: CaptionEdit) -> Callable[[Any], str]:
     return put
 
 
-def _too_slow(find: str) -> InvalidInput:
+def too_slow(find: str) -> InvalidInput:
+    """A pattern that takes more time than it may."""
     return InvalidInput(
         f"find: the pattern {find[:80]!r} takes too long",
         remedy="Repetitions inside repetitions, such as (a+)+, are slow: use a simpler pattern.",
+    )
+
+
+def too_large(find: str) -> InvalidInput:
+    """A pattern that takes more memory than it may."""
+    return InvalidInput(
+        f"find: the pattern {find[:80]!r} takes too much memory",
+        remedy="Repetitions of repetitions, such as (a{1000}){1000}, grow large: use a simpler pattern.",
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
+from api.services import MAX_PATTERNS, PATTERNS_OF_ONE
 from common.db.tables import Caption, Image
 from tests.api.conftest import Caller, Service, wait_until
 from tests.captions import save_one
@@ -152,6 +156,38 @@ def test_a_pattern_that_takes_for_ever_does_not_hang_the_service(
         save(call, image_id, "a" * 500 + "!", 0)
     problem = refused(call, dataset, mode="replace", find="(a|aa)+$", regex=True)
     assert "takes too long" in problem["message"]
+
+
+def test_a_pattern_that_asks_for_gigabytes_is_refused_and_costs_the_api_no_memory(
+    service: Service, call: Caller
+) -> None:
+    dataset = call.dataset()
+    before = psutil.Process().memory_info().rss
+    for find in ("a{99999999}", "(?:a{1000}){1000}"):
+        edit = {"mode": "replace", "find": find, "regex": True}
+        refused(call, dataset, **edit)
+        problem = call("POST", f"/datasets/{dataset}/edits", 400, json=edit)
+        assert "find: " in problem["message"]
+    assert psutil.Process().memory_info().rss - before < 32 * 1024**2
+
+
+def test_edits_by_a_pattern_wait_in_a_short_line(service: Service, call: Caller) -> None:
+    dataset = call.dataset()
+    edit = {"mode": "replace", "find": "a", "regex": True}
+    gone = threading.Event()
+
+    def hold(who: str) -> None:
+        with service.services.patterns.place(who, "edits"):
+            gone.wait(20)
+
+    with ThreadPoolExecutor(MAX_PATTERNS) as held:
+        for number in range(MAX_PATTERNS):
+            held.submit(hold, f"person {number // PATTERNS_OF_ONE}")
+        full = call.raw("POST", f"/datasets/{dataset}/edits/preview", json=edit)
+        assert (full.status_code, full.headers["Retry-After"]) == (503, "3")
+        preview(call, dataset, mode="replace", find="a")  # plain text waits for nobody
+        gone.set()
+    preview(call, dataset, **edit)
 
 
 def test_edits_of_what_is_not_there_are_not_found(call: Caller) -> None:

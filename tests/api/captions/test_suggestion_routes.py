@@ -138,7 +138,7 @@ def test_images_that_are_elsewhere_or_gone_are_left_out_with_a_reason(
         ({"text": "\u200b\t"}, "items.0.text"), ({"text": None}, "items.0.text"),
         ({"text": 5}, "items.0.text"), ({"source": ""}, "items.0.source"),
         ({"source": "a\nb"}, "items.0.source"), ({"source": "x" * 81}, "items.0.source"),
-        ({"score": "0.5"}, "items.0.score"), ({"score": float("nan")}, "items.0.score"),
+        ({"score": "0.5"}, "items.0.score"), ({"score": float("nan")}, "NaN is no number"),
         ({"image_id": 0}, "items.0.image_id"), ({"image_id": "1"}, "items.0.image_id"),
         ({"colour": "red"}, "items.0.colour"),
     ],

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -120,3 +121,18 @@ def test_the_map_is_read_from_the_store(service: Service, call: Caller, dataset:
     )
     assert call("GET", f"/datasets/{dataset}/map?model=ViT-B-32/openai") == drawn
     assert call("GET", f"/datasets/{dataset}/map") == drawn
+
+
+def test_those_who_wait_for_a_search_are_so_few_that_others_find_a_thread(
+    service: Service, call: Caller, dataset: str
+) -> None:
+    worker_is_there(service)
+    with ExitStack() as held:
+        for number in range(64):
+            who = f"person {number // 32}"
+            held.enter_context(service.services.searches.place(who, "searches"))
+        full = call.raw("GET", f"/datasets/{dataset}/search?q=cat")
+        assert (full.status_code, full.headers["Retry-After"]) == (503, "3")
+        assert full.get_json()["code"] == "unavailable"
+    answer_once(service, {"hits": [], "model": INDEX["model_id"], "index": INDEX, "took_ms": 1.0})
+    call("GET", f"/datasets/{dataset}/search?q=cat")

@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from common.captions.edits import CaptionEdit, Edited, Editor
+from common.captions.edits import CaptionEdit, Edited
 from common.captions.heads import Head, Target, load_targets, read_heads
+from common.captions.pattern_child import ApplyAll, open_editor
 from common.db.engine import in_turns
 from common.db.tables import CaptionRevision
 from common.errors import CaptionConflict, ClipBrowserError
@@ -90,13 +91,13 @@ def edit_captions(ctx: JobContext) -> dict[str, Any]:
     A caption that somebody saved since it was chosen is a conflict and stays as it is.
     """
     targets = load_targets(ctx.store, ctx.job.params["targets"])
-    editor = Editor(CaptionEdit(**ctx.job.params["edit"]), PATTERN_BUDGET_S)
     tally = Tally()
+    with open_editor(CaptionEdit(**ctx.job.params["edit"]), PATTERN_BUDGET_S) as apply_all:
 
-    def edit(session: Session, portion: Sequence[Target]) -> list[Saved]:
-        return _edit_portion(session, ctx, editor, portion, tally)
+        def edit(session: Session, portion: Sequence[Target]) -> list[Saved]:
+            return _edit_portion(session, ctx, apply_all, portion, tally)
 
-    in_portions(ctx, targets, edit, "editing captions", tally.result)
+        in_portions(ctx, targets, edit, "editing captions", tally.result)
     return tally.result()
 
 
@@ -124,9 +125,10 @@ def in_portions(
 
 
 def _edit_portion(
-    session: Session, ctx: JobContext, editor: Editor, portion: Sequence[Target], tally: Tally
+    session: Session, ctx: JobContext, apply_all: ApplyAll, portion: Sequence[Target], tally: Tally
 ) -> list[Saved]:
     heads = {head[:2]: head for head in read_heads(session, [one.image_id for one in portion])}
+    edits = dict(zip(heads, apply_all([head.text for head in heads.values()]), strict=True))
     done = _saved_before(session, [client_id("edit", ctx, target) for target in portion])
     author = ctx.job.created_by
     saves: list[Save] = []
@@ -136,16 +138,15 @@ def _edit_portion(
             tally.changed += 1
         elif (head := heads.get(target[:2])) is None:
             tally.reject(target, "the image was deleted")
-        elif (edited := _edited(editor, head, target, tally)) is not None:
+        elif (edited := _edited(edits[head[:2]], head, target, tally)) is not None:
             saves.append(
                 Save(target.image_id, edited.text, head.revision, own_id, author, target.slot)
             )
     return _written(session, saves, tally)
 
 
-def _edited(editor: Editor, head: Head, target: Target, tally: Tally) -> Edited | None:
+def _edited(edited: Edited, head: Head, target: Target, tally: Tally) -> Edited | None:
     """What the caption becomes, if it is to be saved; if not, it is counted as what it is."""
-    edited = editor.apply(head.text)
     if edited.problem:
         tally.reject(target, edited.problem)
     elif edited.text == head.text:

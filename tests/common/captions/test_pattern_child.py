@@ -1,0 +1,93 @@
+"""Patterns in a child: the same edits, within bounds of memory and time."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from common.captions.edits import CaptionEdit, Edited
+from common.captions.pattern_child import MEMORY_MIB, open_editor
+from common.errors import InvalidInput
+
+
+def pattern(find: str, text: str = "", **options: bool) -> CaptionEdit:
+    return CaptionEdit("replace", find=find, text=text, regex=True, whole_words=False, **options)
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children()
+
+
+def test_a_pattern_does_all_that_it_does_without_a_child() -> None:
+    with open_editor(pattern(r"\b(?P<what>été|hiver)\b(?=s?)", r"<\g<what>>"), 3.0) as apply_all:
+        assert len(children()) == 1
+        many = ["un ÉTÉ", None, "un étés", "\U0001f600 hiver"] * 400
+        assert apply_all(many)[:4] == [
+            Edited("un <ÉTÉ>"),
+            Edited(None),
+            Edited("un étés"),
+            Edited("\U0001f600 <hiver>"),
+        ]
+        assert apply_all([]) == []
+        assert "limit is 2000" in apply_all(["hiver " * 330])[0].problem
+    assert children() == []
+
+
+def test_plain_text_needs_no_child() -> None:
+    with open_editor(CaptionEdit("replace", find="cat", text="dog"), 3.0) as apply_all:
+        assert children() == []
+        assert apply_all(["a cat"]) == [Edited("a dog")]
+
+
+@pytest.mark.parametrize(
+    ("find", "said"),
+    [
+        ("a{99999999}", "repeats more than 2000 times"),
+        ("(?x) a{ 2 , 99999999 }", "repeats more than 2000 times"),
+        ("(?:a{2000}){2000}", "too much memory"),
+        ("(?:(?:a{200}){200}){200}", "too much memory"),
+    ],
+)
+def test_a_pattern_that_grows_is_refused_within_its_memory(find: str, said: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(InvalidInput, match=said) as raised, open_editor(pattern(find), 3.0):
+        pass
+    assert raised.value.remedy
+    assert time.monotonic() - began < 10
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < (MEMORY_MIB + 32) * 1024
+    assert children() == []
+
+
+def test_repetitions_that_are_no_repetitions_are_let_be() -> None:
+    with open_editor(pattern(r"\{99999\}", "x"), 3.0) as apply_all:
+        assert apply_all(["{99999}"]) == [Edited("x")]
+
+
+def test_a_pattern_that_takes_for_ever_is_refused_while_it_matches_and_while_it_compiles(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with open_editor(pattern("(a|aa)+$"), 3.0) as apply_all:
+        with pytest.raises(InvalidInput, match="takes too long"):
+            apply_all(["a" * 500 + "!"])
+    slow = tmp_path / "sitecustomize.py"  # a library that compiles slowly
+    slow.write_text(
+        "import regex\n"
+        "real = regex.compile\n"
+        "regex.compile = lambda *given: real(*given) if len(given[0]) > 1 else any(iter(int, 1))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.getcwd()]))
+    with pytest.raises(InvalidInput, match="takes too long"), open_editor(pattern("a"), 3.0):
+        pass
+
+
+def test_a_child_that_is_killed_is_told_and_leaves_nothing() -> None:
+    with open_editor(pattern("a"), 3.0) as apply_all:
+        children()[0].kill()
+        with pytest.raises(InvalidInput):
+            apply_all(["a"])
+    assert children() == []
