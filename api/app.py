@@ -43,6 +43,7 @@ from api.people.routes import people
 from api.people.sign_in_routes import auth
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
+from api.protection import protect_answers
 from api.search.routes import search
 from api.services import EXTENSION, Services
 from api.training.routes import training
@@ -153,7 +154,7 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
-    app.after_request(_protect)
+    protect_answers(app)
     Sockets(app, services, siblings)
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     if siblings.are_several:
@@ -174,21 +175,6 @@ def document(app: OpenAPI) -> dict[str, object]:
     components["schemas"].update(params_schemas())
     spec["x-job-kinds"] = describe_kinds()
     return spec
-
-
-_PROTECTION = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "same-origin"),
-]
-
-
-def _protect(response: Response) -> Response:
-    """No guessing of types, no framing, no address of ours in other sites' logs."""
-    response.headers.extend(_PROTECTION)  # no view sets one of these
-    if response.mimetype == "application/json":
-        response.headers.setdefault("Cache-Control", "no-store")
-    return response
 
 
 def _security_schemes() -> dict[str, Any]:
