@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 from playwright.sync_api import Page, expect
 
 from bench.stack import PASSWORD, Stack
@@ -212,6 +213,10 @@ def test_the_map_is_drawn_moved_and_opened(stack: Stack, page: Page, camera: Cam
     assert box is not None
     reach = min(box["width"], box["height"]) / 2 * 0.92
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(200)
+    shot = Picture.open(io.BytesIO(canvas.screenshot())).convert("RGB")
+    dot = (round(box["width"] / 2 + reach), round(box["height"] / 2 - reach))
+    assert shot.getpixel(dot) != shot.getpixel((dot[0] - 40, dot[1]))
     page.mouse.move(middle[0] + reach, middle[1] - reach)  # the third point stands there
     expect(page.locator(f".map-thumb img[src*='/images/{images[2]['id']}/']")).to_be_visible()
     camera.take(page, "map")

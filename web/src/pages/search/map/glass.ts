@@ -21,7 +21,7 @@ attribute vec2 at;
 attribute vec3 colour;
 uniform vec2 middle;
 uniform vec2 scale;
-uniform float size;
+uniform mediump float size;
 uniform vec4 over;
 varying vec3 tint;
 void main() {
@@ -31,7 +31,7 @@ void main() {
 }`;
 const FRAGMENT = `
 precision mediump float;
-uniform float size;
+uniform mediump float size;
 varying vec3 tint;
 void main() {
   float inside = (1.0 - 2.0 * length(gl_PointCoord - 0.5)) * size / 2.0;

@@ -55,7 +55,7 @@ function useScatter(datasetId: string, map: DatasetMap) {
       setHovered(null);
       made?.destroy();
     };
-  }, [map, look]);
+  }, [datasetId, map.model, map.created_at, look]); // the same map read again is not drawn anew
   return { canvas, scatter, hovered, labels, isBlind };
 }
 
