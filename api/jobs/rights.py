@@ -5,12 +5,15 @@ A job is its creator's, and an administrator's. Everybody sees all jobs, their l
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 from common.db.tables import Job
 from common.errors import Forbidden
 
 Action = Literal["stop", "resume", "retry", "move"]
+# A name on the hub is downloaded, and a path is looked for: on the workers' machine, by its user.
+SET_BY_ADMINISTRATORS = {"augment": ("llm_model",)}
 ACTIONS: tuple[Action, ...] = ("stop", "resume", "retry", "move")
 
 
@@ -38,3 +41,15 @@ def require_right(who: Actor, job: Job, action: Action) -> None:
             f"Job {job.id} is {job.created_by}'s.",
             remedy=f"{job.created_by} or an administrator may {action} it.",
         )
+
+
+def require_settable(
+    who: Actor, kind: str, params: Mapping[str, Any], before: Mapping[str, Any]
+) -> None:
+    """Raises Forbidden when a param that administrators choose is set, other than it was before."""
+    for name in SET_BY_ADMINISTRATORS.get(kind, ()):
+        if who.role != "admin" and params.get(name) not in (None, before.get(name)):
+            raise Forbidden(
+                f"params.{name} is for administrators to set.",
+                remedy=f"Leave out {name}: the model that the service is set up with is taken.",
+            )

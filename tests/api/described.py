@@ -24,6 +24,7 @@ def document_of(app: Flask) -> dict[str, Any]:
 
 def require_described(app: Flask, method: str, path: str, response: TestResponse) -> None:
     """Raises AssertionError unless an answer is one of those described for its address."""
+    document_of(app)
     described = _answer_of(app, method, path, response.status_code)
     content = described.get("content")
     if content is None:
