@@ -35,10 +35,11 @@ from api.live.siblings import ALONE, PollRelay, Siblings
 from api.live.sockets import LIVE, Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
+from api.openapi import complete_operations
 from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
-from api.people.identity import COOKIE, require_identity
+from api.people.identity import COOKIE, OPEN_ROUTES, require_identity
 from api.people.routes import people
 from api.people.sign_in_routes import auth
 from api.people.sign_ins import SignIns
@@ -173,6 +174,7 @@ def document(app: OpenAPI) -> dict[str, object]:
     components = spec.setdefault("components", {})
     assert isinstance(components, dict)
     components["schemas"].update(params_schemas())
+    complete_operations(spec, OPEN_ROUTES)
     spec["x-job-kinds"] = describe_kinds()
     return spec
 

@@ -30,6 +30,7 @@ class Services:
     """The clients of one API process. `readers` are sessions that only read, `snapshots` from one moment,
     `rows` for a single row past the ORM.
 
+    plain_images: the hashes of stored images that were looked at and need nothing taken out.
     suggesting: held by each request that waits for captions of similar images.
     """
 
@@ -49,6 +50,7 @@ class Services:
     token_cache: TokenCache
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
+    plain_images: set[str] = field(default_factory=set)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
 
 

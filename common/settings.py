@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     max_upload_mib: int = Field(4096, ge=1, description="Largest upload in MiB.")
     max_image_mib: int = Field(64, ge=1, description="Largest single image file in MiB.")
     max_image_megapixels: int = Field(100, ge=1, description="Largest image in megapixels.")
+    keep_image_metadata: bool = Field(
+        False, description="Whether images keep EXIF, XMP and comments, with places and owners."
+    )
     lease_s: float = Field(
         30.0, ge=1, description="Seconds a worker owns a job without a heartbeat."
     )

@@ -52,8 +52,8 @@ def _answer_of(app: Flask, method: str, path: str, status: int) -> dict[str, Any
     answers: dict[str, dict[str, Any]] = operation["responses"]
     if str(status) in answers:
         return answers[str(status)]
-    assert status >= 400 or status == 304, f"{method} {address}: {status} is not described"
-    return answers["default"] if status >= 400 else {"content": {}}
+    assert status in (304, 500), f"{method} {address}: {status} is not described"
+    return refusal if status == 500 else {"content": {}}
 
 
 def _fits(kind: str, mimetype: str) -> bool:
