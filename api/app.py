@@ -37,16 +37,19 @@ from api.live.siblings import ALONE, PollRelay, Siblings
 from api.live.sockets import LIVE, Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
+from api.openapi import complete_operations
 from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
 from api.people.access import Roles
 from api.people.audited import note_acts
 from api.people.identity import COOKIE, require_identity, require_rights
+from api.people.rights import OPEN
 from api.people.routes import people
 from api.people.sign_in_routes import auth
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
+from api.protection import protect_answers
 from api.search.routes import search
 from api.search.worker import searching_places
 from api.services import EXTENSION, Services
@@ -164,7 +167,7 @@ def create_app(
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
     require_rights(app)
-    app.after_request(_protect)
+    protect_answers(app)
     Sockets(app, services, siblings)
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     if siblings.are_several:
@@ -183,23 +186,9 @@ def document(app: OpenAPI) -> dict[str, object]:
     components = spec.setdefault("components", {})
     assert isinstance(components, dict)
     components["schemas"].update(params_schemas())
+    complete_operations(spec, {route.split(" ")[1] for route in OPEN})
     spec["x-job-kinds"] = describe_kinds()
     return spec
-
-
-_PROTECTION = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "same-origin"),
-]
-
-
-def _protect(response: Response) -> Response:
-    """No guessing of types, no framing, no address of ours in other sites' logs."""
-    response.headers.extend(_PROTECTION)  # no view sets one of these
-    if response.mimetype == "application/json":
-        response.headers.setdefault("Cache-Control", "no-store")
-    return response
 
 
 def _security_schemes() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
 from api.json_body import too_large
 from common.errors import (
@@ -44,7 +45,7 @@ def answer(problem: ClipBrowserError) -> Response:
 def register_errors(app: Flask) -> None:
     """Make every exception of a view one of ours."""
     app.register_error_handler(ClipBrowserError, answer)
-    app.register_error_handler(HTTPException, lambda problem: answer(_translated(problem)))
+    app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(DataError, _unfit)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(DisconnectionError, _database_away)
@@ -97,6 +98,13 @@ def _fault(error: dict[str, Any], within: str) -> dict[str, str]:
     if error["type"] == "extra_forbidden":
         reason = "there is no such field"
     return {"field": field, "reason": reason, "value": value[:120]}
+
+
+def _refused(problem: HTTPException) -> Response:
+    response = answer(_translated(problem))
+    if isinstance(problem, NoSuchMethod) and problem.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(problem.valid_methods))  # RFC 9110, 15.5.6
+    return response
 
 
 def _translated(problem: HTTPException) -> ClipBrowserError:

@@ -17,6 +17,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from common.file_modes import keep_private
 from common.processes import die_with_parent
 from common.settings import Settings, load_settings, require_secret_key
 
@@ -29,6 +30,7 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 def serve(settings: Settings) -> None:
     """Listen on `settings.host:settings.port` until SIGTERM. Raises InvalidInput without a secret."""
     require_secret_key(settings)
+    keep_private(settings.data_dir, settings.database)
     if settings.stack == "external":  # `clip-browser up` has done it before it starts the parts
         prepare_database(settings)
     with tempfile.TemporaryDirectory(prefix="clip-browser-metrics-") as folder:

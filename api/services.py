@@ -34,8 +34,9 @@ class Services:
     """The clients of one API process. `readers` are sessions that only read, `snapshots` from one moment,
     `rows` for a single row past the ORM.
 
-    suggesting: held by each request that waits for captions of similar images; searches, patterns: by
-    those that wait for a search worker, or for the child that a pattern runs in.
+    plain_images: the hashes of stored images that were looked at and need nothing taken out. suggesting:
+    held by each request that waits for captions of similar images; searches, patterns: by those that wait
+    for a search worker, or for the child that a pattern runs in.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class Services:
     searches: Places
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
+    plain_images: set[str] = field(default_factory=set)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
     patterns: Places = field(
         default_factory=lambda: Places(MAX_PATTERNS, PATTERNS_OF_ONE, PATTERNS_AT_ONCE)

@@ -9,6 +9,7 @@ import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     max_upload_mib: int = Field(4096, ge=1, description="Largest upload in MiB.")
     max_image_mib: int = Field(64, ge=1, description="Largest single image file in MiB.")
     max_image_megapixels: int = Field(100, ge=1, description="Largest image in megapixels.")
+    keep_image_metadata: bool = Field(
+        False, description="Whether images keep EXIF, XMP and comments, with places and owners."
+    )
     lease_s: float = Field(
         30.0, ge=1, description="Seconds a worker owns a job without a heartbeat."
     )
@@ -91,6 +95,9 @@ class Settings(BaseSettings):
     )
     llm_base_url: str = Field("", description="OpenAI-compatible endpoint to use in place of vLLM.")
     llm_api_key: str = Field("", description="Key for llm_base_url.")
+    llm_private_addresses: bool = Field(
+        False, description="Whether llm_base_url may be on this machine or a private network."
+    )
     llm_requests: int = Field(
         4, ge=1, le=256, description="Requests to llm_base_url that are under way at once."
     )
@@ -110,6 +117,18 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @field_validator("public_url", "llm_base_url", "tensorboard_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("a whole address is needed, such as https://clips.example.org")
+        if parts.username or parts.query or parts.fragment or not value.isprintable():
+            raise ValueError("it takes scheme, host, port and path, and nothing else")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod

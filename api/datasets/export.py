@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from flask import Response
 from sqlalchemy import select
@@ -17,15 +17,18 @@ from api.datasets.zipstream import Entry, zip_stream
 from api.images.file_names import safe_file_name
 from api.services import Services
 from common.captions.csv_files import read_rows, write_rows
-from common.captions.rows import StoredCaption, caption_rows, index_rows
+from common.captions.rows import StoredCaption, caption_rows, index_rows, spreadsheet_rows
+from common.captions.spreadsheet import write_spreadsheet
 from common.db.tables import Image
 from common.errors import NotFound
+from common.images.metadata import without_metadata
 
 MADE_BY = {
     "train_original.csv": "Split the captions first.",
     "val.csv": "Split the captions first.",
     "train.csv": "Augment the captions first.",
 }
+FOR_SPREADSHEETS = "captions.csv"
 LINEAGE = "train_lineage.jsonl"
 CSV_TYPE = "text/csv; charset=utf-8"
 
@@ -50,9 +53,11 @@ class Contents:
 
 
 def file_of_dataset(services: Services, dataset_id: str, name: str) -> Response:
-    """One of the four CSV files. Raises NotFound, with the step that makes it as the remedy."""
+    """A CSV file by its name. Raises NotFound, with the step that makes it as the remedy."""
     if name == "index.csv":
         data = index_csv(services, dataset_id)
+    elif name == FOR_SPREADSHEETS:
+        data = _captions_csv(services, dataset_id)
     else:
         data = _stored_csv(services, dataset_id, name)
     headers = {
@@ -67,6 +72,12 @@ def index_csv(services: Services, dataset_id: str) -> bytes:
     with services.snapshots() as session:
         find_dataset(session, dataset_id)
         return write_rows(index_rows(session, dataset_id))
+
+
+def _captions_csv(services: Services, dataset_id: str) -> bytes:
+    with services.snapshots() as session:
+        find_dataset(session, dataset_id)
+        return write_spreadsheet(spreadsheet_rows(session, dataset_id))
 
 
 def export_dataset(services: Services, dataset_id: str, captions: str, images: str) -> Response:
@@ -129,10 +140,17 @@ def _entries(services: Services, found: Contents, forms: tuple[str, ...]) -> Ite
     for image in found.images:
         name = found.names[image.id]
         key = f"datasets/{found.dataset_id}/images/{image.sha256}.{image.ext}"
-        yield Entry(name, partial(services.store.open, key))
+        yield Entry(name, partial(_open_image, services, key))
         if "txt" in forms and image.id in texts:
             lines = "".join(f"{text}\n" for text in texts[image.id])
             yield _text_entry(f"{name.rpartition('.')[0]}.txt", lines.encode())
+
+
+def _open_image(services: Services, key: str) -> BinaryIO:
+    """What is served, too: without place, owner and device, unless a setting keeps them."""
+    if services.settings.keep_image_metadata:
+        return services.store.open(key)
+    return io.BytesIO(without_metadata(services.store.get_bytes(key)))
 
 
 def _csv_entries(services: Services, found: Contents) -> Iterator[Entry]:
@@ -187,7 +205,8 @@ def _stored_csv(services: Services, dataset_id: str, name: str) -> bytes:
         find_dataset(session, dataset_id)
     if name not in MADE_BY:
         raise NotFound(
-            f"There is no file {name[:80]!r}.", remedy=f"There are index.csv, {', '.join(MADE_BY)}."
+            f"There is no file {name[:80]!r}.",
+            remedy=f"There are index.csv, {FOR_SPREADSHEETS}, {', '.join(MADE_BY)}.",
         )
     try:
         return services.store.get_bytes(f"datasets/{dataset_id}/{name}")

@@ -135,7 +135,10 @@ def delete_dataset(path: DatasetPath) -> tuple[str, int]:
     responses={200: file_of("text/csv", "text/tab-separated-values"), 404: Problem},
 )
 def get_file(path: DatasetFilePath) -> Response:
-    """index.csv (always current), train_original.csv, val.csv or train.csv."""
+    """index.csv and captions.csv (always current), train_original.csv, val.csv or train.csv.
+
+    captions.csv is for spreadsheets: image, number, caption, author, date; no cell is a formula.
+    """
     return file_of_dataset(app_services(), path.dataset_id, path.name)
 
 

@@ -23,14 +23,16 @@ from api.images.schemas import (
 from api.jobs.clean_up import plan_clean_up
 from api.jobs.submission import dispatch
 from api.people.identity import user
-from api.services import app_services
+from api.services import Services, app_services
 from common.datasets.changes import touch_images
 from common.db.tables import Image
 from common.db.tables.images import image_key, thumb_key
 from common.errors import NotFound
+from common.images.metadata import without_metadata
 
 images = make_blueprint("images", __name__, "images")
 TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "tif": "image/tiff", "tiff": "image/tiff"}
+MAX_REMEMBERED = 200_000  # hashes, some 25 MB
 STREAM_BYTES = 256 * 1024
 
 
@@ -80,14 +82,42 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
     return "", 204
 
 
-@images.get("/images/<int:image_id>/file", responses={200: file_of("image/*"), 404: Problem})
+@images.get(
+    "/images/<int:image_id>/file",
+    responses={200: file_of("image/*"), 206: file_of("image/*"), 404: Problem},
+)
 def get_original(path: ImagePath) -> Response:
-    """The image as it was uploaded."""
+    """The image, every pixel as it was uploaded; place, owner and device are left out unless a setting keeps them."""
     dataset_id, sha256, ext = find_file(path.image_id)
-    return _stored(image_key(dataset_id, sha256, ext), sha256, TYPES.get(ext, f"image/{ext}"))
+    key, mimetype = image_key(dataset_id, sha256, ext), TYPES.get(ext, f"image/{ext}")
+    services = app_services()
+    if services.settings.keep_image_metadata:
+        return _stored(key, sha256, mimetype)
+    etag = f"{sha256}-plain"
+    plain = None if request.if_none_match.contains(etag) else _made_plain(services, sha256, key)
+    if plain is not None:
+        return _cached(Response(plain, mimetype=mimetype), etag)
+    return _stored(key, etag, mimetype)
 
 
-@images.get("/images/<int:image_id>/thumb", responses={200: file_of("image/webp"), 404: Problem})
+def _made_plain(services: Services, sha256: str, key: str) -> bytes | None:
+    """A file that came in before metadata were taken out, without them; None: as stored it has none."""
+    if sha256 in services.plain_images:
+        return None
+    data = services.store.get_bytes(key)
+    plain = without_metadata(data)
+    if plain is not data:
+        return plain
+    if len(services.plain_images) >= MAX_REMEMBERED:
+        services.plain_images.clear()
+    services.plain_images.add(sha256)
+    return None
+
+
+@images.get(
+    "/images/<int:image_id>/thumb",
+    responses={200: file_of("image/webp"), 206: file_of("image/webp"), 404: Problem},
+)
 def get_thumb(path: ImagePath) -> Response:
     """A small WebP of the image."""
     dataset_id, sha256, _ = find_file(path.image_id)
@@ -109,6 +139,12 @@ def _stored(key: str, etag: str, mimetype: str) -> Response:
         response = Response(iter(lambda: stream.read(STREAM_BYTES), b""), mimetype=mimetype)
         response.call_on_close(stream.close)
         response.set_etag(etag)
+    return _cached(response, etag)
+
+
+def _cached(response: Response, etag: str) -> Response:
+    """For ever when the address names the content, else asked for again."""
+    response.set_etag(etag)
     versioned = request.args.get("v", "")
     kept = versioned and etag.startswith(versioned)
     response.headers["Cache-Control"] = FOR_EVER if kept else "private, no-cache"

@@ -16,6 +16,7 @@ from api.jobs.answers import answer_job
 from api.jobs.params import complete_params
 from api.jobs.queue_position import QueuePositions
 from api.jobs.reorder import move_job, require_priority
+from api.jobs.rights import require_settable
 from api.jobs.schemas import (
     JobList,
     JobOut,
@@ -50,6 +51,7 @@ CHANGED: dict[Any, Any] = {202: JobOut, 403: Problem, 404: Problem, 409: Problem
 def start_job(path: DatasetPath, body: NewJob) -> tuple[JobOut, int]:
     """Queue a job of a dataset. With after_job_id it waits for that one."""
     require_priority(access(), body.priority)
+    require_settable(access(), body.kind, body.params, {})
     with app_services().readers() as session:
         dataset = find_dataset(session, path.dataset_id)
         params = complete_params(session, dataset, body.kind, body.params, body.after_job_id)

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from api.capability import file_of, make_blueprint
 from api.ops.checks import check_database, check_redis, check_store
 from api.ops.schemas import Alive, Health, Readiness
+from api.people.identity import is_asked_by_admin
 from api.services import Services, app_services
 from common.db.tables import Job
 from common.errors import QueueUnavailable
@@ -37,12 +38,25 @@ def healthz() -> Alive:
 
 @health.get("/readyz", responses={200: Readiness, 503: Readiness})
 def readyz() -> tuple[Readiness, int]:
-    """Database, Redis and store answer; 503 when one does not."""
+    """Database, Redis and store answer; 503 when one does not.
+
+    Administrators read where they are and what is wrong; others, whether they answer.
+    """
     services = app_services()
-    database, redis, store = check_database(services), check_redis(services), check_store(services)
-    ok = database.ok and redis.ok and store.ok
-    short = Health(ok=redis.ok, detail=redis.detail)
-    return Readiness(ok=ok, database=database, redis=short, store=store), 200 if ok else 503
+    checked = check_database(services), check_redis(services), check_store(services)
+    ok = all(part.ok for part in checked)
+    told = _detailed if checked[0].ok and is_asked_by_admin() else _plain
+    database, redis, store = map(told, checked)
+    return Readiness(ok=ok, database=database, redis=redis, store=store), 200 if ok else 503
+
+
+def _detailed(part: Health) -> Health:
+    return Health(ok=part.ok, detail=part.detail)
+
+
+def _plain(part: Health) -> Health:
+    """Without paths, addresses and versions."""
+    return Health(ok=part.ok, detail="answers" if part.ok else "does not answer")
 
 
 @health.get("/metrics", responses={200: file_of("text/plain")})

@@ -61,6 +61,13 @@ def require_seen(dataset_id: str) -> None:
         raise _absent("dataset_id", dataset_id)
 
 
+def is_asked_by_admin() -> bool:
+    """Whether an administrator asks, on a route that is open to all. Needs the database."""
+    secret, _ = secret_of(app_services().settings)
+    found = app_services().token_cache.find(secret) if secret else None
+    return found is not None and Access.of(*found, app_services().roles).is_admin
+
+
 def start_session(services: Services, person: User) -> str:
     """A new sign-in of a person; its secret."""
     with services.sessions() as session:

@@ -12,8 +12,10 @@ from api.capability import make_blueprint
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.jobs.params import complete_params
+from api.jobs.rights import require_settable
 from api.jobs.schemas import JobOut, JobPath
 from api.jobs.submission import dispatch, shown, submit
+from api.people.access import access
 from api.people.identity import user
 from api.services import app_services
 from api.training.plan import plan_for
@@ -30,13 +32,15 @@ MAX_NAME = 60
 
 
 @sweeps.post(
-    "/jobs/<job_id>/clone", responses={202: JobOut, 400: Problem, 404: Problem, 409: Problem}
+    "/jobs/<job_id>/clone",
+    responses={202: JobOut, 400: Problem, 403: Problem, 404: Problem, 409: Problem},
 )
 def clone_job(path: JobPath, body: Clone) -> tuple[JobOut, int]:
     """The same job once more on the same dataset, with these params changed (null: the default)."""
     with app_services().readers() as session:
         job = _cloneable(session, path.job_id)
         dataset = find_dataset(session, str(job.dataset_id))
+        require_settable(access(), job.kind, body.params, job.params)
         params = merge_params(job.params, body.params)
         if not body.params.keys() & {"model", "pretrained"}:
             _require_base(session, job)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common.file_modes import keep_private
 from common.settings import Settings, as_environment, load_settings
 
 Parsers = Any  # argparse's subparsers action has no public type
@@ -85,7 +86,9 @@ def _beat(_: argparse.Namespace) -> int:
 def _migrate(_: argparse.Namespace) -> int:
     from common.db.engine import migrate
 
-    migrate(load_settings().database)
+    settings = load_settings()
+    keep_private(settings.data_dir, settings.database)
+    migrate(settings.database)
     return 0
 
 

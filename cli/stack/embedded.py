@@ -29,6 +29,7 @@ from cli.stack.preconditions import (
 )
 from cli.stack.redis_server import redis_command
 from common.errors import Internal, InvalidInput
+from common.file_modes import keep_private
 from common.processes import die_with_parent
 from common.settings import Settings, as_environment, load_settings
 
@@ -52,6 +53,7 @@ def run_stack(settings: Settings, *, gpu_workers: int) -> int:
     """Start all, print the sign-in link, wait for Ctrl-C or SIGTERM, stop all."""
     if not 0 <= gpu_workers <= 64:
         raise InvalidInput(f"--gpu-workers is {gpu_workers}", remedy="Use a number from 0 to 64.")
+    keep_private(settings.data_dir, settings.database)
     data_dir = prepare_data_dir(settings.data_dir)
     with hold_data_dir(data_dir):
         require_free_port(settings.host, settings.port)

@@ -44,6 +44,16 @@ def index_rows(session: Session, dataset_id: str) -> Iterator[tuple[str, str]]:
         yield f"images/{sha256}.{ext}", text
 
 
+def spreadsheet_rows(session: Session, dataset_id: str) -> Iterator[tuple[str, ...]]:
+    """What people want to see of each caption: (image, number from 1, caption, author, date in UTC)."""
+    columns = (Image.filename, Caption.slot, Caption.text, Caption.author, Caption.saved_at)
+    wanted = _captions(dataset_id, *columns)
+    for name, slot, text, author, at in session.execute(
+        wanted, execution_options={"yield_per": AT_ONCE}
+    ):
+        yield name, str(slot + 1), text, author, f"{at:%Y-%m-%d %H:%M:%S}"
+
+
 def _captions(dataset_id: str, *columns: Any) -> Select[Any]:
     return (
         select(*columns)

@@ -119,3 +119,28 @@ def test_health_says_which_part_is_missing(service: Service) -> None:
     assert {part for part, state in answer.get_json().items() if part != "ok" and state["ok"]} == {
         "database", "redis", "store",
     }  # fmt: skip
+
+
+def test_strangers_and_members_read_no_path_address_or_version_from_readyz(
+    service: Service, call: Caller
+) -> None:
+    stranger = service.app.test_client().get("/readyz").get_json()
+    member = service.person("ben")("GET", "/readyz")
+    plain = {"ok": True, "detail": "answers"}
+    assert (
+        stranger == member == {"ok": True, **dict.fromkeys(("database", "redis", "store"), plain)}
+    )
+    assert str(service.settings.data_dir) in call("GET", "/readyz")["store"]["detail"]
+
+
+def test_readyz_tells_strangers_of_a_silent_store_without_saying_where_it_is(
+    service: Service, call: Caller
+) -> None:
+    folder = service.settings.data_dir
+    service.services.store.put_bytes("a/picture.png", b"x")
+    folder.rename(folder.with_name("moved away"))
+    folder.write_text("a file in its place")
+    stranger = service.app.test_client().get("/readyz")
+    assert stranger.status_code == 503
+    assert stranger.get_json()["store"] == {"ok": False, "detail": "does not answer"}
+    assert str(folder) in call("GET", "/readyz", 503)["store"]["detail"]

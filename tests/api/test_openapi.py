@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_every_error_is_described_as_the_one_shape(spec: dict[str, Any]) -> None
     for address, method, operation in operations(spec):
         errors = {status: answer for status, answer in operation["responses"].items()
                   if status[0] not in "23" and (address, status) not in REPORTS}  # fmt: skip
-        assert {"400", "401", "default"} <= set(errors), (method, address)
+        assert "default" not in errors, (method, address)
         for status, answer in errors.items():
             assert answer["content"] == {"application/json": {"schema": PROBLEM}}, (address, status)
     problem = spec["components"]["schemas"]["Problem"]
@@ -63,6 +64,38 @@ def test_every_call_says_what_it_answers(spec: dict[str, Any]) -> None:
     for address, method, operation in operations(spec):
         good = [status for status in operation["responses"] if status[0] == "2"]
         assert good, (method, address)
+
+
+def test_every_call_says_who_may_make_it_and_how_it_refuses(
+    service: Service, spec: dict[str, Any]
+) -> None:
+    stranger, names = service.app.test_client(), {"name": "cpu", "image_id": "1"}
+    for address, method, operation in operations(spec):
+        answers, body = operation["responses"], operation.get("requestBody", {}).get("content", {})
+        is_open = operation["security"] == []
+        path = re.sub(r"{(\w+)}", lambda found: names.get(found[1], "1"), address)
+        asked = stranger.open(path, method=method.upper()).status_code
+        assert (asked != 401) == is_open, (method, address, asked)
+        assert is_open or operation["security"] == [{"token": []}, {"session": []}]
+        needed = {"503"} - ({"503"} if address == "/healthz" else set())
+        needed |= set() if is_open else {"401", "403"}
+        needed |= {"400"} if operation.get("parameters") or body else set()
+        needed |= {"413", "415"} if body else set()
+        needed |= {"404"} if "{" in address else set()
+        assert needed <= set(answers), (method, address, needed - set(answers))
+    assert {address for address, _, each in operations(spec) if each["security"] == []} == {
+        "/healthz", "/readyz", "/api/v1/auth/login", "/api/v1/auth/link",
+    }  # fmt: skip
+
+
+def test_every_good_answer_has_its_schema(spec: dict[str, Any]) -> None:
+    for address, method, operation in operations(spec):
+        for status, answer in operation["responses"].items():
+            if status[0] == "2":
+                has_body = bool(answer.get("content"))
+                assert has_body == (status != "204"), (method, address, status)
+            for kind, shown in answer.get("content", {}).items():
+                assert shown["schema"], (method, address, status, kind)
 
 
 def test_calls_are_grouped_by_capability_and_each_has_its_own_name(spec: dict[str, Any]) -> None:

@@ -34,6 +34,22 @@ def test_a_bad_value_is_named_with_its_variable(
     assert ".env.example" in caught.value.remedy
 
 
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "LLM_BASE_URL", "TENSORBOARD_URL"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "clips.example.org", "clips.example.org:8000", "//clips.example.org", "javascript:alert(1)",
+        "ftp://clips.example.org", "https://", "https://ada:secret@clips.example.org",
+        "https://clips.example.org/?a=b", "https://clips.example.org/\nx", "http://[::1",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_no_whole_one_is_refused(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=f"CLIP_BROWSER_{name}"):
+        load_settings(**{name.lower(): value})
+    for good in ("", "https://clips.example.org", "http://10.0.0.1:8000/v1", "http://[::1]:80"):
+        load_settings(**{name.lower(): good})
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         load_settings().port = 1  # type: ignore[misc]

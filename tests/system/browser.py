@@ -45,7 +45,13 @@ class Camera:
 
 
 def watch_errors(page: Page) -> list[str]:
-    """Uncaught exceptions of the page, as they come."""
+    """Uncaught exceptions of the page, and what its security policy refused, as they come."""
     seen: list[str] = []
     page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("console", lambda said: seen.append(said.text) if is_refusal(said.text) else None)
     return seen
+
+
+def is_refusal(said: str) -> bool:
+    """Whether a line of the console tells of a policy that is broken, or not understood."""
+    return "Content Security Policy" in said or "Permissions-Policy" in said

@@ -52,6 +52,8 @@ def refused(*options: str) -> str:
 
 def test_the_idle_stack_is_ready_soon_small_and_without_torch(tmp_path: Path) -> None:
     with running_stack(tmp_path / "data") as stack:
+        held = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+        assert [path for path in held if path.lstat().st_mode & 0o077] == []
         assert {" ".join(line.split()[:2]) for line in stack.printed if "ready" in line} >= PARTS
         processes = family(stack.process.pid)
         taken_mb = memory_mb(processes)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 from playwright.sync_api import Page, expect
 
 from bench.stack import PASSWORD, Stack
@@ -190,6 +192,69 @@ def test_every_other_page_opens_without_an_error(page: Page, place: str, camera:
     page.goto(f"/{place}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     camera.take(page, place.rsplit("/", 1)[-1])
+
+
+def test_the_map_is_drawn_moved_and_opened(stack: Stack, page: Page, camera: Camera) -> None:
+    images = stack.call("GET", f"/datasets/{SLUG}/images", params={"limit": 4})["items"]
+    corners = [[0, 0], [10, 0], [10, 10], [0, 10]]
+    points = [[x, y, n % 2, image["id"]] for n, ((x, y), image) in enumerate(zip(corners, images, strict=True))]  # fmt: skip
+    drawn = {
+        "points": points, "clusters": [{"id": n, "label": f"group {n}", "size": 2} for n in (0, 1)],
+        "model": "ViT-B-32/openai", "index_job_id": None, "created_at": "2026-11-28T08:00:00+00:00",
+    }  # fmt: skip
+    model = page_model(stack)
+    place = stack.data_dir / "maps" / SLUG / f"{model.replace('/', '_')}.json"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(drawn | {"model": model}))
+    page.goto(f"/d/{SLUG}/map")
+    canvas = page.locator(".map-stage canvas")
+    expect(page.locator(".map-label").first).to_be_visible()
+    box = canvas.bounding_box()
+    assert box is not None
+    reach = min(box["width"], box["height"]) / 2 * 0.92
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(200)
+    shot = Picture.open(io.BytesIO(canvas.screenshot())).convert("RGB")
+    dot = (round(box["width"] / 2 + reach), round(box["height"] / 2 - reach))
+    assert shot.getpixel(dot) != shot.getpixel((dot[0] - 40, dot[1]))
+    page.mouse.move(middle[0] + reach, middle[1] - reach)  # the third point stands there
+    expect(page.locator(f".map-thumb img[src*='/images/{images[2]['id']}/']")).to_be_visible()
+    camera.take(page, "map")
+    page.mouse.move(*middle)
+    page.mouse.wheel(0, 200)
+    page.mouse.down()
+    page.mouse.move(middle[0] - 40, middle[1] + 30)
+    page.mouse.up()
+    expect(page.locator(".map-thumb")).to_have_count(0)
+    page.get_by_role("button", name="All").click()
+    page.wait_for_timeout(400)  # the flight
+    page.mouse.click(middle[0] + reach, middle[1] - reach)
+    expect(page).to_have_url(re.compile(f"/caption/{images[2]['id']}$"))
+
+
+def page_model(stack: Stack) -> str:
+    """The model that the dataset's pages begin with."""
+    dataset = stack.call("GET", f"/datasets/{SLUG}")
+    indexes = stack.call("GET", f"/datasets/{SLUG}/indexes")["items"]
+    return str(dataset["model_id"] or indexes[0]["model_id"])
+
+
+def test_a_script_that_got_into_a_page_does_not_run(stack: Stack, page: Page) -> None:
+    other = page.context.new_page()
+    errors = watch_errors(other)
+    other.goto("/jobs")
+    expect(other.get_by_role("heading", level=1)).to_be_visible()
+    assert errors == []
+    other.evaluate(
+        """() => document.body.insertAdjacentHTML("beforeend",
+            "<img src='/nowhere' onerror='window.hit = 1'><p style='color: red'>x</p>"
+            + "<img src='https://elsewhere.example/spy.png'>")"""
+    )
+    other.wait_for_timeout(300)
+    assert other.evaluate("() => window.hit") is None
+    refused = " ".join(errors)
+    assert [f"{kind}-src" in refused for kind in ("script", "style", "img")] == [True] * 3, errors
+    other.close()
 
 
 def test_nothing_is_loaded_from_elsewhere(stack: Stack, page: Page) -> None:

@@ -39,6 +39,7 @@ def paraphrase_dataset(ctx: JobContext) -> dict[str, Any]:
         **asked,
         "captions": [caption for _, caption in split.train],
         "base_url": settings.llm_base_url,
+        "private_addresses": settings.llm_private_addresses,
         "done_file": str(done_file),
     }
     counts = run_child(ctx, CHILD, config)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from common.file_modes import keep_private
 from common.jobs.leases import require_lasting_leases
 from common.messaging.broker import GPU, MAINTENANCE
 from common.processes import die_with_parent, step_back
@@ -57,6 +58,7 @@ def main() -> None:
         die_with_parent(int(parent))
     arguments = _parser().parse_args()
     settings = load_settings()
+    keep_private(settings.data_dir, settings.database)
     if arguments.command == "beat":
         _beat(settings)
         return

@@ -17,6 +17,7 @@ from api.datasets.slugs import slug_of
 from api.images.file_names import safe_file_name
 from common.captions.csv_files import write_rows
 from common.captions.heads import first_texts
+from common.captions.spreadsheet import harmless
 from common.db.tables import Image, Job
 from tests.api.conftest import Caller, Service
 from tests.captions import put_caption
@@ -261,3 +262,26 @@ def test_deleting_a_dataset_stops_its_jobs_and_removes_its_files(
     with any_service.services.readers() as session:
         assert [image.id for image in session.query(Image)] == kept
         assert [job.kind for job in session.query(Job)] == ["remove_dataset"]
+
+
+def test_captions_for_a_spreadsheet_are_never_formulas_and_training_files_stay_exact(
+    service: Service, call: Caller
+) -> None:
+    dataset = call.dataset()
+    ids = service.add_images(dataset, 5)
+    attack = "=cmd|' /C calc'!A0"
+    texts = [attack, "+1 dog", "-5 degrees", "@SUM(A1)", 'a "dog", große Straße']
+    for image_id, text in zip(ids, texts, strict=True):
+        service.save(image_id, text, author="=ada")
+    raw = call("GET", f"/datasets/{dataset}/files/captions.csv")
+    assert raw.startswith(b"\xef\xbb\xbf")
+    header, *rows = csv.reader(io.StringIO(raw.decode("utf-8-sig")))
+    assert header == ["image", "caption number", "caption", "author", "date"]
+    assert [row[2] for row in rows] == [f"'{text}" for text in texts[:4]] + texts[4:]
+    assert {row[3] for row in rows} == {"'=ada"}
+    assert rows[0][:2] == ["picture 000.png", "1"]
+    exact = call("GET", f"/datasets/{dataset}/files/index.csv").decode()
+    assert [line.split("\t")[1] for line in exact.splitlines()[1:3]] == [attack, "+1 dog"]
+    for hidden in (" =1+1", "\u00a0=1+1", "\t=1+1", "\r=1+1", "＝1+1"):
+        assert harmless(hidden) == f"'{hidden}"
+    call("GET", "/datasets/none/files/captions.csv", 404)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from common.db.tables import Image
+from common.images.metadata import without_metadata
 from common.store import open_store
 from tests.api.conftest import Caller, Service
+from tests.common.images.test_metadata import FILES
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(
@@ -94,3 +99,33 @@ def test_a_deleted_image_is_gone_with_its_files(any_service: Service, call_any: 
     any_service.work_off()
     assert len(list(any_service.services.store.list("datasets"))) == 2
     assert call_any("GET", f"/datasets/{dataset}")["counts"]["images"] == 1
+
+
+@pytest.mark.parametrize("which", ["local", "s3"])
+def test_what_came_in_with_place_and_owner_is_served_and_exported_without(
+    service: Service, call: Caller, which: str, request: pytest.FixtureRequest
+) -> None:
+    if which == "s3":
+        store = open_store(request.getfixturevalue("s3_url"))
+        object.__setattr__(service.services, "store", store)
+    dataset = call.dataset()
+    [image_id] = service.add_images(dataset, 1)
+    with service.services.readers() as session:
+        key = session.get_one(Image, image_id).key
+    data, plain = FILES["PNG"], without_metadata(FILES["PNG"])
+    service.services.store.put_bytes(key, data)  # as an earlier version has stored it
+    url = call("GET", f"/images/{image_id}")["url"]
+    for _ in range(2):
+        first = call.raw("GET", url)
+        assert (first.data, first.mimetype) == (plain, "image/png")
+        again = call.raw("GET", url, headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b"")
+    part = call.raw("GET", url, headers={"Range": "bytes=0-9"})
+    assert b"Lovelace" not in part.data
+    exported = zipfile.ZipFile(io.BytesIO(call("GET", f"/datasets/{dataset}/export.zip")))
+    assert exported.read("images/picture 000.png") == plain
+    kept = service.settings.model_copy(update={"keep_image_metadata": True})
+    object.__setattr__(service.services, "settings", kept)
+    assert call("GET", url) == data
+    exported = zipfile.ZipFile(io.BytesIO(call("GET", f"/datasets/{dataset}/export.zip")))
+    assert exported.read("images/picture 000.png") == data

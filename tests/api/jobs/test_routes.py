@@ -290,3 +290,19 @@ def test_every_route_that_changes_a_job_asks_for_the_right(service: Service, cal
     }
     starts_ones_own = {("POST", "/clone"), ("POST", "/undo")}
     assert changing - starts_ones_own == {(method, path) for method, path, _ in CHANGES}
+
+
+def test_the_language_model_is_for_administrators_to_choose(service: Service, call: Caller) -> None:
+    dataset = call.dataset()
+    service.add_images(dataset, 4, captioned=4)
+    service.finished(dataset, "split", {"train_rows": 3, "train_images": 3, "val_images": 1})
+    ben = service.person("ben")
+    named = {"kind": "augment", "params": {"method": "llm", "llm_model": "/etc"}}
+    assert ben("POST", f"/datasets/{dataset}/jobs", 403, json=named)["code"] == "forbidden"
+    usual = {"kind": "augment", "params": {"method": "llm", "llm_model": None}}
+    own = ben("POST", f"/datasets/{dataset}/jobs", 202, json=usual)["id"]
+    ben("POST", f"/jobs/{own}/clone", 403, json={"params": {"llm_model": "http://10.0.0.1/"}})
+    of_admin = call("POST", f"/datasets/{dataset}/jobs", 202, json=named)
+    assert of_admin["params"]["llm_model"] == "/etc"
+    clone = ben("POST", f"/jobs/{of_admin['id']}/clone", 202, json={"params": {"seed": 2}})
+    assert clone["params"]["llm_model"] == "/etc"

@@ -24,7 +24,9 @@ def chat() -> Iterator[ChatServer]:
 @pytest.fixture
 def stage(tmp_path: Path, chat: ChatServer) -> Iterator[Backstage]:
     """A split dataset 'shapes', and workers that know the endpoint."""
-    with open_backstage(tmp_path, "", llm_base_url=chat.address) as opened:
+    with open_backstage(
+        tmp_path, "", llm_base_url=chat.address, llm_private_addresses=True
+    ) as opened:
         opened.start_worker("cpu")
         opened.start_worker("gpu")
         with opened.services.sessions() as session:

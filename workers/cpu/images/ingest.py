@@ -132,6 +132,7 @@ class Intake:
                 data,
                 max_pixels=settings.max_image_megapixels * 1_000_000,
                 max_bytes=settings.max_image_mib * MIB,
+                keep_metadata=settings.keep_image_metadata,
             )
         except InvalidInput as problem:
             return problem

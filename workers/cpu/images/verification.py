@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from common.archives import ArchiveLimits, count_entries, read_archive, safe_name
 from common.captions.files import is_caption_file
 from common.errors import InvalidInput
+from common.images.metadata import without_metadata
 from workers.cpu.split.near_duplicates import fingerprint
 from workers.models.pixels import OPENED, check_pixels, decoding
 
@@ -82,11 +83,16 @@ class UploadedFile:
 
 
 def verify_image(
-    data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    keep_metadata: bool = False,
 ) -> VerifiedImage:
     """Decode an image in full and make it such that browsers and training see the same.
 
-    The bytes stay as they are, except that pictures are turned upright by their EXIF orientation,
+    The bytes stay as they are, without what tells of author, place and device unless keep_metadata,
+    except that pictures are turned upright by their EXIF orientation,
     animations become their first frame, transparency goes onto white (training drops it, and what
     lies hidden under it would appear), 16 bits a channel become 8 (training would clip them to
     white), and TIFF becomes PNG. Raises InvalidInput with the reason when it is no image, damaged,
@@ -103,6 +109,8 @@ def verify_image(
     if changes:
         data, ext, mime = _encode(upright, picture)
         size = upright.size
+    elif not keep_metadata:
+        data = without_metadata(data)
     thumb = _shrink(upright)
     return VerifiedImage(
         data=data,

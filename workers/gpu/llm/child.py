@@ -1,6 +1,6 @@
 """Paraphrases in a process of its own: `python -m workers.gpu.llm.child CONFIG.json`.
 
-The configuration: `captions` (a list of texts), `per_caption`, `seed`, `model`, `base_url`,
+The configuration: `captions` (a list of texts), `per_caption`, `seed`, `model`, `base_url`, `private_addresses`,
 `done_file`. The endpoint's key comes from the settings, so that it is in no file. Each answer is a
 line of `done_file` as soon as it is there (`workers/paraphrase/answers_file.py`), so a run that was stopped or
 killed goes on where it was.
@@ -58,7 +58,9 @@ def _open_model(emitter: Emitter, config: dict[str, Any]) -> LanguageModel:
             emitter.progress(told, total // MB, "MB", words)
 
     emitter.progress(message="loading the language model")
-    settings = load_settings(llm_base_url=config["base_url"])
+    settings = load_settings(
+        llm_base_url=config["base_url"], llm_private_addresses=config["private_addresses"]
+    )
     return open_language_model(config["model"], settings, report)
 
 

@@ -7,6 +7,7 @@ import importlib.util
 from common.augment.language_models import FALLBACK, is_folder_name, require_folder
 from common.errors import LlmFailed
 from common.settings import Settings
+from workers.gpu.llm.address import require_public
 from workers.gpu.llm.chat_endpoint import Endpoint
 from workers.gpu.llm.questions import LanguageModel
 from workers.gpu.llm.vllm_engine import Vllm
@@ -21,6 +22,8 @@ def open_language_model(model: str, settings: Settings, report: Report) -> Langu
     report: told (bytes here, bytes in all) of a download. Raises LlmFailed.
     """
     if settings.llm_base_url:
+        if not settings.llm_private_addresses:
+            require_public(settings.llm_base_url)
         return Endpoint(
             model, settings.llm_base_url, settings.llm_api_key,
             settings.llm_requests, settings.llm_timeout_s,

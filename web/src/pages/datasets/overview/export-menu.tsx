@@ -1,6 +1,6 @@
 import { Download } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { datasetExport } from "../../../api/datasets";
+import { datasetExport, datasetFile } from "../../../api/datasets";
 import { Button } from "../../../design/button";
 import { Dialog } from "../../../design/dialog";
 import { Check, type Choice, Choices } from "../../../design/field";
@@ -29,6 +29,7 @@ export function ExportMenu({ datasetId }: { datasetId: string }) {
             <Choices legend="Captions" value={form} choices={FORMS} onChange={setForm} />
             <Check label="Only images with a caption" checked={captionedOnly} onChange={setCaptionedOnly} />
             <div class="dialog-foot">
+              <Button href={datasetFile(datasetId, "captions.csv")} download onClick={() => setOpen(false)}>Captions for a spreadsheet</Button>
               <Button kind="primary" icon={Download} href={address} download onClick={() => setOpen(false)}>Download zip</Button>
             </div>
           </div>

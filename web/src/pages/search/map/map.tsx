@@ -34,6 +34,7 @@ function useScatter(datasetId: string, map: DatasetMap) {
   const scatter = useRef<Scatter | null>(null);
   const [hovered, setHovered] = useState<Hovered | null>(null);
   const [labels, setLabels] = useState<ReadonlyMap<number, [number, number]>>(new Map());
+  const [isBlind, setBlind] = useState(false);
   const look = theme.value;
   useEffect(() => {
     if (!canvas.current) return undefined;
@@ -49,9 +50,13 @@ function useScatter(datasetId: string, map: DatasetMap) {
       onView: setLabels,
     });
     scatter.current = made;
-    return () => made.destroy();
-  }, [map, look]);
-  return { canvas, scatter, hovered, labels };
+    setBlind(made === null);
+    return () => {
+      setHovered(null);
+      made?.destroy();
+    };
+  }, [datasetId, map.model, map.created_at, look]); // the same map read again is not drawn anew
+  return { canvas, scatter, hovered, labels, isBlind };
 }
 
 function Thumb({ image, at }: { image: number; at: [number, number] }) {
@@ -63,7 +68,7 @@ function Thumb({ image, at }: { image: number; at: [number, number] }) {
 }
 
 function MapView({ datasetId, map }: { datasetId: string; map: DatasetMap }) {
-  const { canvas, scatter, hovered, labels } = useScatter(datasetId, map);
+  const { canvas, scatter, hovered, labels, isBlind } = useScatter(datasetId, map);
   const [zoomed, setZoomed] = useState<number | null>(null);
   const zoom = (id: number | null) => {
     setZoomed(id);
@@ -75,6 +80,7 @@ function MapView({ datasetId, map }: { datasetId: string; map: DatasetMap }) {
     <div class="map-area">
       <div class="map-stage" role="img" aria-label={`Map of ${countOf(map.points.length, "image")} in ${countOf(map.clusters.length, "cluster")}`}>
         <canvas ref={canvas} />
+        {isBlind && <p class="map-blind">This browser draws no map: WebGL is switched off. The list of clusters is complete.</p>}
         {map.clusters.map((cluster) => {
           const at = labels.get(cluster.id);
           return at && shown.has(cluster.id) && <span class="map-label" key={cluster.id} style={{ translate: `calc(${at[0]}px - 50%) calc(${at[1]}px - 50%)` }}>{cluster.label}</span>;
