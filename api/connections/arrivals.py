@@ -45,6 +45,12 @@ class Connection(TConn):  # type: ignore[misc]
         """Who is at the other end: the proxy, where there is one."""
         return str(self.client[0]) if isinstance(self.client, tuple) else ""
 
+    @property
+    def is_upgraded(self) -> bool:
+        """Whether its last request has asked for a WebSocket."""
+        request = self.parser.mesg
+        return request is not None and any(name == "UPGRADE" for name, _ in request.headers)
+
     def take(self, piece: bytes) -> bool:
         """Add what has come; whether the request is whole, so that a thread may have it."""
         self.came += piece

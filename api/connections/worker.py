@@ -126,11 +126,15 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]
         """Close once the client has read the last answer. gunicorn waits for that in its main loop."""
         try:
             conn.sock.setblocking(False)
-            conn.sock.shutdown(socket.SHUT_WR)
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
-        except GONE:  # the thread has closed it, as it does with a WebSocket
+            # What was a WebSocket has a reader that closes it at any time, and then its number is another's.
+            conn.sock.shutdown(socket.SHUT_RDWR if conn.is_upgraded else socket.SHUT_WR)
+        except OSError:
             self._close(conn)
             return
+        if conn.is_upgraded:
+            self._close(conn)
+            return
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
         self._leaving[conn] = time.monotonic() + LEAVE_S
         if len(self._leaving) > MAX_LEAVING:
             self._close(next(iter(self._leaving)))
