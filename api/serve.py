@@ -9,8 +9,10 @@ loopback. gunicorn starts a process that ended again, in the same place and on t
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import resource
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from common.processes import die_with_parent
 from common.settings import Settings, load_settings, require_secret_key
 
 GRACE_S = 3
+MAX_FILES = 8192
 OWN_ADDRESS = "127.0.0.1:0"  # the kernel chooses the port
 # prometheus_client's own switch, read when it is first imported: it counts in files of this folder.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -36,6 +39,7 @@ def serve(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="clip-browser-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
         _load_modules()
+        _allow_files()
         Server(settings, Path(folder)).run()
 
 
@@ -44,6 +48,15 @@ def _load_modules() -> None:
     import api.app  # noqa: F401
 
     gc.freeze()
+
+
+def _allow_files() -> None:
+    """Let the processes have a file for each connection; where usual limits are low, the hard one is not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def prepare_database(settings: Settings) -> None:
@@ -77,7 +90,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         processes = self._settings.processes
         chosen: dict[str, Any] = {
             "bind": [f"{self._settings.host}:{self._settings.port}"] + [OWN_ADDRESS] * processes,
-            "worker_class": "api.lingering_worker.LingeringWorker",
+            "worker_class": "api.connections.worker.LingeringWorker",
             "workers": processes,
             "threads": self._settings.api_threads,
             "worker_connections": max(1000, self._settings.api_threads * 4),

@@ -13,6 +13,7 @@
      │  ├ CannotResume          cannot_resume           409
      │  └ AlreadyRunning        already_running         409
      ├ MethodNotAllowed         method_not_allowed      405
+     ├ RequestTimeout           request_timeout         408
      ├ TooLarge                 too_large               413
      ├ UnsupportedMedia         unsupported_media_type  415
      ├ TooManyRequests          too_many_requests       429
@@ -136,6 +137,12 @@ class AlreadyRunning(Conflict):
     """Raised when a second instance wants what a running one holds."""
 
     code = "already_running"
+
+
+class RequestTimeout(ClipBrowserError):
+    """Raised when a body comes so slowly that it would hold a thread for others."""
+
+    code, status = "request_timeout", 408
 
 
 class TooLarge(ClipBrowserError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from flask import Flask, request
@@ -24,6 +25,7 @@ from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
+from api.live.handshake import Handshake, place_of
 from api.live.listener import EventListener
 from api.live.presence import PRESENCE_S
 from api.live.rooms import (
@@ -40,7 +42,7 @@ from api.people.access import Access
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
-from common.errors import ClipBrowserError, InvalidInput, NotFound, Unauthorized
+from common.errors import ClipBrowserError, InvalidInput, NotFound, TooManyRequests, Unauthorized
 from common.jobs import states
 from common.people.credentials import user_of_token
 from common.people.rights import Role
@@ -53,6 +55,8 @@ TELL_AFTER_S = 0.3
 # A ping wakes four threads and starts one: every 25 s, as is usual, those of a hundred tabs took some 0.5 % of a core.
 # Not rarer, since proxies cut what has been silent for a minute.
 PING_EVERY_S = 45
+PONG_WITHIN_S = 20
+MAX_MESSAGE_BYTES = 100_000
 
 
 @dataclass
@@ -83,12 +87,26 @@ class Sockets:
             async_mode="threading",
             manage_session=False,
             cors_allowed_origins=self._allows_origin,
-            max_http_buffer_size=100_000,
+            max_http_buffer_size=MAX_MESSAGE_BYTES,
             ping_interval=PING_EVERY_S,
+            ping_timeout=PONG_WITHIN_S,
             allow_upgrades=not siblings.are_several,
         )
+        engine = self.socketio.server.eio
+        # engine.io looks at a message when it is whole; who sends its pieces for ever is stopped before
+        open_line = engine._async["websocket"]
+        bounded = partial(open_line, max_message_size=MAX_MESSAGE_BYTES)
+        engine._async = {**engine._async, "websocket": bounded}
+        handshake = Handshake(
+            app,
+            services,
+            self._who_of,
+            lambda: len(engine.sockets),
+            PING_EVERY_S + 2 * PONG_WITHIN_S,
+        )
+        self._places = handshake.places
+        app.wsgi_app = handshake  # type: ignore[assignment,method-assign]
         if siblings.are_several:
-            engine = self.socketio.server.eio
             make_id = engine.generate_id
             engine.generate_id = lambda: siblings.name(make_id())
         audience = Audience(services.roles)
@@ -162,10 +180,20 @@ class Sockets:
         if found is None:
             needs = Unauthorized("This needs a sign-in.")
             raise Refused(needs.message, needs.to_dict())
+        place = place_of(request.environ)
+        if place is not None:
+            try:
+                self._places.sign_in(place, found[0].name)
+            except TooManyRequests as many:
+                raise Refused(many.message, many.to_dict()) from None
         with self._lock:
             self._open[_sid()] = Connection(
                 Access.of(*found, self._services.roles), token_id=found[1].id
             )
+
+    def _who_of(self, line_id: str) -> str | None:
+        sid = self.socketio.server.manager.sid_from_eio_sid(line_id, NAMESPACE)
+        return found.access.name if (found := self._open.get(sid)) else None
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:

@@ -172,7 +172,7 @@ def test_a_request_whose_line_is_cut_in_its_middle_is_no_error_of_the_server(
     head = (
         f"PUT /api/v1/images/1/caption HTTP/1.1\r\nHost: {url.netloc}\r\n"
         f"Authorization: Bearer {served.admin_token}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+        "Content-Type: application/json\r\nContent-Length: 50000\r\n\r\n"
     )
     with socket.create_connection((url.hostname, url.port)) as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

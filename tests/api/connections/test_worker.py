@@ -1,0 +1,208 @@
+"""The server under clients that send half of what they say: others do not notice."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import websocket
+
+from api.connections import arrivals, bodies
+from tests.api.conftest import Service, wait_until
+
+MANY = 150  # the server has 2 x 32 threads
+HALF_HEAD = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: "
+
+
+@pytest.fixture
+def open_line(served: Service) -> Iterator[Callable[[str], socket.socket]]:
+    """Opens a connection and sends a text on it."""
+    url = urlsplit(served.settings.address)
+    with ExitStack() as opened:
+
+        def open_one(text: str) -> socket.socket:
+            line = opened.enter_context(socket.create_connection((url.hostname, url.port), 10))
+            line.sendall(text.encode())
+            return line
+
+        yield open_one
+
+
+def half_bodies(served: Service) -> list[str]:
+    token = f"Authorization: Bearer {served.admin_token}\r\n"
+    json_head = "HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return [
+        f'POST /api/v1/auth/login {json_head}Content-Length: 60\r\n\r\n{{"username":"ad',
+        f"POST /api/v1/datasets {json_head}Content-Length: 900000\r\n\r\n{{",
+        f"POST /api/v1/datasets {json_head}{token}Transfer-Encoding: chunked\r\n\r\n5\r\n{{",
+    ]
+
+
+def median_s(served: Service, times: int = 12) -> float:
+    """Of a request of somebody at work, on a connection of its own each time."""
+    took = []
+    for _ in range(times):
+        began = time.monotonic()
+        headers = {"Authorization": f"Bearer {served.admin_token}"}
+        httpx.get(
+            f"{served.settings.address}/api/v1/datasets", headers=headers, timeout=10
+        ).raise_for_status()
+        took.append(time.monotonic() - began)
+    return statistics.median(took)
+
+
+def test_half_heads_and_half_bodies_of_many_do_not_keep_others_waiting(
+    served: Service, open_line: Callable[[str], socket.socket]
+) -> None:
+    for text in (HALF_HEAD, *half_bodies(served), ""):
+        for _ in range(MANY):
+            open_line(text)
+        assert median_s(served) < 1.0, text
+
+
+def test_a_request_that_comes_in_pieces_is_answered_and_so_are_those_behind_it(
+    open_line: Callable[[str], socket.socket],
+) -> None:
+    line = open_line("GET /healthz HT")
+    for piece in (
+        "TP/1.1\r\nHost: x\r",
+        "\n\r",
+        "\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he",
+    ):
+        time.sleep(0.05)
+        line.sendall(piece.encode())
+    read = line.makefile("rb")
+    for _ in range(2):
+        assert status_of(read) == 200
+    time.sleep(0.05)
+    line.sendall(b"althz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert status_of(read) == 200
+    assert read.read() == b""
+
+
+def status_of(read: object) -> int:
+    """The status of the next answer, which is read to its end."""
+    first = read.readline()  # type: ignore[attr-defined]
+    length = 0
+    while (header := read.readline().strip()) != b"":  # type: ignore[attr-defined]
+        name, _, value = header.partition(b":")
+        length = int(value) if name.lower() == b"content-length" else length
+    read.read(length)  # type: ignore[attr-defined]
+    return int(first.split()[1])
+
+
+def test_what_has_no_end_is_closed_or_refused_in_time(
+    served: Service, open_line: Callable[[str], socket.socket]
+) -> None:
+    endless = open_line("GET / HTTP/1.1\r\nX-Long: ")
+    with pytest.raises(OSError):
+        for _ in range(200):
+            endless.sendall(b"x" * 1000)
+            time.sleep(0.005)
+    began = time.monotonic()
+    small, large = open_line(HALF_HEAD), open_line(half_bodies(served)[2])
+    for _ in range(10):  # who sends a little now and then gains nothing
+        time.sleep(0.5)
+        small.sendall(b"x")
+    small.settimeout(arrivals.REQUEST_S + 10)
+    assert small.recv(100) == b""
+    assert time.monotonic() - began < arrivals.REQUEST_S + 5
+    large.settimeout(bodies.IDLE_S + 10)
+    assert b" 408 " in large.recv(1000)
+
+
+def test_slow_uploads_are_few_and_the_others_are_told_so(
+    served: Service, open_line: Callable[[str], socket.socket]
+) -> None:
+    lines = [open_line(half_bodies(served)[2]) for _ in range(MANY)]
+    told = [line for line in lines if answered(line)]
+    assert len(told) >= MANY - 2 * 32 // 4
+    assert all(b" 503 " in said and b"Retry-After: 10" in said for said in map(answered, told))
+
+
+def answered(line: socket.socket) -> bytes:
+    line.settimeout(0.2)
+    try:
+        return line.recv(1000, socket.MSG_PEEK)
+    except TimeoutError:
+        return b""
+
+
+def test_who_does_not_close_after_the_last_answer_keeps_nobody_waiting(
+    served: Service, open_line: Callable[[str], socket.socket]
+) -> None:
+    ask = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    for _ in range(20):
+        open_line(ask)
+    assert median_s(served, 3) < 1.0
+
+
+def test_websockets_that_never_say_who_they_are_leave_places_for_those_who_do(
+    served: Service,
+) -> None:
+    address = (
+        f"{served.settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
+    )
+    strangers, refused = [], []
+    for _ in range(60):
+        try:
+            strangers.append(websocket.create_connection(address, timeout=10))
+        except websocket.WebSocketBadStatusException as why:
+            refused.append(why)
+    assert len(strangers) <= 4  # two for one address at each process
+    assert {why.status_code for why in refused} == {503}
+    assert all(why.resp_headers["retry-after"] == "5" for why in refused if why.resp_headers)
+    header = [f"Authorization: Bearer {served.admin_token}"]
+    known = websocket.create_connection(address, timeout=10, header=header)
+    assert median_s(served, 3) < 1.0
+    for line in (*strangers, known):
+        line.close()
+    with pytest.raises(websocket.WebSocketBadStatusException) as raised:
+        websocket.create_connection(address, timeout=10, header=["Authorization: Bearer nonsense"])
+    assert raised.value.status_code == 401
+    assert b'"unauthorized"' in (raised.value.resp_body or b"")
+
+
+def test_one_person_has_a_share_of_the_connections(served: Service) -> None:
+    address = (
+        f"{served.settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
+    )
+    other = served.person("somebody else").token
+    opened, statuses = [], []
+
+    def connect(token: str) -> None:
+        header = [f"Authorization: Bearer {token}"]
+        try:
+            opened.append(websocket.create_connection(address, timeout=10, header=header))
+        except websocket.WebSocketBadStatusException as why:
+            statuses.append(why.status_code)
+
+    try:
+        for _ in range(50):
+            connect(served.admin_token)
+        assert len(opened) <= 2 * 16
+        assert set(statuses) == {429}
+        statuses.clear()
+        connect(other)
+        assert statuses == []
+        assert median_s(served, 3) < 1.0
+    finally:
+        for line in opened:
+            line.close()
+    wait_until(lambda: can_connect(address, served.admin_token), 10)
+
+
+def can_connect(address: str, token: str) -> bool:
+    try:
+        websocket.create_connection(
+            address, timeout=10, header=[f"Authorization: Bearer {token}"]
+        ).close()
+    except websocket.WebSocketBadStatusException:
+        return False
+    return True
