@@ -32,6 +32,7 @@ from workers.runtime.gpu_lease import use_own_gpu
 from workers.runtime.job_bodies import body_of, kinds_on
 from workers.runtime.job_context import (
     ChildLost,
+    GaveWay,
     Heartbeat,
     JobBody,
     JobContext,
@@ -106,6 +107,8 @@ def _execute(context: JobContext, body: JobBody) -> Outcome | None:
         return "succeeded", body(context), None
     except LeaseLost:
         return None
+    except GaveWay:
+        return "gave way", None, None
     except JobStopped as stopped:
         return ("handed back" if context.handed_back else "stopped"), stopped.result, None
     except ChildLost as lost:
@@ -172,7 +175,7 @@ def _write_end(
             return [states.get_job(session, held.job_id)], []
         if state in ("lost", "silence"):
             state = "stopped" if leases.read_stop(session, held)[1] else "failed"
-        final = "stopped" if state == "handed back" else state
+        final = "stopped" if state in ("handed back", "gave way") else state
         ended = leases.finish(session, held, final, result=result, error=error)
         waiting = chains.followers(session, held.job_id) if state == "succeeded" else []
     return ended, waiting
@@ -184,6 +187,8 @@ def _give_back(
     """Whether the job could be queued again: what was lost or met a silence, and what a worker that ends
     gives back.
     """
+    if state == "gave way":
+        return leases.give_way(session, held)
     if state in ("lost", "handed back"):
         return leases.release(session, held, counts=state == "lost")
     if state != "silence" or error is None:
