@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from common.errors import (
     ClipBrowserError,
+    DiskFull,
     Internal,
     InvalidInput,
     MethodNotAllowed,
@@ -21,6 +22,7 @@ from common.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from common.store.disk import is_disk_full
 
 log = logging.getLogger(__name__)
 Given = TypeVar("Given", bound=BaseModel)
@@ -129,6 +131,9 @@ def _unfit(problem: DataError) -> Response:
 
 def _database_away(problem: OperationalError | DisconnectionError | PoolTimeout) -> Response:
     reason = (str(problem).splitlines() or [""])[0]
+    if is_disk_full(problem):
+        log.error("%s %s: the database's disk is full: %s", request.method, request.path, reason)
+        return answer(DiskFull("The database has no space left to write."))
     log.warning("%s %s: no database: %s", request.method, request.path, reason)
     return answer(
         Unavailable(
@@ -146,4 +151,6 @@ def _broken_off(problem: ConnectionError) -> Response:
 
 def _unexpected(problem: Exception) -> Response:
     log.error("%s %s", request.method, request.path, exc_info=problem)
+    if is_disk_full(problem):
+        return answer(DiskFull("There is no space left on the server's disk."))
     return answer(Internal("Something went wrong on the server."))

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from common.db.tables import Job
-from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
+from common.errors import ClipBrowserError, DiskFull, Internal, QueueUnavailable, WorkerLost
 from common.jobs import chains, leases, states
 from common.jobs.cleaning import clean_text
 from common.jobs.leases import Lease
@@ -26,6 +26,7 @@ from common.jobs.reports import append_log
 from common.jobs.tallies import RETRIES, count
 from common.log_ids import of_job
 from common.messaging.broker import GPU, NEXT_JOB
+from common.store.disk import is_disk_full
 from workers.runtime import retries, shutdown
 from workers.runtime.app import app
 from workers.runtime.gpu_lease import use_own_gpu
@@ -123,6 +124,12 @@ def _execute(context: JobContext, body: JobBody) -> Outcome | None:
         away = passing(problem)
         if away is not None:
             return "silence", None, away
+        if is_disk_full(problem):
+            return (
+                "failed",
+                None,
+                DiskFull(f"The {context.job.kind} job found no space left: {problem}"),
+            )
         return "failed", None, Internal(f"The {context.job.kind} job failed: {problem}")
 
 

@@ -1630,13 +1630,28 @@ export interface components {
         };
         /**
          * Disk
-         * @description The disk that the data folder is on.
+         * @description The disk that the data folder is on, in GiB, and what uploads may take of it.
+         *
+         *     reserve: stays free of uploads; promised: announced uploads whose bytes have not come yet. used: images
+         *     and announced uploads, of all together and of the person who asks; quotas: null where there is none.
          */
         Disk: {
             /** Free Gb */
             free_gb: number;
+            /** My Quota Gb */
+            my_quota_gb: number | null;
+            /** My Used Gb */
+            my_used_gb: number;
+            /** Promised Gb */
+            promised_gb: number;
+            /** Reserve Gb */
+            reserve_gb: number;
+            /** Service Quota Gb */
+            service_quota_gb: number | null;
             /** Total Gb */
             total_gb: number;
+            /** Used Gb */
+            used_gb: number;
         };
         /**
          * Dismissal
@@ -4699,6 +4714,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5211,6 +5235,15 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6708,6 +6741,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -8105,6 +8147,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -9221,6 +9272,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -9341,6 +9401,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
