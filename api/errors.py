@@ -15,6 +15,7 @@ from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from api.json_body import too_large
 from common.errors import (
     ClipBrowserError,
+    DiskFull,
     Internal,
     InvalidInput,
     MethodNotAllowed,
@@ -22,6 +23,7 @@ from common.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from common.store.disk import is_disk_full
 
 log = logging.getLogger(__name__)
 MAX_FAULTS = 50  # told of one body
@@ -134,6 +136,9 @@ def _unfit(problem: DataError) -> Response:
 
 def _database_away(problem: OperationalError | DisconnectionError | PoolTimeout) -> Response:
     reason = (str(problem).splitlines() or [""])[0]
+    if is_disk_full(problem):
+        log.error("%s %s: the database's disk is full: %s", request.method, request.path, reason)
+        return answer(DiskFull("The database has no space left to write."))
     log.warning("%s %s: no database: %s", request.method, request.path, reason)
     return answer(
         Unavailable(
@@ -151,4 +156,6 @@ def _broken_off(problem: ConnectionError) -> Response:
 
 def _unexpected(problem: Exception) -> Response:
     log.error("%s %s", request.method, request.path, exc_info=problem)
+    if is_disk_full(problem):
+        return answer(DiskFull("There is no space left on the server's disk."))
     return answer(Internal("Something went wrong on the server."))

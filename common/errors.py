@@ -23,7 +23,7 @@
      │  ├ TrainingDiverged      training_diverged       500
      │  ├ GpuOutOfMemory        gpu_out_of_memory       500
      │  ├ LlmFailed             llm_failed              500
-     │  └ DiskFull              disk_full               500
+     │  └ DiskFull              disk_full               507
      └ Unavailable              unavailable             503
         ├ StoreUnavailable      store_unavailable       503
         ├ QueueUnavailable      queue_unavailable       503
@@ -213,9 +213,9 @@ class LlmFailed(Internal):
 
 
 class DiskFull(Internal):
-    """Raised when there is no space left to write."""
+    """Raised when there is no space left to write, or a quota is used up; details may hold the bytes."""
 
-    code = "disk_full"
+    code, status = "disk_full", 507
     default_remedy = "Free some disk space, then retry; what was saved before is still there."
 
 

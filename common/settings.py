@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     )
     session_days: int = Field(30, ge=1, le=365, description="Days until a sign-in ends.")
     max_upload_mib: int = Field(4096, ge=1, description="Largest upload in MiB.")
+    person_quota_gib: float | None = Field(
+        None, gt=0, description="GiB of images and uploads one person may have; empty: no limit."
+    )
+    service_quota_gib: float | None = Field(
+        None, gt=0, description="GiB of images and uploads of all together; empty: no limit."
+    )
     max_image_mib: int = Field(64, ge=1, description="Largest single image file in MiB.")
     max_image_megapixels: int = Field(100, ge=1, description="Largest image in megapixels.")
     keep_image_metadata: bool = Field(
@@ -113,7 +119,9 @@ class Settings(BaseSettings):
     )
     stack: str = Field("external", pattern="^(embedded|external)$", description="Set by `up`.")
 
-    @field_validator("train_memory_gb", "api_processes", mode="before")
+    @field_validator(
+        "train_memory_gb", "api_processes", "person_quota_gib", "service_quota_gib", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -28,6 +28,7 @@ from api.datasets.schemas import DatasetPath
 from api.images.answers import own_values
 from api.images.facts import find_image, require_image
 from api.images.multipart import store_uploads
+from api.images.room import require_room_for_captions
 from api.images.schemas import ImagePath
 from api.jobs.schemas import JobAnswer
 from api.jobs.submission import submit
@@ -78,7 +79,14 @@ def release_this(path: ImagePath, query: HolderQuery) -> tuple[str, int]:
 
 @captions.put(
     "/images/<int:image_id>/caption",
-    responses={200: SavedCaption, 202: QueuedCaption, 400: Problem, 404: Problem, 409: Problem},
+    responses={
+        200: SavedCaption,
+        202: QueuedCaption,
+        400: Problem,
+        404: Problem,
+        409: Problem,
+        507: Problem,
+    },
 )
 def put_caption(path: ImagePath, body: NewCaption) -> tuple[SavedCaption | QueuedCaption, int]:
     """Save a caption: queued, or written when the header `Prefer: wait=N` (seconds) is there."""
@@ -86,6 +94,7 @@ def put_caption(path: ImagePath, body: NewCaption) -> tuple[SavedCaption | Queue
     wait_s = wait_preference(request.headers.get("Prefer", ""))
     if wait_s == 0:  # who waits is told by the worker
         require_image(path.image_id)
+    require_room_for_captions(app_services())
     save = {**body.model_dump(), "text": text, "image_id": path.image_id, "author": user().name}
     answer = app_services().group_commit.save(save, wait_s)
     if answer is None:
@@ -109,7 +118,8 @@ def list_revisions(path: ImagePath) -> RevisionList:
 
 
 @captions.post(
-    "/datasets/<dataset_id>/captions", responses={202: JobAnswer, 400: Problem, 413: Problem}
+    "/datasets/<dataset_id>/captions",
+    responses={202: JobAnswer, 400: Problem, 413: Problem, 507: Problem},
 )
 def upload_captions(path: DatasetPath, raw: Upload) -> tuple[JobAnswer, int]:
     """Import captions: multipart `file`, a CSV, JSON lines or a zip of .txt files."""

@@ -6,7 +6,6 @@ Werkzeug's own parser keeps all files of a request open at once; its decoder (sa
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import tempfile
@@ -20,8 +19,11 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from werkzeug.wrappers import Request
 
 from api.images.file_names import safe_file_name
+from api.images.room import require_room_for
+from api.people.identity import user
 from api.services import Services
 from common.errors import ClipBrowserError, DiskFull, InvalidInput, TooLarge, UnsupportedMedia
+from common.store.disk import is_disk_full, require_room
 
 CHUNK_BYTES = 256 * 1024
 MIB = 1024 * 1024
@@ -52,6 +54,7 @@ def store_uploads(
     total = 0
     try:
         limit_mib = services.settings.max_upload_mib
+        require_room_for(services, user().name, request.content_length or 0)
         for number, file in enumerate(receive(services, request, field, limit_mib, texts)):
             key = f"{folder}/{number}/{safe_file_name(file.name)}"
             services.store.put_file(key, file.path)
@@ -115,6 +118,7 @@ class _Parser:
         try:
             while True:
                 chunk = read(CHUNK_BYTES)
+                require_room(self._folder, len(chunk))
                 total += len(chunk)
                 if total > self._limit_mib * MIB:
                     raise too_large(self._limit_mib)
@@ -132,7 +136,7 @@ class _Parser:
                 remedy="Send it again.",
             ) from endless
         except OSError as full:
-            if full.errno != errno.ENOSPC:
+            if not is_disk_full(full):
                 raise
             raise DiskFull(f"No space left in {self._folder}.") from full
         finally:

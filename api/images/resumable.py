@@ -8,12 +8,11 @@ client and this process, whichever store the service has; the store gets it in o
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
+import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,11 +20,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from common.errors import Conflict, DiskFull, InvalidInput, NotFound
+from common.errors import Conflict, InvalidInput, NotFound
+from common.store.disk import disk_errors, require_room, write_whole
 
 CHUNK_BYTES = 256 * 1024
 KEPT_S = 24 * 3600.0  # an upload that nobody goes on with
-SPARE_BYTES = 256 * 1024 * 1024  # of the disk, for everything else
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -44,24 +43,67 @@ class ResumableUploads:
     """The uploads that are on their way to this service. Several threads and processes may use it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
 
-    def begin(self, owner: str, name: str, size_bytes: int, fingerprint: str) -> ResumableUpload:
+    def begin(
+        self,
+        owner: str,
+        name: str,
+        size_bytes: int,
+        fingerprint: str,
+        may_begin: Callable[[], None] = lambda: None,
+    ) -> ResumableUpload:
         """A new upload, or the same person's unfinished one of the same file.
 
-        Raises DiskFull when the disk has no room for it.
+        From now on its bytes count against the disk's room. may_begin: raises what speaks against a new one.
+        Raises DiskFull when the disk has no room for it beside what was announced before.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with disk_errors(self.folder), self._announcing():
+            return self._begin(owner, name, size_bytes, fingerprint, may_begin)
+
+    def _begin(
+        self,
+        owner: str,
+        name: str,
+        size_bytes: int,
+        fingerprint: str,
+        may_begin: Callable[[], None],
+    ) -> ResumableUpload:
         wanted = (owner, name, size_bytes, fingerprint)
         for upload in self._all() if fingerprint else ():
             known = (upload.owner, upload.name, upload.size_bytes, upload.fingerprint)
             if known == wanted and self.job_of(upload) is None:
                 return upload
-        if shutil.disk_usage(self._folder).free < size_bytes + SPARE_BYTES:
-            raise DiskFull(f"There is no room for an upload of {size_bytes:,} bytes.")
+        require_room(self.folder, size_bytes, self.missing_bytes())
+        may_begin()
         upload = ResumableUpload(secrets.token_hex(16), owner, name, size_bytes, fingerprint)
-        self._facts(upload.id).write_text(json.dumps(asdict(upload)), encoding="utf-8")
+        write_whole(
+            self._facts(upload.id), lambda file: file.write(json.dumps(asdict(upload)).encode())
+        )
         return upload
+
+    def missing_bytes(self) -> int:
+        """What all uploads have announced that has not come yet: the disk's room is promised to them."""
+        return sum(upload.size_bytes - self.offset(upload) for upload in self._all())
+
+    def announced_bytes(self, owner: str | None = None) -> int:
+        """The whole size of a person's uploads, or of all, that no job has taken yet."""
+        return sum(
+            upload.size_bytes
+            for upload in self._all()
+            if owner in (None, upload.owner) and self.job_of(upload) is None
+        )
+
+    @contextmanager
+    def _announcing(self) -> Iterator[None]:
+        """One announcement at a time, or two would get the same room."""
+        lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def find(self, owner: str, upload_id: str) -> ResumableUpload:
         """The upload. Raises NotFound when there is none, or it is another person's."""
@@ -90,7 +132,7 @@ class ResumableUploads:
         """
         if at != self.offset(upload):
             raise self._elsewhere(upload, at)
-        with self.path(upload).open("ab", buffering=0) as out:
+        with disk_errors(self.folder), self.path(upload).open("ab", buffering=0) as out:
             while chunk := read(CHUNK_BYTES):
                 self._write(upload, out, at, chunk)
                 at += len(chunk)
@@ -98,18 +140,18 @@ class ResumableUploads:
 
     def path(self, upload: ResumableUpload) -> Path:
         """What has come of an upload."""
-        return self._folder / f"{upload.id}.part"
+        return self.folder / f"{upload.id}.part"
 
     def job_of(self, upload: ResumableUpload) -> str | None:
         """The job that an upload was handed to."""
         try:
-            return (self._folder / f"{upload.id}.job").read_text()
+            return (self.folder / f"{upload.id}.job").read_text()
         except FileNotFoundError:
             return None
 
     def hand_over(self, upload: ResumableUpload, job_id: str) -> None:
         """Note which job has the upload; its bytes are in the store now."""
-        (self._folder / f"{upload.id}.job").write_text(job_id)
+        (self.folder / f"{upload.id}.job").write_text(job_id)
         self.path(upload).unlink(missing_ok=True)
 
     @contextmanager
@@ -121,7 +163,7 @@ class ResumableUploads:
 
     def drop(self, upload: ResumableUpload) -> None:
         """Forget an upload."""
-        for path in self._folder.glob(f"{upload.id}.*"):
+        for path in self.folder.glob(f"{upload.id}.*"):
             path.unlink(missing_ok=True)
 
     def sweep(self, older_than_s: float = KEPT_S) -> int:
@@ -144,6 +186,7 @@ class ResumableUploads:
                 f"More than the {upload.size_bytes:,} bytes came that were announced.",
                 remedy="Begin a new upload with the right size_bytes.",
             )
+        require_room(self.folder, len(chunk))
         fcntl.flock(out, fcntl.LOCK_EX)
         try:
             if out.seek(0, 2) != at:
@@ -151,10 +194,6 @@ class ResumableUploads:
             left = memoryview(chunk)
             while left:
                 left = left[out.write(left) :]
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise DiskFull(f"No space left in {self._folder}.") from error
         finally:
             fcntl.flock(out, fcntl.LOCK_UN)
 
@@ -167,13 +206,13 @@ class ResumableUploads:
         )
 
     def _facts(self, upload_id: str) -> Path:
-        return self._folder / f"{upload_id}.json"
+        return self.folder / f"{upload_id}.json"
 
     def _files(self) -> list[Path]:
-        return list(self._folder.iterdir()) if self._folder.is_dir() else []
+        return list(self.folder.iterdir())
 
     def _all(self) -> Iterator[ResumableUpload]:
-        for path in self._folder.glob("*.json"):
+        for path in self.folder.glob("*.json"):
             upload = self._read(path)
             if upload is not None:
                 yield upload

@@ -13,6 +13,7 @@ from api.datasets.schemas import DatasetPath
 from api.errors import read_body
 from api.images.multipart import MIB, store_uploads, too_large
 from api.images.resumable import ResumableUpload, ResumableUploads
+from api.images.room import open_uploads, require_quota
 from api.images.routes import images
 from api.images.schemas import (
     JoinQuery,
@@ -23,7 +24,7 @@ from api.images.schemas import (
     UploadPath,
     WholeUploads,
 )
-from api.images.whole_uploads import Stored, open_uploads, take_whole
+from api.images.whole_uploads import Stored, take_whole
 from api.jobs.schemas import JobAnswer, JobOut
 from api.jobs.submission import announce, shown, submit
 from api.people.identity import user
@@ -38,7 +39,14 @@ incoming = make_blueprint("incoming", __name__, "images")
 
 @images.post(  # flask-openapi3 describes an address in one blueprint only: there it is listed by GET
     "/datasets/<dataset_id>/images",
-    responses={202: JobAnswer, 400: Problem, 404: Problem, 409: Problem, 413: Problem},
+    responses={
+        202: JobAnswer,
+        400: Problem,
+        404: Problem,
+        409: Problem,
+        413: Problem,
+        507: Problem,
+    },
 )
 def upload_images(path: DatasetPath, query: JoinQuery, raw: ImageUpload) -> tuple[JobAnswer, int]:
     """Add images: multipart `files`, each an image or a zip; or JSON `{"uploads": [id, ...]}`.
@@ -63,7 +71,9 @@ def find_known_files(path: DatasetPath, body: KnownFiles) -> KnownFilesOut:
     return KnownFilesOut(known=[sha256 for sha256 in body.sha256 if sha256 in known])
 
 
-@incoming.post("/uploads", responses={200: UploadOut, 201: UploadOut, 400: Problem, 413: Problem})
+@incoming.post(
+    "/uploads", responses={200: UploadOut, 201: UploadOut, 400: Problem, 413: Problem, 507: Problem}
+)
 def begin_upload(body: NewUpload) -> tuple[UploadOut, int]:
     """Announce a large file; its bytes follow by PUT, and POST .../images takes it when it is whole.
 
@@ -75,7 +85,10 @@ def begin_upload(body: NewUpload) -> tuple[UploadOut, int]:
         raise too_large(services.settings.max_upload_mib)
     resumable = open_uploads(services)
     resumable.sweep()
-    upload = resumable.begin(user().name, body.name, body.size_bytes, body.fingerprint)
+    upload = resumable.begin(
+        user().name, body.name, body.size_bytes, body.fingerprint,
+        may_begin=lambda: require_quota(services, user().name, body.size_bytes),
+    )  # fmt: skip
     answer = _answer(resumable, upload)
     return answer, 200 if answer.offset else 201
 
@@ -89,7 +102,7 @@ def get_upload(path: UploadPath) -> UploadOut:
 
 @incoming.put(
     "/uploads/<upload_id>",
-    responses={200: UploadOut, 400: Problem, 404: Problem, 409: Problem},
+    responses={200: UploadOut, 400: Problem, 404: Problem, 409: Problem, 507: Problem},
 )
 def put_upload(path: UploadPath, raw: Chunk) -> UploadOut:
     """Bytes of an upload, from the one that the header `Upload-Offset` names; as many as you like.

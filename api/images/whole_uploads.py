@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from api.images.file_names import safe_file_name
 from api.images.resumable import ResumableUpload, ResumableUploads
+from api.images.room import open_uploads
 from api.jobs.schemas import JobOut
 from api.jobs.submission import shown
 from api.people.identity import user
@@ -15,11 +16,6 @@ from api.services import Services
 from common.errors import ClipBrowserError, Conflict
 
 Stored = list[dict[str, str]]
-
-
-def open_uploads(services: Services) -> ResumableUploads:
-    """The uploads that are on their way to this machine."""
-    return ResumableUploads(services.settings.work_dir / "incoming")
 
 
 def take_whole(services: Services, ids: list[str], begin: Callable[[Stored], JobOut]) -> JobOut:

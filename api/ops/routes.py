@@ -12,6 +12,7 @@ import psutil
 from sqlalchemy import func, select
 
 from api.capability import make_blueprint
+from api.images.room import open_uploads, stored_bytes
 from api.ops.checks import check_database, check_redis, check_store
 from api.ops.llm_state import llm_state
 from api.ops.schemas import (
@@ -26,12 +27,14 @@ from api.ops.schemas import (
     WorkerOut,
     WorkerState,
 )
+from api.people.identity import user
 from api.services import Services, app_services
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.gpus import read_gpus
 from common.jobs.kinds import JOB_QUEUES
 from common.messaging.broker import QUEUES
+from common.store.disk import SPARE_BYTES
 
 system = make_blueprint("system", __name__, "ops")
 PACKAGES = (
@@ -72,7 +75,19 @@ def _kind_of(url: str, state: Health) -> BackendState:
 
 def _disk(services: Services) -> Disk:
     usage = shutil.disk_usage(_existing(services))
-    return Disk(free_gb=round(usage.free / GB, 1), total_gb=round(usage.total / GB, 1))
+    settings, uploads, me = services.settings, open_uploads(services), user().name
+    used = stored_bytes(services) + uploads.announced_bytes()
+    mine = stored_bytes(services, me) + uploads.announced_bytes(me)
+    return Disk(
+        free_gb=round(usage.free / GB, 1),
+        total_gb=round(usage.total / GB, 1),
+        reserve_gb=round(SPARE_BYTES / GB, 2),
+        promised_gb=round(uploads.missing_bytes() / GB, 2),
+        used_gb=round(used / GB, 2),
+        my_used_gb=round(mine / GB, 2),
+        service_quota_gb=settings.service_quota_gib,
+        my_quota_gb=settings.person_quota_gib,
+    )
 
 
 def app_version() -> str:

@@ -84,10 +84,20 @@ class GpuOut(Answer):
 
 
 class Disk(Answer):
-    """The disk that the data folder is on."""
+    """The disk that the data folder is on, in GiB, and what uploads may take of it.
+
+    reserve: stays free of uploads; promised: announced uploads whose bytes have not come yet. used: images
+    and announced uploads, of all together and of the person who asks; quotas: null where there is none.
+    """
 
     free_gb: Number
     total_gb: Number
+    reserve_gb: Number
+    promised_gb: Number
+    used_gb: Number
+    my_used_gb: Number
+    service_quota_gb: Number | None
+    my_quota_gb: Number | None
 
 
 class TensorBoard(Answer):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from common.archives import safe_name
 from common.captions.text import (
@@ -27,6 +28,8 @@ NAME_COLUMNS = (
 CAPTION_COLUMNS = ("title", "caption", "text", "description", "prompt")
 TAG_COLUMNS = ("tag", "label", "class")
 MAX_TAG_CHARS = 80
+MAX_ROWS = 2_000_000  # about 300 bytes of memory each
+PULSE_ROWS = 5000
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _MAX_LINE_CHARS = 100_000
 REMEDY = (
@@ -35,8 +38,7 @@ REMEDY = (
 )
 
 
-@dataclass(frozen=True)
-class CaptionRow:
+class CaptionRow(NamedTuple):
     """One caption that was read. line: where in the file, from 1. source: which file of several.
 
     tag: the kind of picture, where the file has a column for it.
@@ -49,8 +51,7 @@ class CaptionRow:
     tag: str = ""
 
 
-@dataclass(frozen=True)
-class RejectedRow:
+class RejectedRow(NamedTuple):
     """One row that was not taken, and the reason in plain words."""
 
     line: int
@@ -60,11 +61,15 @@ class RejectedRow:
 
 @dataclass
 class ParsedCaptions:
-    """What a caption file held. notes: things to know about it as a whole, such as its encoding."""
+    """What a caption file held. notes: things to know about it as a whole, such as its encoding.
+
+    pulse: called now and then with the number of rows so far; may raise what ends the reading.
+    """
 
     rows: list[CaptionRow] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    pulse: Callable[[int], None] = lambda _rows: None
 
     def extend(self, other: ParsedCaptions) -> None:
         """Add the rows, rejections and notes of another file."""
@@ -73,7 +78,11 @@ class ParsedCaptions:
         self.notes += [note for note in other.notes if note not in self.notes]
 
     def add(self, name: str, caption: str, line: int, tag: str = "") -> None:
-        """Take a row if its name and caption are fit, else note why not. A long tag is cut."""
+        """Take a row if its name and caption are fit, else note why not. A long tag is cut.
+
+        Raises InvalidInput when there are too many.
+        """
+        self._count()
         try:
             self.rows.append(
                 CaptionRow(
@@ -85,6 +94,15 @@ class ParsedCaptions:
             )
         except InvalidInput as error:
             self.rejected.append(RejectedRow(line, error.message, name[:200]))
+
+    def _count(self) -> None:
+        count = len(self.rows) + len(self.rejected)
+        if count >= MAX_ROWS:
+            raise InvalidInput(
+                f"the file has more than {MAX_ROWS:,} rows", remedy="Import it in several parts."
+            )
+        if count % PULSE_ROWS == 0:
+            self.pulse(count)
 
 
 def write_rows(rows: Iterable[tuple[str, str]]) -> bytes:
@@ -188,13 +206,13 @@ def _records(text: str, separator: str, parsed: ParsedCaptions) -> list[tuple[in
     """
     text = _without_endless_lines(text, parsed)
     try:
-        return _split(text, separator, quoted=True, strict=True)
+        return _split(text, separator, quoted=True, strict=True, pulse=parsed.pulse)
     except csv.Error as error:
         closed = "unexpected end" not in str(error)
     if not closed:
         parsed.notes.append("A quote is not closed: quotes were read as part of the text.")
     try:
-        return _split(text, separator, quoted=closed, strict=False)
+        return _split(text, separator, quoted=closed, strict=False, pulse=parsed.pulse)
     except csv.Error as error:
         raise InvalidInput(f"the CSV cannot be read: {error}", remedy=REMEDY) from error
 
@@ -212,7 +230,9 @@ def _without_endless_lines(text: str, parsed: ParsedCaptions) -> str:
     return "\n".join(lines)
 
 
-def _split(text: str, separator: str, quoted: bool, strict: bool) -> list[tuple[int, list[str]]]:
+def _split(
+    text: str, separator: str, quoted: bool, strict: bool, pulse: Callable[[int], None]
+) -> list[tuple[int, list[str]]]:
     lines = io.StringIO(text, newline="")
     reader = csv.reader(
         lines,
@@ -222,7 +242,9 @@ def _split(text: str, separator: str, quoted: bool, strict: bool) -> list[tuple[
     )
     records, line = [], 1
     for record in reader:
-        if any(cell.strip() for cell in record):
+        if any(map(str.strip, record)):
             records.append((line, record))
+            if len(records) % PULSE_ROWS == 0:
+                pulse(0)
         line = reader.line_num + 1
     return records

@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from common.archives import ArchiveLimits, read_archive, safe_name
 from common.captions.csv_files import (
     CAPTION_COLUMNS,
     IMAGE_SUFFIXES,
+    MAX_ROWS,
     NAME_COLUMNS,
     REMEDY,
     ParsedCaptions,
@@ -30,8 +30,15 @@ from common.errors import InvalidInput
 TEXT_SUFFIXES = (".txt", ".caption")
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 CAPTION_SUFFIXES = (".csv", ".tsv", *_JSON_SUFFIXES, *TEXT_SUFFIXES)
+MAX_CAPTION_BYTES = 256 * 2**20  # of one file, and of all in a zip: they are read together
+_LIMITS = ArchiveLimits(max_entry_bytes=MAX_CAPTION_BYTES, max_total_bytes=MAX_CAPTION_BYTES)
+Pulse = Callable[[int], None]
 _DERIVED = ("train.csv", "train_original.csv", "val.csv")
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # controls that no text file has
+
+
+def no_pulse(_rows: int) -> None:
+    """Nobody wants to know."""
 
 
 def is_caption_file(name: str) -> bool:
@@ -39,16 +46,22 @@ def is_caption_file(name: str) -> bool:
     return name.lower().endswith(CAPTION_SUFFIXES)
 
 
-def read_captions(data: bytes, filename: str) -> ParsedCaptions:
+def read_captions(data: bytes, filename: str, pulse: Pulse = no_pulse) -> ParsedCaptions:
     """Read captions from a table, JSON lines, a .txt file, or a zip of such files.
 
     Bad rows are listed with line and reason, the rest is taken. filename decides between the
     forms only where the content does not. Raises InvalidInput when nothing of it can be read:
-    no known columns, a separator other than TAB, comma or semicolon, an empty or binary file.
+    no known columns, a separator other than TAB, comma or semicolon, an empty or binary file, more than
+    MAX_CAPTION_BYTES. pulse: as of `ParsedCaptions`; what it raises ends the reading.
     """
+    if len(data) > MAX_CAPTION_BYTES:
+        raise InvalidInput(
+            f"the file is {len(data) / 2**20:.1f} MiB; the limit is {MAX_CAPTION_BYTES // 2**20}",
+            remedy="Import it in several parts.",
+        )
     if data[:4] == b"PK\3\4":
-        return _read_zip(data)
-    parsed = ParsedCaptions()
+        return _read_zip(data, pulse)
+    parsed = ParsedCaptions(pulse=pulse)
     text = _decode(data, parsed)
     if not text.strip():
         raise InvalidInput("the file is empty", remedy=REMEDY)
@@ -63,7 +76,9 @@ def read_captions(data: bytes, filename: str) -> ParsedCaptions:
     return parsed
 
 
-def read_caption_files(files: Iterable[tuple[str, bytes]]) -> ParsedCaptions:
+def read_caption_files(
+    files: Iterable[tuple[str, bytes]], pulse: Pulse = no_pulse
+) -> ParsedCaptions:
     """Read several files, each (path, data); names in one are taken as seen from its folder.
 
     Tables come before .txt files, an index.csv before all: of two files that speak of the same
@@ -74,14 +89,19 @@ def read_caption_files(files: Iterable[tuple[str, bytes]]) -> ParsedCaptions:
     whole = ParsedCaptions()
     for path, data in sorted(_without_derived(list(files)), key=lambda file: _rank(file[0])):
         try:
-            parsed = read_captions(data, path)
+            parsed = read_captions(data, path, pulse)
         except InvalidInput as error:
             whole.rejected.append(RejectedRow(0, error.message, path))
             continue
         folder = path.rpartition("/")[0]
         inside = f"{folder}/" if folder and not _names_its_image(path, parsed) else ""
-        parsed.rows = [replace(row, name=inside + row.name, source=path) for row in parsed.rows]
+        parsed.rows = [row._replace(name=inside + row.name, source=path) for row in parsed.rows]
         whole.extend(parsed)
+        if len(whole.rows) + len(whole.rejected) > MAX_ROWS:
+            raise InvalidInput(
+                f"the files have more than {MAX_ROWS:,} rows",
+                remedy="Import them in several parts.",
+            )
     return whole
 
 
@@ -109,11 +129,11 @@ def _base(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _read_zip(data: bytes) -> ParsedCaptions:
+def _read_zip(data: bytes, pulse: Pulse) -> ParsedCaptions:
     refused: list[RejectedRow] = []
 
     def caption_files() -> Iterator[tuple[str, bytes]]:
-        for entry in read_archive(io.BytesIO(data), ArchiveLimits(max_entry_bytes=256 * 2**20)):
+        for entry in read_archive(io.BytesIO(data), _LIMITS):
             if entry.reason:
                 refused.append(RejectedRow(0, entry.reason, entry.name))
             elif is_caption_file(entry.name):
@@ -121,7 +141,7 @@ def _read_zip(data: bytes) -> ParsedCaptions:
             elif not entry.name.lower().endswith(IMAGE_SUFFIXES):
                 refused.append(RejectedRow(0, "it is no caption file", entry.name))
 
-    parsed = read_caption_files(caption_files())
+    parsed = read_caption_files(caption_files(), pulse)
     parsed.rejected = refused + parsed.rejected
     return parsed
 

@@ -31,7 +31,8 @@ def normalise_caption(text: str) -> str:
     Raises InvalidInput when nothing visible is left, or more than MAX_CAPTION_CHARS characters.
     """
     caption = normalise_text(text).strip().strip("\ufeff").strip()
-    if not any(_is_visible(character) for character in caption):
+    plain = caption.isascii() and caption.isprintable()  # the most, at a part of the time
+    if not (caption and plain) and not any(map(_is_visible, caption)):
         raise InvalidInput("the caption is empty", remedy="Type what the image shows.")
     if len(caption) > MAX_CAPTION_CHARS:
         raise InvalidInput(
@@ -43,6 +44,8 @@ def normalise_caption(text: str) -> str:
 
 def normalise_text(text: str) -> str:
     """One line of text in NFC, as a part of a caption: space at its ends stays, empty is allowed."""
+    if text.isascii() and text.isprintable():
+        return text
     return unicodedata.normalize("NFC", _BREAKS.sub(" ", text))
 
 

@@ -221,6 +221,26 @@ def release(session: Session, held: Lease, *, counts: bool, pause_s: float = 0.0
     return changed(session, given_back.values(attempt=Job.attempt - 1))
 
 
+def give_way(session: Session, held: Lease) -> bool:
+    """Give a job that is mine back to the queue, where it waits for its next turn like one that was queued now.
+
+    The attempt does not count. False when it is to be stopped, or is another's.
+    """
+    given_back = (
+        update(Job)
+        .where(Job.id == held.job_id, Job.lease_owner == held.owner, Job.state == "running")
+        .values(
+            state="queued",
+            queued_at=now(),
+            attempt=Job.attempt - 1,
+            lease_owner=None,
+            lease_until=None,
+            seq=Job.seq + 1,
+        )
+    )
+    return changed(session, given_back)
+
+
 def reap(
     session: Session, settings: Settings, moment: datetime | None = None
 ) -> tuple[list[Job], list[Job]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,6 +128,20 @@ def read_turns(session: Session, name: str) -> Iterator[WaitingJob]:
     Of ten thousand waiting jobs it reads only the first ones of each person. `in_turn` says of the order.
     """
     return in_turn(_read_levels(session, name), read_running(session, name))
+
+
+def others_wait(session: Session, job_id: str) -> bool:
+    """Whether somebody else's job would begin at once if this running one went back to the queue."""
+    own = session.execute(
+        select(Job.queue, Job.priority, Job.created_by).where(Job.id == job_id)
+    ).first()
+    if own is None or read_pause(session, own.queue) is not None:
+        return False
+    following = next((job for job in read_turns(session, own.queue) if job.may_begin), None)
+    if following is None or following.person == own.created_by or following.priority > own.priority:
+        return False
+    under_way = Counter(job.person for job in read_running(session, own.queue))
+    return under_way[following.person] < under_way[own.created_by]
 
 
 def _waits_in(name: str) -> tuple[ColumnElement[bool], ...]:

@@ -9,6 +9,7 @@ is gone. (Celery 5.7: "Redis" and "Configuration" in its user guide.)
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ REQUEST_ID = "request_id"  # a header of each message
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"
 KEEP_CLEAN = "maintenance.keep_clean"
+# What Redis says when it cannot keep what is written: its disk is full, its memory, or it is a replica.
+REFUSES_WRITES = re.compile("MISCONF|used memory|READONLY|read only")
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
 _PRIORITY_STEPS = tuple(range(10))
 
@@ -60,6 +63,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "task_create_missing_queues": True,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,  # a Redis whose disk is full says so by one: wait, do not end
         "broker_transport_options": {
             "queue_order_strategy": "priority",
             "priority_steps": list(_PRIORITY_STEPS),
@@ -152,6 +156,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, redis_client.RedisError, ConnectionError, TimeoutError) as problem:
+        if REFUSES_WRITES.search(str(problem)):
+            raise QueueUnavailable(
+                f"Redis keeps no messages: {str(problem)[:200]}",
+                remedy="Its disk or its memory is full: free some, then try again.",
+            ) from problem
         raise QueueUnavailable(
             f"Redis does not answer ({type(problem).__name__}).",
             remedy="Nothing is lost: try again in a moment, or start Redis.",

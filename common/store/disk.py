@@ -18,6 +18,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
 COPY_BYTES = 1024 * 1024
+SPARE_BYTES = 256 * 1024 * 1024  # of the disk, for everything but uploads
+POSTGRES_FULL = "53100"  # disk_full, in PostgreSQL's appendix A
 
 
 def disk_error(error: OSError, path: Path) -> ClipBrowserError:
@@ -38,6 +40,41 @@ def disk_error(error: OSError, path: Path) -> ClipBrowserError:
     return StoreUnavailable(
         f"'{path}' cannot be used: {reason.lower()}",
         remedy="Check the disk and that the folder is mounted, then try again.",
+    )
+
+
+def is_disk_full(problem: BaseException | None) -> bool:
+    """Whether an exception, or what it came of, means that there is no space left: of the system, SQLite, PostgreSQL."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in FULL:
+            return True
+        if getattr(problem, "sqlite_errorname", "") == "SQLITE_FULL":
+            return True
+        if getattr(problem, "sqlstate", "") == POSTGRES_FULL:
+            return True
+        problem = getattr(problem, "orig", None) or problem.__cause__
+    return False
+
+
+def require_room(folder: Path, size_bytes: int, promised_bytes: int = 0) -> None:
+    """Raises DiskFull unless so much can be written below a folder and SPARE_BYTES stay free.
+
+    promised_bytes: what others have announced and not sent yet.
+    """
+    free = shutil.disk_usage(folder).free
+    if free >= size_bytes + promised_bytes + SPARE_BYTES:
+        return
+    announced = (
+        f", of which {promised_bytes:,} are announced for other uploads" if promised_bytes else ""
+    )
+    raise DiskFull(
+        f"There is no room for {size_bytes:,} bytes: {free:,} are free{announced}, and {SPARE_BYTES:,} stay "
+        "free for everything else.",
+        details={
+            "free_bytes": free,
+            "promised_bytes": promised_bytes,
+            "reserve_bytes": SPARE_BYTES,
+        },
     )
 
 

@@ -20,6 +20,7 @@ from common.db.tables import Job
 from common.jobs import leases
 from common.jobs.cleaning import clean_json
 from common.jobs.leases import GIVE_UP_SHARE, Lease
+from common.jobs.queues import others_wait
 from common.jobs.reports import Reports, write_reports
 from common.log_ids import with_ids
 from common.settings import Settings
@@ -29,6 +30,8 @@ from workers.runtime.retries import passing
 from workers.runtime.services import Services
 
 log = logging.getLogger(__name__)
+SLICE_S = 3.0  # of work that a long job does before it gives way
+LOOK_EVERY_S = 0.5
 TICK_S = 0.25  # how often progress is written and the stop flag read
 JobBody = Callable[["JobContext"], dict[str, Any]]
 
@@ -43,6 +46,10 @@ class JobStopped(Exception):
 
 class LeaseLost(Exception):
     """Raised in a job's body when another execution owns the job: end, and leave no trace."""
+
+
+class GaveWay(Exception):
+    """Raised in a job's body when it goes back to the queue, so that somebody else's job has its turn."""
 
 
 class ChildLost(Exception):
@@ -93,6 +100,7 @@ class JobContext:
         self.handed_back = False
         self._began = time.monotonic()
         self._done_at_begin: int | None = None
+        self._slice_ends: float | None = None
 
     @property
     def settings(self) -> Settings:
@@ -214,6 +222,26 @@ class JobContext:
             raise LeaseLost
         if self._stop:
             raise JobStopped
+
+    def give_way(self, checkpoint: dict[str, Any] | None = None) -> None:
+        """Go back to the queue if somebody else's job waits, and SLICE_S have passed since this was first called.
+
+        For long jobs of a queue whose others are short; to be called where what was done is kept, and the
+        next execution goes on from there. checkpoint: kept for it, if there is none yet. Raises GaveWay.
+        """
+        moment = time.monotonic()
+        if self._slice_ends is None:
+            self._slice_ends = moment + SLICE_S
+        if moment < self._slice_ends:
+            return
+        self._slice_ends = moment + LOOK_EVERY_S
+        with self.reader() as session:
+            waits = others_wait(session, self.job.id)
+        if waits:
+            self.report(message="waiting: somebody else's job has its turn")
+            if checkpoint is not None:
+                self.save_checkpoint(checkpoint)
+            raise GaveWay
 
     def heartbeat(self) -> None:
         """Read the stop flag, keep the lease when that is due; called by the heartbeat thread."""

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from common.db.tables import Job
-from common.errors import ClipBrowserError, Internal, QueueUnavailable, WorkerLost
+from common.errors import ClipBrowserError, DiskFull, Internal, QueueUnavailable, WorkerLost
 from common.jobs import chains, leases, states
 from common.jobs.cleaning import clean_text
 from common.jobs.leases import Lease
@@ -26,12 +26,14 @@ from common.jobs.reports import append_log
 from common.jobs.tallies import RETRIES, count
 from common.log_ids import of_job
 from common.messaging.broker import GPU, NEXT_JOB
+from common.store.disk import is_disk_full
 from workers.runtime import retries, shutdown
 from workers.runtime.app import app
 from workers.runtime.gpu_lease import use_own_gpu
 from workers.runtime.job_bodies import body_of, kinds_on
 from workers.runtime.job_context import (
     ChildLost,
+    GaveWay,
     Heartbeat,
     JobBody,
     JobContext,
@@ -106,6 +108,8 @@ def _execute(context: JobContext, body: JobBody) -> Outcome | None:
         return "succeeded", body(context), None
     except LeaseLost:
         return None
+    except GaveWay:
+        return "gave way", None, None
     except JobStopped as stopped:
         return ("handed back" if context.handed_back else "stopped"), stopped.result, None
     except ChildLost as lost:
@@ -120,6 +124,12 @@ def _execute(context: JobContext, body: JobBody) -> Outcome | None:
         away = passing(problem)
         if away is not None:
             return "silence", None, away
+        if is_disk_full(problem):
+            return (
+                "failed",
+                None,
+                DiskFull(f"The {context.job.kind} job found no space left: {problem}"),
+            )
         return "failed", None, Internal(f"The {context.job.kind} job failed: {problem}")
 
 
@@ -172,7 +182,7 @@ def _write_end(
             return [states.get_job(session, held.job_id)], []
         if state in ("lost", "silence"):
             state = "stopped" if leases.read_stop(session, held)[1] else "failed"
-        final = "stopped" if state == "handed back" else state
+        final = "stopped" if state in ("handed back", "gave way") else state
         ended = leases.finish(session, held, final, result=result, error=error)
         waiting = chains.followers(session, held.job_id) if state == "succeeded" else []
     return ended, waiting
@@ -184,6 +194,8 @@ def _give_back(
     """Whether the job could be queued again: what was lost or met a silence, and what a worker that ends
     gives back.
     """
+    if state == "gave way":
+        return leases.give_way(session, held)
     if state in ("lost", "handed back"):
         return leases.release(session, held, counts=state == "lost")
     if state != "silence" or error is None:

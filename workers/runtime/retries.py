@@ -11,8 +11,10 @@ from sqlalchemy import exc
 
 from common.errors import ClipBrowserError, Unavailable
 from common.settings import Settings
+from common.store.disk import is_disk_full
 
 GROWTH = 3
+FULL_REMEDY = "Free some disk space."
 LONGEST_PAUSE_S = 600.0
 OF_THE_DATABASE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
@@ -22,6 +24,8 @@ def passing(problem: Exception) -> ClipBrowserError | None:
     if isinstance(problem, Unavailable):
         return problem
     if isinstance(problem, OF_THE_DATABASE):
+        if is_disk_full(problem):
+            return Unavailable("The database has no space left to write.", remedy=FULL_REMEDY)
         return Unavailable(f"The database did not answer ({type(problem).__name__}).")
     if isinstance(problem, RedisError | ConnectionError | TimeoutError):
         return Unavailable(f"A service did not answer ({type(problem).__name__}: {problem}).")

@@ -1709,13 +1709,28 @@ export interface components {
         };
         /**
          * Disk
-         * @description The disk that the data folder is on.
+         * @description The disk that the data folder is on, in GiB, and what uploads may take of it.
+         *
+         *     reserve: stays free of uploads; promised: announced uploads whose bytes have not come yet. used: images
+         *     and announced uploads, of all together and of the person who asks; quotas: null where there is none.
          */
         Disk: {
             /** Free Gb */
             free_gb: number;
+            /** My Quota Gb */
+            my_quota_gb: number | null;
+            /** My Used Gb */
+            my_used_gb: number;
+            /** Promised Gb */
+            promised_gb: number;
+            /** Reserve Gb */
+            reserve_gb: number;
+            /** Service Quota Gb */
+            service_quota_gb: number | null;
             /** Total Gb */
             total_gb: number;
+            /** Used Gb */
+            used_gb: number;
         };
         /**
          * Dismissal
@@ -8034,6 +8049,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     captions_list_revisions: {
@@ -11076,6 +11100,15 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from common.captions.csv_files import CaptionRow, RejectedRow
+from common.captions.csv_files import PULSE_ROWS, CaptionRow, RejectedRow
+from common.captions.files import Pulse, no_pulse
 from common.captions.text import MAX_CAPTIONS
 
 
@@ -65,20 +66,21 @@ def plan_import(
     *,
     aliases: Mapping[str, int] | None = None,
     fill_only: bool = False,
+    pulse: Pulse = no_pulse,
 ) -> ImportPlan:
     """Find the image of each row: by its path, by the path's end, by the name without extension.
 
     Upper and lower case do not matter unless two names differ in nothing else. A name that fits
     several images equally well is rejected. aliases: {name: image id} of files that came together
     with the rows; they go before the dataset's own names. fill_only: images that have other
-    captions keep them.
+    captions keep them. pulse: called now and then with the number of rows so far; what it raises ends it.
 
     Several rows for an image are several captions, in their order: so do index.csv and the tables
     of the known caption datasets (Flickr30k, COCO) have them. Equal ones count once. When several
     files speak of an image, the first one counts and what differs in the others is rejected.
     """
     plan = ImportPlan()
-    wanted = _match(rows, _Finders(images, aliases or {}), plan)
+    wanted = _match(rows, _Finders(images, aliases or {}), plan, pulse)
     known = {image.image_id: image for image in images}
     for image_id, own in wanted.items():
         _plan_image(known[image_id], own, plan, fill_only)
@@ -86,13 +88,17 @@ def plan_import(
 
 
 def _match(
-    rows: Iterable[CaptionRow], finders: _Finders, plan: ImportPlan
+    rows: Iterable[CaptionRow], finders: _Finders, plan: ImportPlan, pulse: Pulse
 ) -> dict[int, list[CaptionRow]]:
     """The rows of each image that was found; equal ones once."""
     wanted: dict[int, list[CaptionRow]] = {}
     unmatched: dict[str, None] = {}
-    for row in rows:
-        found = finders.find(row.name)
+    name, found = "", list[int]()
+    for number, row in enumerate(rows):
+        if number % PULSE_ROWS == 0:
+            pulse(number)
+        if row.name != name:  # the captions of an image often follow each other
+            name, found = row.name, finders.find(row.name)
         if len(found) == 1:
             _take(row, wanted.setdefault(found[0], []), plan)
         elif found:
@@ -166,7 +172,7 @@ class _Finders:
     def find(self, name: str) -> list[int]:
         """The ids of the images that the name fits best; empty when it fits none."""
         path = _normal(name)
-        for key in (path, _stem(path)):
+        for key in (path, _stem(path)) if self._came else ():
             if len(came := self._came.get(key, set())) == 1:
                 return list(came)
         return self._dataset.find(name)
@@ -177,6 +183,8 @@ class _Finder:
 
     def __init__(self, images: Sequence[NamedImage]) -> None:
         self._ids: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._bases: set[str] = set()  # with and without extension, in any case
+        self._depth = 1  # of the deepest path
         for image in images:
             path = _normal(image.filename)
             stem = _stem(path)
@@ -186,17 +194,21 @@ class _Finder:
                 self._ids[f"{kind}, any case", name.casefold()].append(image.image_id)
             if image.sha256:  # the service's own index.csv names images so
                 self._ids["base stem", image.sha256].append(image.image_id)
+            self._bases |= {names["base"].casefold(), names["base stem"].casefold(), image.sha256}
+            self._depth = max(self._depth, path.count("/") + 1)
 
     def find(self, name: str) -> list[int]:
         """The ids of the images that the name fits best; empty when it fits none."""
         path = _normal(name)
         stem = _stem(path)
+        if not {_base(path).casefold(), _base(stem).casefold()} & self._bases:
+            return []  # whichever way it is looked for, the last part must be known
         for whole, base, wanted in (
             ("path", "base", path),
             ("stem", "base stem", path),
             ("stem", "base stem", stem),
         ):
-            ends = [(whole, end) for end in _ends(wanted)] + [(base, _base(wanted))]
+            ends = [(whole, end) for end in _ends(wanted, self._depth)] + [(base, _base(wanted))]
             for kind, end in ends:
                 found = self._ids.get((kind, end)) or self._ids.get(
                     (f"{kind}, any case", end.casefold())
@@ -207,6 +219,8 @@ class _Finder:
 
 
 def _normal(name: str) -> str:
+    if name.isascii():
+        return name.removeprefix("./")
     return unicodedata.normalize("NFC", name).removeprefix("./")
 
 
@@ -221,7 +235,7 @@ def _stem(path: str) -> str:
     return folder + slash + (name if dot and name else base)
 
 
-def _ends(path: str) -> list[str]:
-    """The path, then what is left of it without its first folder, its first two, ..."""
+def _ends(path: str, depth: int) -> list[str]:
+    """The path, then what is left of it without its first folder, its first two, ...; `depth` parts at most."""
     parts = path.split("/")
-    return ["/".join(parts[start:]) for start in range(len(parts))]
+    return ["/".join(parts[start:]) for start in range(max(0, len(parts) - depth), len(parts))]

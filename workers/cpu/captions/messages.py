@@ -21,10 +21,12 @@ from common.captions.claims import (
     lock_images,
 )
 from common.errors import CaptionConflict, ClipBrowserError
+from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS
 from workers.cpu.captions.saving import Save, Saved, save_captions
 from workers.runtime.services import Services
 
 TELL_EVERY_S = 1.0
+PUT_BACK_S = 1.0
 TRIES = 2  # of a message that the database did not take: a deadlock, a connection that was cut
 _told: dict[str, float] = {}  # dataset id -> when this process said last that it has changed
 Answers = dict[str, dict[str, Any]]
@@ -40,11 +42,22 @@ def commit_and_tell(services: Services, entries: list[dict[str, Any]], reply: st
     saves = [Save(**entry) for entry in entries if "ask" not in entry]
     asked = [(entry["key"], read_ask(entry)) for entry in entries if entry.get("ask") in KINDS]
     greeted = [entry["key"] for entry in entries if entry.get("ask", "next") not in KINDS]
-    outcomes, answers = _commit(services, saves, asked)
+    try:
+        outcomes, answers = _commit(services, saves, asked)
+    except OperationalError:
+        _put_back(services, [entry for entry in entries if "ask" not in entry], reply)
+        raise
     answers |= {save.client_id: _answer(outcome) for save, outcome in outcomes}
     answers |= {key: {} for key in greeted}
     services.replies.give(reply, answers)
     _tell(services, outcomes)
+
+
+def _put_back(services: Services, saves: list[dict[str, Any]], reply: str) -> None:
+    """Captions that the database does not take now (its disk is full, say) were told to be queued: so they are."""
+    if saves:
+        time.sleep(PUT_BACK_S)
+        services.queue.send(SAVE_CAPTIONS, [saves, reply], CAPTIONS)
 
 
 def _commit(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from common.archives import ArchiveLimits
-from common.captions.files import read_caption_files, read_captions
+from common.captions.files import MAX_CAPTION_BYTES, read_caption_files, read_captions
 from common.captions.heads import read_heads
+from common.errors import InvalidInput
 from common.settings import MIB
-from workers.cpu.captions.imports import write_captions
+from workers.cpu.captions.imports import GAVE_WAY, say_rows, write_captions
 from workers.cpu.captions.saving import Save, save_captions
 from workers.cpu.images.ingest import Arrived, Intake, require_dataset
 from workers.cpu.images.verification import UploadedFile, count_upload, iterate_upload
@@ -20,7 +22,6 @@ from workers.runtime.job_context import JobContext
 
 CHUNK_FILES = 32
 CHUNK_BYTES = 32 * MIB
-MAX_CAPTION_BYTES = 256 * MIB  # of all caption files of one upload: they are read together
 
 
 @dataclass
@@ -59,7 +60,9 @@ def _ingest(ctx: JobContext, uploads: list[dict[str, str]]) -> dict[str, Any]:
         found = _take_all(ctx, intake, _files(ctx, uploads, limits), total)
         result = intake.tally.result()
         if found.captions:
-            parsed = read_caption_files(found.captions)
+            parsed = read_caption_files(
+                found.captions, partial(say_rows, ctx, "reading the captions")
+            )
             result["captions"] = write_captions(
                 ctx, intake.dataset_id, parsed, aliases=found.ids, fill_only=True
             )
@@ -106,6 +109,8 @@ def _take_all(ctx: JobContext, intake: Intake, files: Iterable[UploadedFile], to
         found.add(intake.take(images, number))
         _collect_captions(intake, chunk, found)
         ctx.report(done=number, total=max(number, total))
+        if number > behind:
+            ctx.give_way()
     return found
 
 
@@ -180,8 +185,22 @@ def import_caption_file(ctx: JobContext) -> dict[str, Any]:
 def _import(ctx: JobContext, upload: dict[str, str]) -> dict[str, Any]:
     ctx.report(message="reading the file")
     path = _fetched(ctx, upload["key"])
-    parsed = read_captions(path.read_bytes(), upload["name"])
-    return write_captions(ctx, require_dataset(ctx), parsed)
+    if path.stat().st_size > MAX_CAPTION_BYTES:
+        raise InvalidInput(
+            f"the file is {path.stat().st_size / MIB:,.1f} MiB; the limit for captions is "
+            f"{MAX_CAPTION_BYTES // MIB}",
+            remedy="Import it in several parts.",
+        )
+    pulse = partial(_pulse, ctx)
+    parsed = read_captions(path.read_bytes(), upload["name"], pulse)
+    return write_captions(ctx, require_dataset(ctx), parsed, gives_way=True)
+
+
+def _pulse(ctx: JobContext, rows: int) -> None:
+    """While a file is read: once the job goes back to the queue, then it reads all of it anew."""
+    say_rows(ctx, "reading the file", rows)
+    if not ctx.job.checkpoint:
+        ctx.give_way(GAVE_WAY)
 
 
 def _limits(ctx: JobContext) -> ArchiveLimits:

@@ -200,7 +200,8 @@ def _either(first: Check, second: Check) -> Check:
 
 def _known_tower(value: Any) -> str:
     """timm takes names of folders and of repositories, too; those in open_clip's own files are neither."""
-    return "" if value in _timm_names() else "no image tower of an open_clip model has this name"
+    known = isinstance(value, str) and value in _timm_names()
+    return "" if known else "no image tower of an open_clip model has this name"
 
 
 def _timm_names() -> set[str]:

@@ -1,0 +1,116 @@
+"""A long import on the only CPU worker: others have their turn, it stops at once, and nothing is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from common.captions.csv_files import write_rows
+from common.db.tables import Caption, CaptionRevision, Dataset, Image
+from common.jobs import states
+from tests.captions import save_one
+from tests.workers.conftest import Backstage, open_backstage, wait_until
+from workers.cpu.captions.saving import Save
+
+IMAGES, EACH = 1500, 10
+ROWS = [
+    (f"set/{number}.png", f"a picture of thing {number} seen {place} times")
+    for number in range(IMAGES)
+    for place in range(EACH)
+]
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backstage]:
+    """One worker for the CPU queue; datasets of many images, and an empty one."""
+    with open_backstage(tmp_path_factory.mktemp("turns"), "", lease_s=30.0) as opened:
+        fill(opened)
+        opened.start_worker("cpu")
+        yield opened
+
+
+def fill(stage: Backstage) -> None:
+    with stage.services.sessions() as session:
+        for name in ("large", "stopped", "small"):
+            session.add(Dataset(id=name, name=name, created_by="anna", defaults={}))
+        session.flush()
+        session.add_all(
+            Image(
+                dataset_id=name, sha256=f"{number:064x}", ext="png", filename=f"set/{number}.png",
+                width=1, height=1, size_bytes=1, phash="0" * 40,
+            )
+            for name in ("large", "stopped")
+            for number in range(IMAGES)
+        )  # fmt: skip
+
+
+def start(stage: Backstage, kind: str, dataset: str, person: str, **params: Any) -> str:
+    with stage.services.sessions() as session:
+        job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by=person)
+    stage.services.queue.send_job(job, stage.services.sessions)
+    return job.id
+
+
+def import_all(stage: Backstage, dataset: str) -> str:
+    """Anna's import; it has begun to write."""
+    upload = {"key": f"uploads/{dataset}/0/all.csv", "name": "all.csv"}
+    stage.services.store.put_bytes(upload["key"], write_rows(ROWS))
+    job_id = start(stage, "import_captions", dataset, "anna", upload=upload)
+    wait_until(lambda: written(stage, dataset) > 0, 60, "the first portion", every_s=0.01)
+    return job_id
+
+
+def written(stage: Backstage, dataset: str) -> int:
+    found = select(func.count()).select_from(CaptionRevision).join(Image)
+    with stage.services.readers() as session:
+        return session.scalar(found.where(Image.dataset_id == dataset)) or 0
+
+
+def test_somebody_elses_small_job_has_its_turn_while_a_table_is_imported(
+    worked: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = import_all(worked, "large")
+    with worked.services.sessions() as session:  # typed while the import runs
+        last = session.scalars(
+            select(Image).where(Image.dataset_id == "large").order_by(Image.id.desc()).limit(1)
+        ).one()
+        save_one(session, Save(last.id, "typed by hand", 0, "by-hand", "ben"))
+    asked = time.monotonic()
+    small = start(worked, "sample", "small", "ben", count=2)
+    assert worked.wait_for(small, "succeeded", "failed", timeout_s=60).state == "succeeded"
+    waited_s = time.monotonic() - asked
+    before = worked.job(long)
+    assert before.state in ("queued", "running"), "the import was too short to show anything"
+    assert waited_s < 30
+    done = worked.wait_for(long, "succeeded", "failed", timeout_s=120)
+    assert done.state == "succeeded", done.error
+    assert done.attempt == 1
+    assert done.result is not None
+    assert done.result["rejected_count"] == 1
+    assert done.result["rejected"][0]["name"] == f"set/{IMAGES - 1}.png"
+    assert done.result["written"] == len(ROWS) - 1
+    with worked.services.readers() as session:
+        heads = dict(session.execute(
+            select(Caption.revision, func.count()).join(Image).where(Image.dataset_id == "large")
+            .group_by(Caption.revision)
+        ).all())  # fmt: skip
+        typed = session.scalar(
+            select(Caption.text).where(Caption.image_id == last.id, Caption.slot == 0)
+        )
+    assert heads == {1: len(ROWS)}
+    assert typed == "typed by hand"
+
+
+def test_an_import_ends_within_a_second_of_the_stop(worked: Backstage) -> None:
+    job_id = import_all(worked, "stopped")
+    asked = time.monotonic()
+    with worked.services.sessions() as session:
+        states.request_stop(session, job_id, "save")
+    stopped = worked.wait_for(job_id, "stopped", "succeeded", timeout_s=30)
+    assert stopped.state == "stopped"
+    assert time.monotonic() - asked < 5  # a second of an idle machine
+    assert 0 < written(worked, "stopped") < len(ROWS)
