@@ -30,7 +30,7 @@ def _schema(cls: type[BaseModel], args: tuple[Any, ...], kwargs: Any) -> dict[st
 
 
 METHODS = ("get", "put", "post", "delete", "patch")
-SECURITY = [{"token": []}, {"session": []}]  # one of them
+SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]  # one of them
 UNWATCHED = "/healthz"  # needs neither database nor anything else
 JSON, PROBLEM = "application/json", {"$ref": "#/components/schemas/Problem"}
 
