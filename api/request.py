@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Annotated, Any
 
+from flask import request
 from flask_openapi3.models import RawModel
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -70,7 +71,8 @@ class OptionalBody(Body):
     @model_validator(mode="before")
     @classmethod
     def _absent_is_empty(cls, value: Any) -> Any:
-        return {} if value is None else value
+        """Left out is not the same as `null`, or as bytes that are no JSON."""
+        return {} if value is None and not request.content_length else value
 
 
 class Upload(RawModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from api.answer import Answer, Moment, Number, Page
 from api.request import Body, Cursor, Id, Key, Limit, Request, Text
@@ -44,12 +44,18 @@ class VariantChange(Body):
         return self
 
 
+class FilterOfVariants(VariantFilter):
+    """A filter in a body, where 0 is no false and "0.5" no number."""
+
+    model_config = ConfigDict(strict=True)
+
+
 class Decide(Body):
     """A decision on many: those named, or those that fit."""
 
     state: Literal["accepted", "rejected", "proposed"]
     ids: list[Id] | None = Field(None, min_length=1, max_length=MAX_DECIDED)
-    filter: VariantFilter | None = None
+    filter: FilterOfVariants | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from api.answer import Answer
 from api.request import Body, Id
@@ -16,6 +16,12 @@ MAX_CHOSEN = 20_000  # images named one by one; more are meant by a filter
 
 
 Typed = Annotated[str, AfterValidator(storable)]
+
+
+class FilterOfImages(ImageFilter):
+    """A filter in a body, where 1 is no true and "7" no number."""
+
+    model_config = ConfigDict(strict=True)
 
 
 class NewEdit(Body):
@@ -31,7 +37,7 @@ class NewEdit(Body):
     match_case: bool = False
     whole_words: bool | None = None
     regex: bool = False
-    filter: ImageFilter = ImageFilter.model_validate({})
+    filter: FilterOfImages = FilterOfImages.model_validate({})
     image_ids: list[Id] | None = Field(None, max_length=MAX_CHOSEN)
     token: str | None = Field(None, pattern=r"^[0-9]{1,18}$")
 

@@ -10,12 +10,14 @@ that was made, a job that was started), and holds each answer against what the d
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,6 +39,14 @@ CASES = 10_000
 # What fits the document may still be refused: by the state that things are in, by what a role may do.
 NOT_ASKED = ("positive_data_acceptance",)
 SEED = 12
+# An address that is another's as well, with other methods: a dataset may be called "sample", and a model's
+# id has slashes, so "0/blend" is one.
+SHARED = (
+    "/api/v1/datasets/sample",
+    "/api/v1/models/{model_id}/blend",
+    "/api/v1/models/{model_id}/download",
+)
+ABOUT_METHODS = ("unsupported_method", "allow_header_conformance")
 
 
 @dataclass
@@ -137,7 +147,7 @@ def _signed_in(service: Service, role: str) -> tuple[Any, dict[str, str]]:
         return service.app, {}
     sessions = service.services.sessions
     with sessions() as session:
-        person = make_user(session, f"fuzzing {role}", role)
+        person = make_user(session, f"fuzzing {role} {os.urandom(4).hex()}", role)
         token, secret = issue_token(session, person, "api")
     header = f"Bearer {secret}"
     rows = [
@@ -165,21 +175,22 @@ def _count(found: Fuzzed, event: events.ScenarioFinished) -> None:
         found.operations.add(recorder.cases[case_id].value.operation.label)
     for case_id, checks in recorder.checks.items():
         for check in checks:
-            if check.failure_info is not None:
+            if check.failure_info is not None and not (
+                check.name in ABOUT_METHODS and recorder.cases[case_id].value.path in SHARED
+            ):
                 what = f"{recorder.cases[case_id].value.operation.label}: {check.name}: {check.failure_info.failure}"
                 found.failures.setdefault(what[:600], check.failure_info.code_sample[:600])
 
 
 def main() -> int:
-    """See the module."""
+    """See the module: each role in turn, with another seed each time, until there were enough cases."""
     given = argparse.ArgumentParser()
-    given.add_argument("--role", choices=ROLES, action="append")
-    given.add_argument("--cases", type=int, default=CASES, help="in all, at least")
+    given.add_argument("--role", choices=ROLES, action="append", help="all of them if left out")
+    given.add_argument("--cases", type=int, default=CASES, help=f"in all, at least ({CASES:,})")
     given.add_argument("--seed", type=int, default=SEED)
-    given.add_argument("--max-time", type=float)
-    given.add_argument("--phases", nargs="+", default=["coverage", "fuzzing", "stateful"])
-    given.add_argument("--examples", type=int, default=20)
+    given.add_argument("--examples", type=int, default=5, help="of each call, in a round")
     arguments = given.parse_args()
+    cases, is_well, roles = 0, True, arguments.role or ROLES
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         redis = stack.enter_context(redis_server(folder))
@@ -188,19 +199,18 @@ def main() -> int:
             device="cpu", admin_password=PASSWORD,
         )  # fmt: skip
         service = Service(settings, folder / "none")
-        runs = [
-            fuzz(
-                service,
-                role,
-                seed=arguments.seed,
-                max_time_s=arguments.max_time,
-                examples=arguments.examples,
-                phases=tuple(arguments.phases),
+        for number in count():
+            if cases >= arguments.cases:
+                break
+            seed = arguments.seed + number // len(roles)
+            found = fuzz(
+                service, roles[number % len(roles)], seed=seed, examples=arguments.examples
             )
-            for role in arguments.role or ROLES
-        ]
-    print(*runs, sep="\n")
-    return 1 if any(run.failures or run.errors for run in runs) else 0
+            cases += found.cases
+            is_well &= not found.failures and not found.errors
+            print(f"seed {seed}, {found}", flush=True)
+    print(f"{cases:,} cases in all")
+    return 0 if is_well else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 /** Variants of captions and what people decide on them; the synonym maps they are made with. */
 import { part, query, request, withSignal } from "./http";
-import type { Decide, Decided, SynonymCheck, SynonymCheckOut, SynonymsOut, VariantChange, VariantFilter, VariantList, VariantOut } from "./schema";
+import type { Decide, Decided, SynonymCheck, SynonymCheckOut, SynonymsOut, VariantChange, FilterOfVariants as VariantFilter, VariantList, VariantOut } from "./schema";
 
 export type {
   Decide as Decision,
@@ -9,7 +9,7 @@ export type {
   SynonymCheckOut as SynonymCheck,
   SynonymsOut as StoredSynonyms,
   VariantChange,
-  VariantFilter,
+  FilterOfVariants as VariantFilter,
   VariantList as VariantPage,
   VariantOut as Variant,
 } from "./schema";

@@ -1677,7 +1677,7 @@ export interface components {
          */
         Decide: {
             /** @default null */
-            filter?: components["schemas"]["VariantFilter"] | null;
+            filter?: components["schemas"]["FilterOfVariants"] | null;
             /**
              * Ids
              * @default null
@@ -1833,6 +1833,93 @@ export interface components {
             text: string;
         };
         /**
+         * FilterOfImages
+         * @description A filter in a body, where 1 is no true and "7" no number.
+         */
+        FilterOfImages: {
+            /**
+             * By
+             * @default null
+             */
+            by?: string | null;
+            /**
+             * Flagged
+             * @default null
+             */
+            flagged?: boolean | null;
+            /**
+             * Has
+             * @default null
+             */
+            has?: ("several" | "suggestion") | null;
+            /**
+             * Ids
+             * @default null
+             */
+            ids?: string | null;
+            /**
+             * Longer Than
+             * @default null
+             */
+            longer_than?: number | null;
+            /**
+             * Q
+             * @default null
+             */
+            q?: string | null;
+            /**
+             * Reviewed
+             * @default null
+             */
+            reviewed?: boolean | null;
+            /**
+             * Status
+             * @default null
+             */
+            status?: ("captioned" | "uncaptioned") | null;
+        };
+        /**
+         * FilterOfVariants
+         * @description A filter in a body, where 0 is no false and "0.5" no number.
+         */
+        FilterOfVariants: {
+            /**
+             * Doubted
+             * @default null
+             */
+            doubted?: boolean | null;
+            /**
+             * Image Id
+             * @default null
+             */
+            image_id?: number | null;
+            /**
+             * Max Score
+             * @default null
+             */
+            max_score?: number | null;
+            /**
+             * Method
+             * @default null
+             */
+            method?: ("synonyms" | "llm") | null;
+            /**
+             * Min Score
+             * @default null
+             */
+            min_score?: number | null;
+            /**
+             * Q
+             * @default null
+             */
+            q?: string | null;
+            /**
+             * State
+             * @default null
+             */
+            state?: ("proposed" | "accepted" | "edited" | "rejected") | null;
+        };
+        /**
          * FlagChange
          * @description A flag with a note, or none. note left out: as it was.
          */
@@ -1926,56 +2013,6 @@ export interface components {
             url: string;
             /** Width */
             width: number;
-        };
-        /**
-         * ImageFilter
-         * @description Conditions that an image must fit, all of them; None asks for nothing.
-         *
-         *     q: a text in one of its captions or in its file name. by: who wrote one of its captions.
-         *     longer_than: one of its captions has more CLIP tokens (start and end included).
-         *     has: several captions, or a suggestion that was neither dismissed nor taken. ids: numbers, comma separated.
-         */
-        ImageFilter: {
-            /**
-             * By
-             * @default null
-             */
-            by?: string | null;
-            /**
-             * Flagged
-             * @default null
-             */
-            flagged?: boolean | null;
-            /**
-             * Has
-             * @default null
-             */
-            has?: ("several" | "suggestion") | null;
-            /**
-             * Ids
-             * @default null
-             */
-            ids?: string | null;
-            /**
-             * Longer Than
-             * @default null
-             */
-            longer_than?: number | null;
-            /**
-             * Q
-             * @default null
-             */
-            q?: string | null;
-            /**
-             * Reviewed
-             * @default null
-             */
-            reviewed?: boolean | null;
-            /**
-             * Status
-             * @default null
-             */
-            status?: ("captioned" | "uncaptioned") | null;
         };
         /**
          * ImageIds
@@ -2685,7 +2722,7 @@ export interface components {
              *       "status": null
              *     }
              */
-            filter?: components["schemas"]["ImageFilter"];
+            filter?: components["schemas"]["FilterOfImages"];
             /**
              * Find
              * @default
@@ -3599,50 +3636,6 @@ export interface components {
             text?: string | null;
         };
         /**
-         * VariantFilter
-         * @description Conditions that a variant must fit, all of them; None asks for nothing.
-         *
-         *     min_score, max_score: from .. up to, the last excluded; a variant without a score fits neither.
-         *     q: a text in the variant or its caption. doubted: whether reasons of doubt are noted.
-         */
-        VariantFilter: {
-            /**
-             * Doubted
-             * @default null
-             */
-            doubted?: boolean | null;
-            /**
-             * Image Id
-             * @default null
-             */
-            image_id?: number | null;
-            /**
-             * Max Score
-             * @default null
-             */
-            max_score?: number | null;
-            /**
-             * Method
-             * @default null
-             */
-            method?: ("synonyms" | "llm") | null;
-            /**
-             * Min Score
-             * @default null
-             */
-            min_score?: number | null;
-            /**
-             * Q
-             * @default null
-             */
-            q?: string | null;
-            /**
-             * State
-             * @default null
-             */
-            state?: ("proposed" | "accepted" | "edited" | "rejected") | null;
-        };
-        /**
          * VariantList
          * @description A page of variants in the order of the captions; total: of all pages.
          *
@@ -4165,13 +4158,14 @@ export type EditedRow = components['schemas']['EditedRow'];
 export type EstimatedFrom = components['schemas']['EstimatedFrom'];
 export type Everyone = components['schemas']['Everyone'];
 export type ExtraCaptionOut = components['schemas']['ExtraCaptionOut'];
+export type FilterOfImages = components['schemas']['FilterOfImages'];
+export type FilterOfVariants = components['schemas']['FilterOfVariants'];
 export type FlagChange = components['schemas']['FlagChange'];
 export type Forgetting = components['schemas']['Forgetting'];
 export type GpuOut = components['schemas']['GpuOut'];
 export type GuideFigures = components['schemas']['GuideFigures'];
 export type Health = components['schemas']['Health'];
 export type Hit = components['schemas']['Hit'];
-export type ImageFilter = components['schemas']['ImageFilter'];
 export type ImageIds = components['schemas']['ImageIds'];
 export type ImageList = components['schemas']['ImageList'];
 export type ImageOut = components['schemas']['ImageOut'];
@@ -4264,7 +4258,6 @@ export type TrainPlanOut = components['schemas']['TrainPlanOut'];
 export type UploadOut = components['schemas']['UploadOut'];
 export type UserList = components['schemas']['UserList'];
 export type VariantChange = components['schemas']['VariantChange'];
-export type VariantFilter = components['schemas']['VariantFilter'];
 export type VariantList = components['schemas']['VariantList'];
 export type VariantOut = components['schemas']['VariantOut'];
 export type Words = components['schemas']['Words'];
