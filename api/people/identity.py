@@ -15,7 +15,7 @@ from api.services import Services, app_services
 from common.db.tables import Token, User
 from common.errors import ClipBrowserError, Forbidden, NotFound, Unauthorized
 from common.jobs.states import no_such_job
-from common.people.credentials import issue_token
+from common.people.credentials import NOWHERE, Beginning, issue_token
 from common.people.rights import Role, includes
 from common.people.roles import no_dataset
 from common.settings import Settings
@@ -60,11 +60,11 @@ def require_seen(dataset_id: str) -> None:
         raise _absent("dataset_id", dataset_id)
 
 
-def start_session(services: Services, person: User) -> str:
+def start_session(services: Services, person: User, begun: Beginning = NOWHERE) -> str:
     """A new sign-in of a person; its secret."""
     with services.sessions() as session:
         lives = timedelta(days=services.settings.session_days)
-        return issue_token(session, person, "session", lives=lives)[1]
+        return issue_token(session, person, "session", lives=lives, begun=begun)[1]
 
 
 def set_cookie(response: Response, settings: Settings, secret: str) -> None:

@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set or change one's own password; all other sessions end, and links that were not used. */
+        put: operations["people_put_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets": {
         parameters: {
             query?: never;
@@ -1160,6 +1177,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where one is signed in. */
+        get: operations["people_list_sessions"];
+        put?: never;
+        post?: never;
+        /** End all of one's own sessions but this one. */
+        delete: operations["people_end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's own sessions. */
+        delete: operations["people_end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/synonyms": {
         parameters: {
             query?: never;
@@ -1239,7 +1291,7 @@ export interface paths {
         /** One's own API tokens, without their secrets. */
         get: operations["people_list_tokens"];
         put?: never;
-        /** A new API token; its secret is in this answer only. */
+        /** A new API token, which may do no more, and no longer, than what it is made with; its secret is in this answer only. */
         post: operations["people_make_token"];
         delete?: never;
         options?: never;
@@ -1313,12 +1365,82 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everybody who can sign in. */
+        /** Everybody who can sign in, or could if it were not for being disabled. */
         get: operations["people_list_users"];
         put?: never;
         /** Let somebody in (administrators only): the link signs them in once. */
-        post: operations["people_invite"];
+        post: operations["people_invite_person"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What administrators see of somebody: sessions and tokens, too. */
+        get: operations["people_get_person"];
+        put?: never;
+        post?: never;
+        /** Remove somebody for good. What the person made stays, under a name that nobody else can take. */
+        delete: operations["people_remove_person"];
+        options?: never;
+        head?: never;
+        /** Give another name or role; disable, which ends every session and token at once, or enable. */
+        patch: operations["people_change_person"];
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new sign-in link for somebody who has lost theirs, or the password: it lets them set one. */
+        post: operations["people_make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End all of somebody's sessions and API tokens. */
+        delete: operations["people_end_all_of_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session or an API token of somebody. */
+        delete: operations["people_end_one_of_person"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2314,9 +2436,20 @@ export interface components {
         };
         /**
          * Me
-         * @description Who makes this request.
+         * @description Who makes this request. has_password: else only a link of an administrator lets in again.
+         *
+         *     scope: of the session or token. needs_current: a new password asks for the one there is.
          */
         Me: {
+            /** Has Password */
+            has_password: boolean;
+            /** Needs Current */
+            needs_current: boolean;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
             user: components["schemas"]["Person"];
         };
         /**
@@ -2732,6 +2865,27 @@ export interface components {
             priority?: number;
         };
         /**
+         * NewLink
+         * @description A one-time sign-in link to hand over; those made before no longer work.
+         */
+        NewLink: {
+            /** Link */
+            link: string;
+        };
+        /**
+         * NewPassword
+         * @description A password for oneself. current: the one there is, unless a link was used to sign in lately.
+         */
+        NewPassword: {
+            /**
+             * Current
+             * @default null
+             */
+            current?: string | null;
+            /** Password */
+            password: string;
+        };
+        /**
          * NewProbe
          * @description The params of a train job whose pace and memory are to be measured.
          */
@@ -2795,11 +2949,24 @@ export interface components {
         };
         /**
          * NewToken
-         * @description A name for a token, such as the script that will use it.
+         * @description A name for a token, such as the script that will use it; what it is for, and how long.
+         *
+         *     scope: the most it may do; without it as much as what it is made with. days: until it ends; without them
+         *     as late as what it is made with, which for a session is never.
          */
         NewToken: {
+            /**
+             * Days
+             * @default null
+             */
+            days?: number | null;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @default null
+             */
+            scope?: ("read" | "caption" | "train" | "admin") | null;
         };
         /**
          * NewTokenOut
@@ -2811,12 +2978,21 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Expires At */
+            expires_at: string | null;
             /** Id */
             id: number;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
             /** Token */
             token: string;
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * NewUpload
@@ -2894,7 +3070,7 @@ export interface components {
         };
         /**
          * Person
-         * @description Somebody who signs in.
+         * @description Somebody who signs in. disabled: nobody does as this person, for now.
          */
         Person: {
             /**
@@ -2902,6 +3078,10 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Disabled */
+            disabled: boolean;
+            /** Id */
+            id: number;
             /** Name */
             name: string;
             /**
@@ -2909,6 +3089,42 @@ export interface components {
              * @enum {string}
              */
             role: "admin" | "member";
+        };
+        /**
+         * PersonChange
+         * @description What is to change about a person.
+         */
+        PersonChange: {
+            /**
+             * Disabled
+             * @default null
+             */
+            disabled?: boolean | null;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Role
+             * @default null
+             */
+            role?: ("admin" | "member") | null;
+        };
+        /**
+         * PersonDetail
+         * @description What administrators see of somebody.
+         */
+        PersonDetail: {
+            /** Former Names */
+            former_names: string[];
+            /** Has Password */
+            has_password: boolean;
+            /** Sessions */
+            sessions: components["schemas"]["SessionOut"][];
+            /** Tokens */
+            tokens: components["schemas"]["TokenOut"][];
+            user: components["schemas"]["Person"];
         };
         /**
          * PlannedSetting
@@ -3174,6 +3390,44 @@ export interface components {
             job_id: string | null;
             /** Model Id */
             model_id: string;
+        };
+        /**
+         * SessionList
+         * @description Somebody's sessions, the newest first.
+         */
+        SessionList: {
+            /** Items */
+            items: components["schemas"]["SessionOut"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * SessionOut
+         * @description A sign-in. device: browser and system. origin: by password or link, "" when it was not noted.
+         */
+        SessionOut: {
+            /** Address */
+            address: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Device */
+            device: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: number;
+            /** Is Current */
+            is_current: boolean;
+            /** Origin */
+            origin: string;
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * SignedIn
@@ -3474,7 +3728,7 @@ export interface components {
         };
         /**
          * TokenOut
-         * @description An API token without its secret.
+         * @description An API token without its secret. expires_at: null for never. used_at: to some minutes; null for never.
          */
         TokenOut: {
             /**
@@ -3482,10 +3736,19 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Expires At */
+            expires_at: string | null;
             /** Id */
             id: number;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * TrainPlanOut
@@ -4188,6 +4451,8 @@ export type NewCaption = components['schemas']['NewCaption'];
 export type NewDataset = components['schemas']['NewDataset'];
 export type NewEdit = components['schemas']['NewEdit'];
 export type NewJob = components['schemas']['NewJob'];
+export type NewLink = components['schemas']['NewLink'];
+export type NewPassword = components['schemas']['NewPassword'];
 export type NewProbe = components['schemas']['NewProbe'];
 export type NewSuggestion = components['schemas']['NewSuggestion'];
 export type NewSuggestions = components['schemas']['NewSuggestions'];
@@ -4202,6 +4467,8 @@ export type NextSlot = components['schemas']['NextSlot'];
 export type Pause = components['schemas']['Pause'];
 export type Paused = components['schemas']['Paused'];
 export type Person = components['schemas']['Person'];
+export type PersonChange = components['schemas']['PersonChange'];
+export type PersonDetail = components['schemas']['PersonDetail'];
 export type PlannedSetting = components['schemas']['PlannedSetting'];
 export type PlannedSettings = components['schemas']['PlannedSettings'];
 export type PreviewOut = components['schemas']['PreviewOut'];
@@ -4220,6 +4487,8 @@ export type SampleDataset = components['schemas']['SampleDataset'];
 export type SavedCaption = components['schemas']['SavedCaption'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SearchedIndex = components['schemas']['SearchedIndex'];
+export type SessionList = components['schemas']['SessionList'];
+export type SessionOut = components['schemas']['SessionOut'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type Skipped = components['schemas']['Skipped'];
 export type StateCounts = components['schemas']['StateCounts'];
@@ -4298,6 +4567,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4447,6 +4725,72 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_put_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9202,6 +9546,151 @@ export interface operations {
             };
         };
     };
+    people_list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     augment_get_shared: {
         parameters: {
             query?: never;
@@ -9546,6 +10035,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9914,7 +10412,7 @@ export interface operations {
             };
         };
     };
-    people_invite: {
+    people_invite_person: {
         parameters: {
             query?: never;
             header?: never;
@@ -9965,6 +10463,374 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_get_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_remove_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_change_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewLink"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_all_of_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_one_of_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+                token_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
