@@ -39,7 +39,7 @@ class Terminal:
 
 def open_terminal(client: Client, as_json: bool) -> Terminal:
     """The terminal of this process."""
-    return Terminal(client, as_json, open_console(), openopen_console(stderr=True))
+    return Terminal(client, as_json, open_console(), open_console(stderr=True))
 
 
 def open_console(stderr: bool = False) -> Console:

@@ -76,7 +76,7 @@ def add_parser(parsers: Parsers) -> None:
         return made
 
     add("list", list_people, "list them", named=False)
-    role = {"choices": ROLES, "metavar": "admin|member"}
+    role: dict[str, Any] = {"choices": ROLES, "metavar": "admin|member"}
     add("add", add_person, "let somebody in; prints a sign-in link").add_argument(
         "--role", default="member", **role
     )

@@ -23,9 +23,9 @@ PASSWORD = "a long password of a test"
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A service that does not run, with an administrator."""
-    monkeypatch.setenv("CLIP_BROWSER_REDIS_URL", "redis://127.0.0.1:1/0")  # nobody listens
+    monkeypatch.setenv("CLIP_BROWSER_REDIS_URL", redis_url)
     made = load_settings(data_dir=tmp_path / "data")
     migrate_new(made.database)
     with session_factory(open_engine(made.database))() as session:
@@ -39,7 +39,9 @@ def run(
 ) -> Run:
     """`run("add", "ada")`: (exit code, stdout, stderr)."""
 
-    def call(*words: str, stdin: str = "", data_dir: Path = settings.data_dir) -> tuple[int, str, str]:
+    def call(
+        *words: str, stdin: str = "", data_dir: Path = settings.data_dir
+    ) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
         code = main(["user", *words, "--data-dir", str(data_dir)])
         caught = capsys.readouterr()
