@@ -2,6 +2,7 @@ import { ImageOff } from "lucide-preact";
 import type { ApiError } from "../../../api/http";
 import { connection } from "../../../api/socket";
 import { Button } from "../../../design/button";
+import { RoleNotice } from "../../../design/role-notice";
 import { EmptyState, ErrorState, Notice } from "../../../design/states";
 import { go, params } from "../../../routing/router";
 import { captionPath, datasetPath } from "../../../routing/routes";
@@ -82,6 +83,7 @@ function Above(captioning: Captioning) {
       {item && <ImageInfo item={item} />}
       <div class="above">
         <FilterBar filter={filter} nearby={nearby} clearHref={captionPath(id, image)} />
+        <RoleNotice datasetId={id} needed="captioner" />
         <Unsaved datasetId={id} onChoose={() => context.open("choose")} />
         <Notices {...captioning} />
       </div>
