@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { until } from "../../src/text/format";
 import { covers, type Role, whyNot } from "../../src/text/people/roles";
 
 test.each<[Role | null, Role, boolean]>([
@@ -18,4 +19,13 @@ test("who may not is told what he is, what is needed, and whom to ask", () => {
 
 test("nothing is refused before it is known what one is", () => {
   expect(whyNot(null, "owner")).toBe("");
+});
+
+test.each([
+  [-1, "over"],
+  [90, "in 2 min"],
+  [7200, "in 2 h"],
+  [90 * 86400, "in 90 d"],
+])("in %s s is %s", (seconds, words) => {
+  expect(until(new Date(1_000_000 + seconds * 1000).toISOString(), 1_000_000)).toBe(words);
 });

@@ -3,12 +3,12 @@
 export const ROLES = ["viewer", "captioner", "manager", "owner"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** What each may do, in the words of the form that gives it. */
+/** What each may do beyond the one before it. */
 export const ROLE_WORDS: Record<Role, string> = {
-  viewer: "looks, searches, downloads",
-  captioner: "captions, flags and reviews as well",
-  manager: "adds and deletes images, edits in bulk, trains as well",
-  owner: "says who may do what, and deletes the dataset as well",
+  viewer: "look, search, download",
+  captioner: "and caption, flag, review",
+  manager: "and add and delete images, edit in bulk, run jobs",
+  owner: "and give roles, delete the dataset",
 };
 
 /** Whether a role may do what another one may; null or undefined: none. */

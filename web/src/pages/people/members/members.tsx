@@ -19,6 +19,7 @@ import { type Resource, useAction, useResource } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
 import { ROLE_WORDS, type Role, ROLES } from "../../../text/people/roles";
 import "../settings/settings.css";
+import "./members.css";
 
 const CHOICES = ROLES.map((role) => ({ value: role, label: `${role}: ${ROLE_WORDS[role]}` }));
 const SHORT = ROLES.map((role) => ({ value: role, label: role }));
@@ -35,7 +36,7 @@ function Everyone({ id, members }: PartProps) {
   const why = whyICannot(id, "owner");
   return (
     <Card title="Everybody else" text="What each member of this service is here without being added. Administrators are owners everywhere.">
-      <Select label="Role of everybody" value={now ?? ""} options={FOR_ALL} disabled={why !== "" || change.busy} hint={why || undefined} onChange={(role) => change.run(role)} />
+      <Select label="Role of everybody" value={now ?? ""} options={FOR_ALL} disabled={why !== "" || change.busy} hint={why ? "An owner changes this." : undefined} onChange={(role) => change.run(role)} />
       {change.error && <ErrorState problem={change.error} />}
     </Card>
   );
@@ -110,7 +111,7 @@ export function MembersPage({ id }: { id: string }) {
   const part = { id, members };
   return (
     <>
-      <PageHead title="People" text={role ? `Who may do what here. You are ${role === "owner" ? "an" : "a"} ${role}: ${ROLE_WORDS[role]}.` : "Who may do what here."} />
+      <PageHead title="People" text={role ? `Who may do what here. You are ${role === "owner" ? "an" : "a"} ${role}.` : "Who may do what here."} />
       <div class="stack">
         <Loaded of={members}>
           {({ items }) => (

@@ -2,13 +2,12 @@ import { Trash2 } from "lucide-preact";
 import type { ApiToken } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Table } from "../../../design/table";
-import { When } from "../../../design/when";
+import { Until, When } from "../../../design/when";
 
 const COLUMNS = [{ title: "Token" }, { title: "For" }, { title: "Made" }, { title: "Ends" }, { title: "Last used" }, { title: "Actions", isUnseen: true }];
 
 function Ends({ at }: { at: string | null }) {
-  if (at === null) return <>never</>;
-  return new Date(at) < new Date() ? <>ended</> : <When at={at} />;
+  return at === null ? <>never</> : <Until at={at} />;
 }
 
 /** API tokens of somebody. */
