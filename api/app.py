@@ -42,6 +42,7 @@ from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
 from api.people.access import Roles
+from api.people.account_routes import account
 from api.people.audited import note_acts
 from api.people.identity import COOKIE, require_identity, require_rights
 from api.people.rights import OPEN
@@ -70,6 +71,7 @@ from common.store import ArtifactStore
 
 BLUEPRINTS = (
     auth,
+    account,
     people,
     members,
     datasets,
@@ -140,7 +142,7 @@ def create_app(
         reader_factory(engine), row_reader_factory(engine), events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads),
-        GroupCommit(queue, replies), TokenCache(readers, events.people),
+        GroupCommit(queue, replies), TokenCache(readers, sessions, events.people),
         Roles(row_reader_factory(engine)),
         searching_places(settings.api_threads),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from api.services import Services, app_services
 from common.db.tables import Token, User
 from common.errors import ClipBrowserError, Forbidden, InvalidInput, NotFound, Unauthorized
 from common.jobs.states import no_such_job
-from common.people.credentials import issue_token
+from common.people.credentials import NOWHERE, Beginning, issue_token
 from common.people.rights import Role, includes
 from common.people.roles import no_dataset
 from common.settings import Settings
@@ -64,15 +65,17 @@ def require_seen(dataset_id: str) -> None:
 def is_asked_by_admin() -> bool:
     """Whether an administrator asks, on a route that is open to all. Needs the database."""
     secret, _ = secret_of(app_services().settings)
-    found = app_services().token_cache.find(secret) if secret else None
-    return found is not None and Access.of(*found, app_services().roles).is_admin
+    with contextlib.suppress(Unauthorized):  # of somebody who was disabled
+        found = app_services().token_cache.find(secret) if secret else None
+        return found is not None and Access.of(*found, app_services().roles).is_admin
+    return False
 
 
-def start_session(services: Services, person: User) -> str:
+def start_session(services: Services, person: User, begun: Beginning = NOWHERE) -> str:
     """A new sign-in of a person; its secret."""
     with services.sessions() as session:
         lives = timedelta(days=services.settings.session_days)
-        return issue_token(session, person, "session", lives=lives)[1]
+        return issue_token(session, person, "session", lives=lives, begun=begun)[1]
 
 
 def set_cookie(response: Response, settings: Settings, secret: str) -> None:

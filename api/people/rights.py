@@ -37,6 +37,7 @@ DATASET = "/api/v1/datasets/<dataset_id>"
 IMAGE = "/api/v1/images/<int:image_id>"
 JOB = "/api/v1/jobs/<job_id>"
 MODEL = "/api/v1/models/<path:model_id>"
+PERSON = "/api/v1/users/<int:user_id>"
 
 # Without a sign-in
 OPEN = frozenset(
@@ -205,11 +206,32 @@ RIGHTS = (
     ),
     Right("bring in models", ("POST /api/v1/models",), scope="train"),
     Right(
-        "one's own tokens",
-        ("GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/<int:token_id>"),
+        "one's own password, sessions and tokens",
+        (
+            "PUT /api/v1/auth/password",
+            "GET /api/v1/sessions",
+            "DELETE /api/v1/sessions",
+            "DELETE /api/v1/sessions/<int:token_id>",
+            "GET /api/v1/tokens",
+            "POST /api/v1/tokens",
+            "DELETE /api/v1/tokens/<int:token_id>",
+        ),
         scope="admin",
     ),
-    Right("let people in", ("POST /api/v1/users",), scope="admin", admin=True),
+    Right(
+        "let people in, see where they are signed in, rename, disable and remove them, give them links and roles",
+        (
+            "POST /api/v1/users",
+            f"GET {PERSON}",
+            f"PATCH {PERSON}",
+            f"DELETE {PERSON}",
+            f"POST {PERSON}/link",
+            f"DELETE {PERSON}/tokens",
+            f"DELETE {PERSON}/tokens/<int:token_id>",
+        ),
+        scope="admin",
+        admin=True,
+    ),
     Right(
         "pause queues",
         ("POST /api/v1/queues/<name>/pause", "POST /api/v1/queues/<name>/resume"),

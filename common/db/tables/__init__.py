@@ -10,7 +10,7 @@ from common.db.tables.datasets import Dataset
 from common.db.tables.images import Image, ImageSource
 from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
-from common.db.tables.people import AuditEvent, Member, Token, User
+from common.db.tables.people import AuditEvent, FormerName, Member, Token, User
 from common.db.tables.search import SearchIndex
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Caption",
     "CaptionRevision",
     "Dataset",
+    "FormerName",
     "Image",
     "ImageSource",
     "Job",

@@ -1,8 +1,8 @@
 /** Who is signed in; starts and ends what lives as long as that. */
 import { signal } from "@preact/signals";
-import { listDatasets } from "../../api/datasets";
+import { type Dataset, listDatasets } from "../../api/datasets";
 import { asApiError, onSignedOut } from "../../api/http";
-import { getMe, logout, type User } from "../../api/people";
+import { getMe, logout, type Me, type User } from "../../api/people";
 import { connect, disconnect, whenConnected } from "../../api/socket";
 import { go } from "../../routing/router";
 import { followDrafts } from "../captions/drafts";
@@ -12,12 +12,20 @@ import { acceptDataset, touchCaptions } from "../datasets/live-datasets";
 import { onCaptionSaved, onImageEvent } from "../images/live-images";
 import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "../jobs/live-jobs";
 import { touchQueue } from "../jobs/live-queues";
+import { rememberRole } from "./roles";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 
 export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out"; why: string } | { state: "unreachable" };
 
 export const session = signal<Session>({ state: "asking" });
+/** More about me than a sign-in says; null until it is asked for. */
+export const me = signal<Me | null>(null);
 let isStarted = false;
+
+function remember({ id, name, role }: Dataset): void {
+  rememberDatasetName(id, name);
+  rememberRole(id, role);
+}
 
 function start(user: User): void {
   connect({
@@ -37,7 +45,7 @@ function start(user: User): void {
     snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),
   });
   void refreshJobs().catch(() => undefined);
-  void listDatasets().then(({ items }) => items.forEach((one) => rememberDatasetName(one.id, one.name))).catch(() => undefined);
+  void listDatasets().then(({ items }) => items.forEach(remember)).catch(() => undefined);
   void startSaving(user.name);
   if (isStarted) return;
   isStarted = true;
@@ -53,12 +61,21 @@ function start(user: User): void {
 export function signedIn(user: User): void {
   session.value = { state: "in", user };
   start(user);
+  if (me.value?.user.id !== user.id) void askMe().catch(() => undefined);
+}
+
+/** Asks again whether I have a password, and so on. */
+export async function askMe(): Promise<Me> {
+  const found = await getMe();
+  me.value = found;
+  return found;
 }
 
 /** Shows the sign-in page, which says why. */
 function signedOut(why = ""): void {
   if (session.value.state === "out") return;
   session.value = { state: "out", why };
+  me.value = null;
   disconnect();
   const next = location.pathname + location.search;
   if (location.pathname !== "/signin") go(next === "/" ? "/signin" : `/signin?next=${encodeURIComponent(next)}`, { replace: true });
@@ -68,7 +85,7 @@ function signedOut(why = ""): void {
 export async function askSession(): Promise<void> {
   session.value = { state: "asking" };
   try {
-    signedIn((await getMe()).user);
+    signedIn((await askMe()).user);
   } catch (thrown) {
     if (asApiError(thrown).status === 401) signedOut();
     else session.value = { state: "unreachable" };

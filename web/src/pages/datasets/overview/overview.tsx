@@ -11,6 +11,7 @@ import { When } from "../../../design/when";
 import { go } from "../../../routing/router";
 import { rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { useDataset } from "../../../state/datasets/live-datasets";
+import { needs, whyICannot } from "../../../state/people/roles";
 import { activeJobs } from "../../../state/jobs/live-jobs";
 import { type Resource, useAction } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
@@ -61,8 +62,8 @@ function DatasetActions({ dataset }: { dataset: Resource<Dataset> }) {
   return (
     <>
       <ExportMenu datasetId={known.id} />
-      <Button kind="quiet" icon={Pencil} label="Rename dataset" onClick={() => setOpen("rename")} />
-      <Button kind="quiet" icon={Trash2} label="Delete dataset" onClick={() => setOpen("delete")} />
+      <Button kind="quiet" icon={Pencil} label="Rename dataset" {...needs(known.id, "manager")} onClick={() => setOpen("rename")} />
+      <Button kind="quiet" icon={Trash2} label="Delete dataset" {...needs(known.id, "owner")} onClick={() => setOpen("delete")} />
       {open === "rename" && <RenameDialog dataset={dataset} onClose={close} />}
       {open === "delete" && (
         <Confirm
@@ -110,6 +111,7 @@ export function OverviewPage({ id }: { id: string }) {
   const known = dataset.data;
   if (known) rememberDatasetName(id, known.name);
   useTitle(known?.name);
+  const mayAdd = whyICannot(id, "manager") === "";
   return (
     <>
       <PageHead title={known?.name ?? id} text={known && madeBy(known)}>
@@ -123,12 +125,12 @@ export function OverviewPage({ id }: { id: string }) {
               <div class="stack">
                 {data.counts.images > 0 && <Gallery datasetId={id} total={data.counts.images} />}
                 {data.counts.images > 0 && <TeamCard datasetId={id} />}
-                {data.counts.images === 0 && <AddImages datasetId={id} />}
+                {data.counts.images === 0 && mayAdd && <AddImages datasetId={id} />}
               </div>
               <div class="stack">
-                {data.counts.images > 0 && <AddImages datasetId={id} />}
+                {data.counts.images > 0 && mayAdd && <AddImages datasetId={id} />}
                 <Running datasetId={id} />
-                <ImportCaptions datasetId={id} />
+                {mayAdd && <ImportCaptions datasetId={id} />}
                 <Files dataset={data} />
               </div>
             </div>
