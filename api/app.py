@@ -50,6 +50,7 @@ from api.search.routes import search
 from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
+from api.trash.routes import trash
 from api.trusted_proxies import TrustedProxies
 from common.db.engine import (
     quick_reader_factory,
@@ -79,6 +80,7 @@ BLUEPRINTS = (
     training,
     system,
     retention,
+    trash,
     health,
     edits,
     selections,

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.people.rights import DATASET, IMAGE, JOB, MODEL
+from api.people.rights import DATASET, IMAGE, JOB, MODEL, TRASH
 from api.services import app_services
 from common.people.audit import note
 
@@ -47,6 +47,13 @@ ACTS = {
     f"DELETE {MODEL}": "model.delete",
     f"GET {MODEL}/download": "model.export",
     "POST /api/v1/models": "model.import",
+    f"POST {TRASH}/datasets/<trashed_dataset_id>/restore": "trash.restore",
+    f"POST {TRASH}/images/<batch_id>/restore": "trash.restore",
+    f"POST {TRASH}/models/<path:trashed_model_id>/restore": "trash.restore",
+    f"DELETE {TRASH}/datasets/<trashed_dataset_id>": "trash.remove",
+    f"DELETE {TRASH}/images/<batch_id>": "trash.remove",
+    f"DELETE {TRASH}/models/<path:trashed_model_id>": "trash.remove",
+    f"DELETE {TRASH}": "trash.empty",
     "POST /api/v1/queues/<name>/pause": "queue.pause",
     "POST /api/v1/queues/<name>/resume": "queue.resume",
     "PUT /api/v1/synonyms": "synonyms.change",
