@@ -36,6 +36,7 @@ from api.live.siblings import ALONE, PollRelay, Siblings
 from api.live.sockets import LIVE, Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
+from api.ops.audit_routes import audit
 from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
@@ -81,6 +82,7 @@ BLUEPRINTS = (
     system,
     retention,
     trash,
+    audit,
     health,
     edits,
     selections,

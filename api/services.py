@@ -11,6 +11,7 @@ from api.captions.group_commit import GroupCommit
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.access import Roles
+from api.people.refusals import Refusals
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.response_cache import ResponseCache
@@ -51,6 +52,7 @@ class Services:
     roles: Roles
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
+    refusals: Refusals = field(default_factory=Refusals)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
 
 

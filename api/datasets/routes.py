@@ -27,7 +27,7 @@ from api.datasets.slugs import slug_of
 from api.jobs.submission import submit
 from api.models.registry import resolve_model
 from api.people.access import access
-from api.people.audited import note_details
+from api.people.audited import note_dataset, note_details
 from api.people.identity import user
 from api.services import app_services
 from api.trash.confirmation import require_confirmed
@@ -61,7 +61,10 @@ def list_datasets() -> DatasetList:
 def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
     with app_services().sessions() as session:
-        return _answer(session, _insert(session, body.name), _made()), 201
+        dataset = _insert(session, body.name)
+        note_dataset(dataset.id)
+        note_details(name=dataset.name)
+        return _answer(session, dataset, _made()), 201
 
 
 @datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
@@ -70,6 +73,8 @@ def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
     with app_services().sessions() as session:
         dataset = _insert(session, body.name)
         dataset.defaults = SAMPLE_DEFAULTS
+    note_dataset(dataset.id)
+    note_details(name=dataset.name)
     job = submit(app_services(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
     with app_services().readers() as session:
         return DatasetJob(dataset=_answer(session, dataset, _made()), job=job), 202
@@ -87,6 +92,7 @@ def rename_dataset(path: DatasetPath, body: NewDataset) -> DatasetOut:
     """Another name; the id stays."""
     with app_services().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
+        note_details(name=body.name, before=dataset.name)
         dataset.name = body.name
         session.flush()
         answer = _answer(session, dataset)
@@ -100,7 +106,9 @@ def choose_model(path: DatasetPath, body: DatasetModel) -> DatasetOut:
     with app_services().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         wanted = body.model_id
+        note_details(before=dataset.model_id)
         dataset.model_id = resolve_model(session, wanted) if wanted is not None else None
+        note_details(model=dataset.model_id)
         session.flush()
         answer = _answer(session, dataset)
     app_services().events.dataset(path.dataset_id)
@@ -137,6 +145,7 @@ def export(path: DatasetPath, query: ExportQuery) -> Response:
     txt: a file beside each image, a caption on each line, as kohya_ss reads them; jsonl:
     metadata.jsonl, as Hugging Face's `imagefolder` reads it; all: all three.
     """
+    note_details(captions=query.captions, images=query.images)
     return export_dataset(app_services(), path.dataset_id, query.captions, query.images)
 
 

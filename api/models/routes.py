@@ -33,6 +33,7 @@ from api.models.schemas import (
     NewModelQuery,
     WholeModel,
 )
+from api.people.audited import note_details
 from api.people.identity import user
 from api.request import ImageUpload
 from api.services import app_services
@@ -90,6 +91,7 @@ def change(path: ModelPath, body: ModelChange) -> ModelOut:
     """Another name, note or other tags for a model of one's own; its id and folder stay."""
     with app_services().sessions() as session:
         model = find_own(session, path.model_id)
+        note_details(**body.model_dump(exclude_none=True))
         for name, value in body.model_dump(exclude_none=True).items():
             setattr(model, name, value)
         session.flush()

@@ -234,6 +234,11 @@ RIGHTS = (
     ),
     Right("change the shared synonyms", ("PUT /api/v1/synonyms",), scope="admin", admin=True),
     Right(
+        "see what was done in the datasets that one owns (administrators: everywhere)",
+        ("GET /api/v1/audit", "GET /api/v1/audit/export"),
+        scope="admin",
+    ),
+    Right(
         "clean up what is old",
         ("GET /api/v1/retention", "POST /api/v1/retention"),
         scope="admin",

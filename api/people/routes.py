@@ -42,6 +42,7 @@ def make_token(body: NewToken) -> tuple[NewTokenOut, int]:
     """A new API token; its secret is in this answer only."""
     with app_services().sessions() as session:
         row, secret = issue_token(session, user(), "api", name=body.name)
+        note_details(token=row.id, name=row.name)
         return NewTokenOut.of(row, token=secret), 201
 
 
