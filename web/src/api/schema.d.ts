@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done in the datasets that one owns; administrators see all. The newest first. */
+        get: operations["ops_read_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same lines as a file: a table in which no cell is a formula, or JSON as it stands in the log. */
+        get: operations["ops_export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/link": {
         parameters: {
             query?: never;
@@ -118,7 +152,10 @@ export interface paths {
         get: operations["datasets_get_dataset"];
         put?: never;
         post?: never;
-        /** Remove a dataset with its images, captions, jobs and indexes, its files in a job. Models remain. */
+        /**
+         * Delete a dataset with its images, captions, jobs and indexes; it can be brought back from the trash.
+         * @description <br/>Its jobs are stopped; models remain. In a browser `confirm` says its name.
+         */
         delete: operations["datasets_delete_dataset"];
         options?: never;
         head?: never;
@@ -295,7 +332,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Remove images of a dataset with their captions, their files in a job; ids that are not in it are passed over. */
+        /**
+         * Delete images of a dataset with their captions; they can be brought back from the trash.
+         * @description <br/>Ids that are not in it are passed over. In a browser `confirm` says the dataset's name where there are more<br/>than a hundred.
+         */
         post: operations["images_delete_images"];
         delete?: never;
         options?: never;
@@ -663,7 +703,7 @@ export interface paths {
         get: operations["images_get_image"];
         put?: never;
         post?: never;
-        /** Remove an image with its captions; its files go in a job. */
+        /** Delete an image with its captions; it can be brought back from the trash. */
         delete: operations["images_delete_image"];
         options?: never;
         head?: never;
@@ -1049,7 +1089,10 @@ export interface paths {
         get: operations["models_get_one"];
         put?: never;
         post?: never;
-        /** Delete a model of one's own, its folder and its indexes. `force=1` when something uses it. */
+        /**
+         * Delete a model of one's own with its indexes; it can be brought back from the trash.
+         * @description <br/>`force=1` when something uses it; in a browser `confirm` then says its name.
+         */
         delete: operations["models_remove"];
         options?: never;
         head?: never;
@@ -1264,6 +1307,129 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one may bring back, the newest first, with who deleted it and until when it is kept. */
+        get: operations["trash_list_trash"];
+        put?: never;
+        post?: never;
+        /** Remove for good all that one may: of the datasets that one owns; administrators everything. */
+        delete: operations["trash_empty_trash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/datasets/{trashed_dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a dataset for good, its files in a job. Models remain. */
+        delete: operations["trash_remove_a_dataset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/datasets/{trashed_dataset_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a dataset back as it was. Its jobs stay stopped; they can be resumed. */
+        post: operations["trash_restore_a_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/images/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove images that were deleted at once for good, their files in a job. */
+        delete: operations["trash_remove_some_images"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/images/{batch_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring back images that were deleted at once, with their ids, captions, histories and reviews.
+         * @description <br/>One whose picture was uploaded again meanwhile stays in the trash, and is told.
+         */
+        post: operations["trash_restore_some_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/models/{trashed_model_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a model for good, with its folder and the files of its indexes. */
+        delete: operations["trash_remove_a_model"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/models/{trashed_model_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a model back, with those of its indexes that no newer one stands for. */
+        post: operations["trash_restore_a_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads": {
         parameters: {
             query?: never;
@@ -1415,6 +1581,54 @@ export interface components {
             ok: boolean;
         };
         /**
+         * AuditLine
+         * @description Something that somebody did. actor: "" when nobody had signed in. via: session, api (a token) or service.
+         *
+         *     target: what it was done to. address: where the request came from.
+         */
+        AuditLine: {
+            /** Act */
+            act: string;
+            /** Actor */
+            actor: string;
+            /** Address */
+            address: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Dataset Id */
+            dataset_id: string | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /** Target */
+            target: string;
+            /** Via */
+            via: string;
+        };
+        /**
+         * AuditPage
+         * @description Lines, the newest first. acts: all that the log knows. kept_days: how long lines are kept; 0: for ever.
+         */
+        AuditPage: {
+            /** Acts */
+            acts: string[];
+            /** Items */
+            items: components["schemas"]["AuditLine"][];
+            /** Kept Days */
+            kept_days: number;
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
          * BackendState
          * @description The artifact store or the database. kind: such as "s3" or "sqlite".
          */
@@ -1461,9 +1675,21 @@ export interface components {
         };
         /**
          * ChosenImages
-         * @description Images by their ids.
+         * @description Images by their ids. confirm: the dataset's name, as somebody has typed it.
+         *
+         *     batch: of an earlier part of the same deletion, with which these are brought back.
          */
         ChosenImages: {
+            /**
+             * Batch
+             * @default null
+             */
+            batch?: string | null;
+            /**
+             * Confirm
+             * @default null
+             */
+            confirm?: string | null;
             /** Image Ids */
             image_ids: number[];
         };
@@ -1695,9 +1921,11 @@ export interface components {
         };
         /**
          * DeletedImages
-         * @description How many there were to delete.
+         * @description How many there were to delete. batch: by which they are brought back from the trash; null: they are gone.
          */
         DeletedImages: {
+            /** Batch */
+            batch: string | null;
             /** Deleted */
             deleted: number;
         };
@@ -1766,6 +1994,14 @@ export interface components {
             slot: number;
             /** Thumb Url */
             thumb_url: string;
+        };
+        /**
+         * EmptiedOut
+         * @description How many things were removed for good: datasets, models, and deletions of images.
+         */
+        EmptiedOut: {
+            /** Removed */
+            removed: number;
         };
         /**
          * EstimatedFrom
@@ -3074,6 +3310,27 @@ export interface components {
             text: string | null;
         };
         /**
+         * RestoredOut
+         * @description What came back. taken: images that stay in the trash, a hundred at the most; left: how many stay.
+         */
+        RestoredOut: {
+            /** Dataset Id */
+            dataset_id: string | null;
+            /** Images */
+            images: number;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dataset" | "images" | "model";
+            /** Left */
+            left: number;
+            /** Taken */
+            taken: components["schemas"]["TakenImage"][];
+        };
+        /**
          * RetentionOut
          * @description All that goes, the first thousand by name; totals of each `what` have the name "".
          */
@@ -3425,6 +3682,16 @@ export interface components {
             workers: components["schemas"]["WorkerOut"][];
         };
         /**
+         * TakenImage
+         * @description An image whose picture was uploaded again meanwhile.
+         */
+        TakenImage: {
+            /** Filename */
+            filename: string;
+            /** Image Id */
+            image_id: number;
+        };
+        /**
          * Team
          * @description The dataset's progress, people by captions and reviews, days in order.
          */
@@ -3531,6 +3798,62 @@ export interface components {
             val_images: number;
             /** Warnings */
             warnings: string[];
+        };
+        /**
+         * TrashItem
+         * @description Something in the trash. key: by which it is brought back, `/trash/{kind}s/{key}/restore` (`images` as it is).
+         *
+         *     name: of the dataset or model, or of the first image. dataset_id: of images and models, while the dataset
+         *     is there. count: images in it. size_bytes: of the images, or of the model's folder. until: then it is
+         *     removed for good. may_remove: whether the person who asks may do so before.
+         */
+        TrashItem: {
+            /** Count */
+            count: number;
+            /** Dataset Id */
+            dataset_id: string | null;
+            /** Dataset Name */
+            dataset_name: string | null;
+            /**
+             * Deleted At
+             * Format: date-time
+             */
+            deleted_at: string;
+            /** Deleted By */
+            deleted_by: string;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dataset" | "images" | "model";
+            /** May Remove */
+            may_remove: boolean;
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * TrashOut
+         * @description What one may bring back, the newest first. kept_days: how long it is kept.
+         */
+        TrashOut: {
+            /** Items */
+            items: components["schemas"]["TrashItem"][];
+            /** Kept Days */
+            kept_days: number;
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
         };
         /**
          * UploadOut
@@ -4119,6 +4442,8 @@ export interface components {
 }
 export type ActiveJob = components['schemas']['ActiveJob'];
 export type Alive = components['schemas']['Alive'];
+export type AuditLine = components['schemas']['AuditLine'];
+export type AuditPage = components['schemas']['AuditPage'];
 export type BackendState = components['schemas']['BackendState'];
 export type Blend = components['schemas']['Blend'];
 export type CaptionRevisionOut = components['schemas']['CaptionRevisionOut'];
@@ -4141,6 +4466,7 @@ export type Disk = components['schemas']['Disk'];
 export type Dismissal = components['schemas']['Dismissal'];
 export type EditPreview = components['schemas']['EditPreview'];
 export type EditedRow = components['schemas']['EditedRow'];
+export type EmptiedOut = components['schemas']['EmptiedOut'];
 export type EstimatedFrom = components['schemas']['EstimatedFrom'];
 export type Everyone = components['schemas']['Everyone'];
 export type ExtraCaptionOut = components['schemas']['ExtraCaptionOut'];
@@ -4213,6 +4539,7 @@ export type QueuedCaption = components['schemas']['QueuedCaption'];
 export type Readiness = components['schemas']['Readiness'];
 export type RedisState = components['schemas']['RedisState'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type RestoredOut = components['schemas']['RestoredOut'];
 export type RetentionOut = components['schemas']['RetentionOut'];
 export type ReviewChange = components['schemas']['ReviewChange'];
 export type RevisionList = components['schemas']['RevisionList'];
@@ -4234,12 +4561,15 @@ export type SynonymCheck = components['schemas']['SynonymCheck'];
 export type SynonymCheckOut = components['schemas']['SynonymCheckOut'];
 export type SynonymsOut = components['schemas']['SynonymsOut'];
 export type SystemOut = components['schemas']['SystemOut'];
+export type TakenImage = components['schemas']['TakenImage'];
 export type Team = components['schemas']['Team'];
 export type TeamCounts = components['schemas']['TeamCounts'];
 export type TensorBoard = components['schemas']['TensorBoard'];
 export type TokenList = components['schemas']['TokenList'];
 export type TokenOut = components['schemas']['TokenOut'];
 export type TrainPlanOut = components['schemas']['TrainPlanOut'];
+export type TrashItem = components['schemas']['TrashItem'];
+export type TrashOut = components['schemas']['TrashOut'];
 export type UploadOut = components['schemas']['UploadOut'];
 export type UserList = components['schemas']['UserList'];
 export type VariantChange = components['schemas']['VariantChange'];
@@ -4265,6 +4595,132 @@ export type ParamsTrain = components['schemas']['params_train'];
 export type ParamsUndoEdit = components['schemas']['params_undo_edit'];
 export type $defs = Record<string, never>;
 export interface operations {
+    ops_read_audit: {
+        parameters: {
+            query?: {
+                actor?: string | null;
+                act?: string | null;
+                dataset_id?: string | null;
+                since?: string | null;
+                until?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_export_audit: {
+        parameters: {
+            query?: {
+                actor?: string | null;
+                act?: string | null;
+                dataset_id?: string | null;
+                since?: string | null;
+                until?: string | null;
+                format?: "csv" | "jsonl";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     people_link: {
         parameters: {
             query?: never;
@@ -4669,7 +5125,9 @@ export interface operations {
     };
     datasets_delete_dataset: {
         parameters: {
-            query?: never;
+            query?: {
+                confirm?: string | null;
+            };
             header?: never;
             path: {
                 dataset_id: string;
@@ -8631,6 +9089,7 @@ export interface operations {
         parameters: {
             query?: {
                 force?: boolean;
+                confirm?: string | null;
             };
             header?: never;
             path: {
@@ -9601,6 +10060,446 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_list_trash: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrashOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_empty_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptiedOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_remove_a_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_restore_a_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_remove_some_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_restore_some_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_remove_a_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_restore_a_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

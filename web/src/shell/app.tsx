@@ -24,6 +24,8 @@ const RunPage = lazyPage<{ id: string }>(() => import("../pages/jobs/run/run").t
 const ComparePage = lazyPage(() => import("../pages/training/compare/compare").then((m) => m.ComparePage));
 const ModelsPage = lazyPage(() => import("../pages/models/list/models").then((m) => m.ModelsPage));
 const WorkersPage = lazyPage(() => import("../pages/ops/workers").then((m) => m.WorkersPage));
+const TrashPage = lazyPage(() => import("../pages/trash/trash").then((m) => m.TrashPage));
+const AuditPage = lazyPage(() => import("../pages/ops/audit").then((m) => m.AuditPage));
 const SettingsPage = lazyPage(() => import("../pages/people/settings/settings").then((m) => m.SettingsPage));
 
 const IN_DATASET: Record<"overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map", ComponentType<{ id: string }>> = {
@@ -60,6 +62,10 @@ function Page({ of }: { of: Route }) {
       return <JobsPage />;
     case "workers":
       return <WorkersPage />;
+    case "trash":
+      return <TrashPage />;
+    case "audit":
+      return <AuditPage />;
     case "settings":
       return <SettingsPage />;
     case "signin":
