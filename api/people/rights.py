@@ -95,7 +95,7 @@ RIGHTS = (
         "viewer",
     ),
     Right(
-        "caption: claim, save, flag, dismiss suggestions",
+        "caption: claim, save, flag; propose and dismiss suggestions",
         (
             f"POST {DATASET}/claim",
             f"POST {DATASET}/claims",
@@ -103,34 +103,37 @@ RIGHTS = (
             f"POST {IMAGE}/release",
             f"PUT {IMAGE}/caption",
             f"PUT {IMAGE}/flag",
+            f"POST {DATASET}/suggestions",
             f"POST {IMAGE}/suggestions/dismiss",
         ),
         "captioner",
     ),
-    Right("review captions of others", (f"PUT {IMAGE}/review",), "captioner"),
+    Right(
+        "review captions of others, mark many images",
+        (f"PUT {IMAGE}/review", f"POST {DATASET}/marks"),
+        "captioner",
+    ),
     Right(
         "decide on variants of captions",
         ("PATCH /api/v1/variants/<int:variant_id>", f"POST {DATASET}/variants/decide"),
         "captioner",
     ),
     Right(
-        "add and remove images, import captions, propose suggestions",
+        "add and remove images, import captions",
         (
             f"POST {DATASET}/images",
             f"POST {DATASET}/captions",
-            f"POST {DATASET}/suggestions",
             f"DELETE {IMAGE}",
             f"POST {DATASET}/images/delete",
         ),
         "manager",
     ),
     Right(
-        "edit captions and marks of many images at once, and take that back",
+        "edit captions of many images at once, and take that back",
         (
             f"POST {DATASET}/edits",
             f"POST {DATASET}/edits/preview",
             f"POST {JOB}/undo",
-            f"POST {DATASET}/marks",
         ),
         "manager",
     ),

@@ -194,7 +194,8 @@ def test_two_requests_that_hand_an_upload_over_make_one_job(service: Service, ca
 def test_portions_of_a_folder_join_the_job_that_has_not_begun(
     any_service: Service, call_any: Caller
 ) -> None:
-    dataset, other = call_any.dataset("one"), call_any.dataset("other")
+    dataset = call_any.dataset("one", everyone="manager")
+    other = call_any.dataset("other", everyone="manager")
     address = f"/datasets/{dataset}/images"
     first = call_any("POST", address, 202, **files(("a.png", b"1")))["job"]
     join = f"{address}?join={first['id']}"
@@ -213,6 +214,7 @@ def test_portions_of_a_folder_join_the_job_that_has_not_begun(
     assert later["id"] != first["id"]
     call_any("POST", f"/jobs/{kept}/stop", 202)
     call_any("DELETE", f"/datasets/{dataset}", 204)
+    call_any("DELETE", f"/trash/datasets/{dataset}", 204)
     any_service.work_off()
     assert [item.key.rsplit("/", 1)[1] for item in any_service.services.store.list("uploads")] == [
         "e.png"

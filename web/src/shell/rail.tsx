@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { Boxes, ChartScatter, Ellipsis, Images, LayoutGrid, LayoutList, ListChecks, type LucideIcon, PencilLine, Search, Server, ScrollText, Settings, Split, Trash2, TrendingUp } from "lucide-preact";
+import { Boxes, ChartScatter, Ellipsis, Images, LayoutGrid, LayoutList, ListChecks, type LucideIcon, PencilLine, Search, Server, Settings, Split, Trash2, TrendingUp } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../design/dialog";
 import { path } from "../routing/router";
@@ -24,7 +24,6 @@ const COMMON: PlaceLink[] = [
   JOBS,
   { href: "/workers", icon: Server, name: "Workers" },
   { href: "/trash", icon: Trash2, name: "Trash" },
-  { href: "/audit", icon: ScrollText, name: "Audit log" },
   { href: "/settings", icon: Settings, name: "Settings" },
 ];
 

@@ -42,13 +42,13 @@ function Line({ line }: { line: AuditLine }) {
       <td class="audit-when"><When at={line.at} /></td>
       <td>{line.actor || <span class="muted">nobody</span>}</td>
       <td><div class="audit-did"><span>{actWord(line.act)}</span>{details && <small>{details}</small>}</div></td>
-      <td>
+      <td class="audit-to">
         <div class="audit-did">
           <span>{targetWords(line.target)}</span>
           {line.dataset_id && line.target !== `dataset:${line.dataset_id}` && <small>in <a href={datasetPath(line.dataset_id)}>{line.dataset_id}</a></small>}
         </div>
       </td>
-      <td><div class="audit-did"><span>{line.address}</span><small>{viaWord(line.via)}</small></div></td>
+      <td class="audit-from"><div class="audit-did"><span>{line.address}</span><small>{viaWord(line.via)}</small></div></td>
     </tr>
   );
 }

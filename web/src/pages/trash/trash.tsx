@@ -35,8 +35,7 @@ function kindText(item: TrashItem): string {
 }
 
 function leftText(until: string): string {
-  const days = Math.floor((Date.parse(until) - Date.now()) / DAY_MS);
-  return days >= 1 ? countOf(days, "more day") : "less than a day";
+  return countOf(Math.max(1, Math.ceil((Date.parse(until) - Date.now()) / DAY_MS)), "more day");
 }
 
 function Row({ item, onChanged, onRemove }: { item: TrashItem; onChanged: () => void; onRemove: () => void }) {

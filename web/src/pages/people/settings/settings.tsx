@@ -1,4 +1,4 @@
-import { LogOut } from "lucide-preact";
+import { LogOut, ScrollText } from "lucide-preact";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { Choices } from "../../../design/field";
@@ -39,7 +39,9 @@ export function SettingsPage() {
   useTitle("Settings");
   return (
     <>
-      <PageHead title="Settings" />
+      <PageHead title="Settings">
+        <Button icon={ScrollText} href="/audit">Audit log</Button>
+      </PageHead>
       <div class="stack">
         <div class="columns">
           <Card title="Looks"><Choices legend="Theme" value={theme.value} choices={THEMES} onChange={setTheme} /></Card>
