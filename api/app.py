@@ -38,6 +38,7 @@ from api.live.sockets import LIVE, Sockets
 from api.live.workers import LiveWorkers
 from api.models.routes import models
 from api.openapi import complete_operations
+from api.ops.audit_routes import audit
 from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
@@ -56,6 +57,7 @@ from api.search.worker import searching_places
 from api.services import EXTENSION, Services
 from api.training.routes import training
 from api.training.sweep_routes import sweeps
+from api.trash.routes import trash
 from api.trusted_proxies import TrustedProxies
 from common.db.engine import (
     quick_reader_factory,
@@ -86,6 +88,8 @@ BLUEPRINTS = (
     training,
     system,
     retention,
+    trash,
+    audit,
     health,
     edits,
     selections,

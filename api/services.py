@@ -11,6 +11,7 @@ from api.captions.group_commit import GroupCommit
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.access import Roles
+from api.people.refusals import Refusals
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.places import Places
@@ -58,6 +59,7 @@ class Services:
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     plain_images: set[str] = field(default_factory=set)
+    refusals: Refusals = field(default_factory=Refusals)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
     patterns: Places = field(
         default_factory=lambda: Places(MAX_PATTERNS, PATTERNS_OF_ONE, PATTERNS_AT_ONCE)

@@ -16,10 +16,22 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
 from common.datasets.params import CleanUpParams
-from common.db.tables import Dataset, Image, Job, JobLog, JobMetric, Model, SearchIndex
+from common.db.tables import (
+    AuditEvent,
+    Dataset,
+    Image,
+    Job,
+    JobLog,
+    JobMetric,
+    Model,
+    SearchIndex,
+    TrashedImage,
+    TrashedModel,
+)
 from common.jobs.states import FINISHED, create_job
 from common.settings import Settings
 from common.store import ArtifactStat, ArtifactStore
+from common.trash.expiry import count_expired
 
 LASTING = (
     "split",
@@ -30,6 +42,7 @@ LASTING = (
     "import_model",
 )  # made what others rely on
 PORTION = 200  # jobs in a transaction
+AUDIT_PORTION = 2000
 OF_DATASETS, OF_JOBS = ("datasets", "indexes", "maps"), ("runs", "checkpoints")
 OF_MODELS = ("models_finetuned",)
 SERVICE, LAST = "CLIP Browser", 9
@@ -37,7 +50,7 @@ SERVICE, LAST = "CLIP Browser", 9
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that goes. what: jobs, logs, metrics, uploads or orphans; name: of a folder or file, or ""."""
+    """Something that goes. what: jobs, logs, metrics, audit, trash, uploads or orphans; name: of a folder or file, or ""."""
 
     what: str
     name: str
@@ -68,7 +81,7 @@ def old_jobs(before: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def trim_rows(session: Session, settings: Settings, moment: datetime) -> int:
-    """Remove one portion of old jobs, logs and metrics; how many jobs it was about."""
+    """Remove one portion of old jobs, logs, metrics and lines of the audit log; how many it was about."""
     touched = 0
     before = _before(settings.keep_jobs_days, moment)
     if before is not None:
@@ -82,6 +95,12 @@ def trim_rows(session: Session, settings: Settings, moment: datetime) -> int:
             ids = session.scalars(ended.limit(PORTION)).all()
             session.execute(delete(table).where(table.job_id.in_(ids)))
             touched += len(ids)
+    before = _before(settings.keep_audit_days, moment)
+    if before is not None:
+        old = select(AuditEvent.id).where(AuditEvent.at < before).limit(AUDIT_PORTION)
+        numbers = session.scalars(old).all()
+        session.execute(delete(AuditEvent).where(AuditEvent.id.in_(numbers)))
+        touched += len(numbers)
     return touched
 
 
@@ -90,7 +109,7 @@ def _reports(settings: Settings) -> tuple[tuple[type[JobLog] | type[JobMetric], 
 
 
 def count_rows(session: Session, settings: Settings, moment: datetime) -> Iterator[Leftover]:
-    """What `trim_rows` would remove in all its portions."""
+    """What `trim_rows` and `remove_expired` would remove in all their portions."""
     before = _before(settings.keep_jobs_days, moment)
     if before is not None:
         jobs = session.scalar(select(func.count(Job.id)).where(*old_jobs(before))) or 0
@@ -104,6 +123,12 @@ def count_rows(session: Session, settings: Settings, moment: datetime) -> Iterat
     if before is not None:
         points = select(func.count(JobMetric.id)).join(Job).where(Job.finished_at < before)
         yield Leftover("metrics", "", session.scalar(points) or 0, 0)
+    before = _before(settings.keep_audit_days, moment)
+    if before is not None:
+        lines = select(func.count(AuditEvent.id)).where(AuditEvent.at < before)
+        yield Leftover("audit", "", session.scalar(lines) or 0, 0)
+    for name, count, size_bytes in count_expired(session, settings, moment):
+        yield Leftover("trash", name, count, size_bytes)
 
 
 def find_files(
@@ -122,7 +147,11 @@ def find_files(
     if orphans is None:
         return
     datasets, jobs = set(session.scalars(select(Dataset.id))), set(session.scalars(select(Job.id)))
-    models = {folder.rsplit("/", 1)[-1] for folder in session.scalars(select(Model.folder))}
+    models = {
+        folder.rsplit("/", 1)[-1]
+        for table in (Model, TrashedModel)
+        for folder in session.scalars(select(table.folder))
+    }
     for rooms, ids in ((OF_DATASETS, datasets), (OF_JOBS, jobs), (OF_MODELS, models)):
         for room in rooms:
             for folder in _folders(store, room, "orphans", orphans):
@@ -139,7 +168,7 @@ def _is_model(store: ArtifactStore, folder: str) -> bool:
 
 def plan_removal(session: Session, leftovers: Iterable[Leftover]) -> list[Job]:
     """Jobs that look at each once more and remove it; the caller sends them."""
-    names = [each.name for each in leftovers if each.name]
+    names = [each.name for each in leftovers if each.what in ("uploads", "orphans")]
     images: dict[str, list[str]] = {}
     for name in names:
         room, dataset_id, *rest = name.split("/")
@@ -185,7 +214,11 @@ def _uploads_in_use(session: Session) -> set[str]:
 def _orphan_images(
     session: Session, store: ArtifactStore, dataset_id: str, before: datetime
 ) -> Iterator[Leftover]:
-    needed = set(session.scalars(select(Image.sha256).where(Image.dataset_id == dataset_id)))
+    needed = {
+        sha256
+        for table in (Image, TrashedImage)
+        for sha256 in session.scalars(select(table.sha256).where(table.dataset_id == dataset_id))
+    }
     for item in store.list(f"datasets/{dataset_id}/images"):
         sha256 = item.key.rsplit("/", 1)[-1].partition(".")[0]
         if sha256 not in needed and item.modified_at < before:

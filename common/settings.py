@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     keep_logs_days: int = Field(365, ge=0, description="Days the log of an ended job is kept.")
     keep_metrics_days: int = Field(0, ge=0, description="Days the series of an ended job are kept.")
     keep_uploads_days: int = Field(14, ge=0, description="Days an upload is kept that no job took.")
+    keep_trash_days: int = Field(
+        30, ge=0, description="Days what is deleted can be brought back; 0: it is gone at once."
+    )
+    keep_audit_days: int = Field(365, ge=0, description="Days the audit log is kept.")
     keep_orphans_days: int = Field(30, ge=0, description="Days a file is kept that no row names.")
     llm_model: str = Field(
         "Qwen/Qwen2.5-1.5B-Instruct-AWQ", description="Paraphrasing model: hub name or folder."

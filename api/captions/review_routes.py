@@ -15,12 +15,14 @@ from api.datasets.schemas import DatasetPath
 from api.images.answers import answer_image
 from api.images.facts import no_image
 from api.images.schemas import ImageOut, ImagePath
+from api.people.audited import note_details
 from api.people.identity import user
 from api.services import app_services
 from common.captions.heads import Head, heads_by_image
 from common.db.tables import Image, Review, now
 from common.errors import CaptionConflict, ClipBrowserError, Conflict, Forbidden
 
+NOTED = {"flagged", "reviewed", "tag"}  # in the audit log
 marks = make_blueprint("marks", __name__, "captions")
 Heads = Sequence[Head]  # of one image, by slot, the first always among them
 
@@ -71,6 +73,7 @@ def mark_many(path: DatasetPath, body: Marks) -> Marked:
                     changed.append(image)
             except ClipBrowserError as problem:
                 skipped.append(Skipped(image_id=image_id, reason=problem.message))
+    note_details(images=len(changed), **body.model_dump(include=NOTED, exclude_none=True))
     for image in changed:
         _tell(image)
     return Marked(changed=len(changed), skipped=skipped)

@@ -21,9 +21,9 @@ COVER = 4
 
 
 def find_dataset(session: Session, dataset_id: str) -> Dataset:
-    """The dataset. Raises NotFound."""
+    """The dataset. Raises NotFound, also for one in the trash."""
     dataset = session.get(Dataset, dataset_id)
-    if dataset is None:
+    if dataset is None or dataset.deleted_at is not None:
         raise no_dataset(dataset_id)
     return dataset
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from flask import Response
-from sqlalchemy import delete, null, select
+from sqlalchemy import null, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,22 +18,23 @@ from api.datasets.schemas import (
     DatasetModel,
     DatasetOut,
     DatasetPath,
+    DeleteQuery,
     ExportQuery,
     NewDataset,
     SampleDataset,
 )
 from api.datasets.slugs import slug_of
-from api.jobs.clean_up import plan_clean_up
-from api.jobs.submission import dispatch, submit
+from api.jobs.submission import submit
 from api.models.registry import resolve_model
 from api.people.access import access
+from api.people.audited import note_dataset, note_details
 from api.people.identity import user
-from api.services import Services, app_services
+from api.services import app_services
+from api.trash.confirmation import require_confirmed
+from api.trash.removal import delete_into_trash
 from common.datasets.clean_up import taken_ids
-from common.db.tables import Dataset, Job, Member
-from common.errors import Conflict, QueueUnavailable
-from common.jobs import chains, states
-from common.jobs.kinds import JOB_QUEUES, KINDS
+from common.db.tables import Dataset, Member
+from common.errors import Conflict
 from common.models.catalogue import SMALL_MODEL
 from common.people.rights import Role, capped
 
@@ -62,7 +61,10 @@ def list_datasets() -> DatasetList:
 def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
     with app_services().sessions() as session:
-        return _answer(session, _insert(session, body.name), _made()), 201
+        dataset = _insert(session, body.name)
+        note_dataset(dataset.id)
+        note_details(name=dataset.name)
+        return _answer(session, dataset, _made()), 201
 
 
 @datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
@@ -71,6 +73,8 @@ def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
     with app_services().sessions() as session:
         dataset = _insert(session, body.name)
         dataset.defaults = SAMPLE_DEFAULTS
+    note_dataset(dataset.id)
+    note_details(name=dataset.name)
     job = submit(app_services(), "sample", {}, dataset_id=dataset.id, created_by=user().name)
     with app_services().readers() as session:
         return DatasetJob(dataset=_answer(session, dataset, _made()), job=job), 202
@@ -88,6 +92,7 @@ def rename_dataset(path: DatasetPath, body: NewDataset) -> DatasetOut:
     """Another name; the id stays."""
     with app_services().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
+        note_details(name=body.name, before=dataset.name)
         dataset.name = body.name
         session.flush()
         answer = _answer(session, dataset)
@@ -101,32 +106,26 @@ def choose_model(path: DatasetPath, body: DatasetModel) -> DatasetOut:
     with app_services().sessions() as session:
         dataset = find_dataset(session, path.dataset_id)
         wanted = body.model_id
+        note_details(before=dataset.model_id)
         dataset.model_id = resolve_model(session, wanted) if wanted is not None else None
+        note_details(model=dataset.model_id)
         session.flush()
         answer = _answer(session, dataset)
     app_services().events.dataset(path.dataset_id)
     return answer
 
 
-@datasets.delete("/<dataset_id>", responses={204: None, 404: Problem})
-def delete_dataset(path: DatasetPath) -> tuple[str, int]:
-    """Remove a dataset with its images, captions, jobs and indexes, its files in a job. Models remain."""
-    with app_services().sessions() as session:
-        find_dataset(session, path.dataset_id)
-        active, folders = _stop_jobs(session, path.dataset_id)
-        folders += _run_folders(session, path.dataset_id)
-        folders += [f"{kind}/{path.dataset_id}" for kind in ("datasets", "indexes", "maps")]
-        jobs = session.scalars(select(Job.id).where(Job.dataset_id == path.dataset_id))
-        ended = chains.let_go(session, set(jobs))  # jobs of other datasets that wait for its own
-        session.execute(delete(Dataset).where(Dataset.id == path.dataset_id))
-        job = plan_clean_up(session, user().name, path.dataset_id, folders=folders)
-    _revoke(app_services(), active)
-    dispatch(app_services(), job)
-    for each in ended:
-        app_services().events.job(each)
-    app_services().events.dataset(path.dataset_id)
-    for name in JOB_QUEUES:
-        app_services().events.queue(name)
+@datasets.delete("/<dataset_id>", responses={204: None, 400: Problem, 404: Problem})
+def delete_dataset(path: DatasetPath, query: DeleteQuery) -> tuple[str, int]:
+    """Delete a dataset with its images, captions, jobs and indexes; it can be brought back from the trash.
+
+    Its jobs are stopped; models remain. In a browser `confirm` says its name.
+    """
+    with app_services().readers() as session:
+        name = find_dataset(session, path.dataset_id).name
+    require_confirmed(name, query.confirm, f"Deleting the dataset '{name}'")
+    delete_into_trash(app_services(), path.dataset_id)
+    note_details(name=name)
     return "", 204
 
 
@@ -149,6 +148,7 @@ def export(path: DatasetPath, query: ExportQuery) -> Response:
     txt: a file beside each image, a caption on each line, as kohya_ss reads them; jsonl:
     metadata.jsonl, as Hugging Face's `imagefolder` reads it; all: all three.
     """
+    note_details(captions=query.captions, images=query.images)
     return export_dataset(app_services(), path.dataset_id, query.captions, query.images)
 
 
@@ -189,34 +189,3 @@ def _insert(session: Session, name: str) -> Dataset:
     raise Conflict(
         f"There are {MAX_SAME_NAME} datasets called '{name}'.", remedy="Choose another name."
     )
-
-
-def _stop_jobs(session: Session, dataset_id: str) -> tuple[list[str], list[str]]:
-    """Ask every active job to end: (their Celery ids, the folders of uploads they had not read)."""
-    tasks: list[str] = []
-    folders: list[str] = []
-    for job in session.scalars(
-        select(Job).where(Job.dataset_id == dataset_id, Job.state.in_(states.ACTIVE))
-    ).all():
-        with contextlib.suppress(Conflict):  # it ended just now
-            states.request_stop(session, job.id, "kill")
-        if job.task_id:
-            tasks.append(job.task_id)
-        uploads = job.params.get("uploads") or [job.params.get("upload")]
-        folders += {upload["key"].rsplit("/", 2)[0] for upload in uploads if upload}
-    return tasks, folders
-
-
-def _run_folders(session: Session, dataset_id: str) -> list[str]:
-    """What its jobs wrote elsewhere: TensorBoard's files, and copies of checkpoints."""
-    folders = {kind.name: kind.folders for kind in KINDS.values() if kind.folders}
-    found = session.execute(
-        select(Job.id, Job.kind).where(Job.dataset_id == dataset_id, Job.kind.in_(folders))
-    )
-    return [f"{folder}/{row.id}" for row in found for folder in folders[row.kind]]
-
-
-def _revoke(services: Services, task_ids: list[str]) -> None:
-    with contextlib.suppress(QueueUnavailable):
-        for task_id in task_ids:
-            services.queue.revoke(task_id)

@@ -43,6 +43,12 @@ class DatasetModel(Body):
     model_id: Key | None
 
 
+class DeleteQuery(Request):
+    """confirm: the dataset's name, as somebody has typed it."""
+
+    confirm: Name | None = None
+
+
 class ExportQuery(Request):
     """In which form the captions come along, and which images."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from flask import Response, request, send_file
-from sqlalchemy import delete
 
 from api.answer import Problem
 from api.capability import FOR_EVER, file_of, make_blueprint
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
 from api.images.answers import answer_image, answer_images
+from api.images.deletion import delete_chosen
 from api.images.facts import find_file, find_image
 from api.images.filter import around, count, filtered, place
 from api.images.schemas import (
@@ -20,11 +20,7 @@ from api.images.schemas import (
     NeighbourQuery,
     Neighbours,
 )
-from api.jobs.clean_up import plan_clean_up
-from api.jobs.submission import dispatch
-from api.people.identity import user
 from api.services import Services, app_services
-from common.datasets.changes import touch_images
 from common.db.tables import Image
 from common.db.tables.images import image_key, thumb_key
 from common.errors import NotFound
@@ -71,14 +67,10 @@ def get_neighbours(path: ImagePath, query: NeighbourQuery) -> Neighbours:
 
 @images.delete("/images/<int:image_id>", responses={204: None, 404: Problem})
 def delete_image(path: ImagePath) -> tuple[str, int]:
-    """Remove an image with its captions; its files go in a job."""
-    with app_services().sessions() as session:
-        image = find_image(session, path.image_id)
-        session.execute(delete(Image).where(Image.id == image.id))
-        touch_images(session, image.dataset_id)
-        job = plan_clean_up(session, user().name, image.dataset_id, images=[image])
-    dispatch(app_services(), job)
-    app_services().events.dataset(image.dataset_id)
+    """Delete an image with its captions; it can be brought back from the trash."""
+    with app_services().readers() as session:
+        dataset_id = find_image(session, path.image_id).dataset_id
+    delete_chosen(app_services(), dataset_id, [path.image_id])
     return "", 204
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from api.answer import Answer, Moment, Page
-from api.request import MAX_ID, Body, Cursor, Id, Key, Limit, Request, no_nul, one_line
+from api.request import MAX_ID, Body, Cursor, Id, Key, Limit, Request, Text, no_nul, one_line
 from common.images.filter import ImageFilter
 
 MAX_DELETED = 500
@@ -44,9 +44,14 @@ class IdsQuery(Request, ImageFilter):
 
 
 class ChosenImages(Body):
-    """Images by their ids."""
+    """Images by their ids. confirm: the dataset's name, as somebody has typed it.
+
+    batch: of an earlier part of the same deletion, with which these are brought back.
+    """
 
     image_ids: list[Id] = Field(min_length=1, max_length=MAX_DELETED)
+    confirm: Text | None = None
+    batch: Key | None = None
 
 
 class JoinQuery(Request):
@@ -146,9 +151,10 @@ class ImageIds(Answer):
 
 
 class DeletedImages(Answer):
-    """How many there were to delete."""
+    """How many there were to delete. batch: by which they are brought back from the trash; null: they are gone."""
 
     deleted: int
+    batch: str | None
 
 
 class UploadOut(Answer):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
-
 from api.answer import Problem
 from api.capability import make_blueprint
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
+from api.images.deletion import delete_chosen
 from api.images.filter import count, filtered
 from api.images.schemas import ChosenImages, DeletedImages, IdsQuery, ImageIds
-from api.jobs.clean_up import plan_clean_up
-from api.jobs.submission import dispatch
-from api.people.identity import user
 from api.services import app_services
-from common.datasets.changes import touch_images
+from api.trash.confirmation import MANY_IMAGES, require_confirmed
 from common.db.tables import Image
 
 selections = make_blueprint("selections", __name__, "images")
@@ -37,16 +33,17 @@ def list_ids(path: DatasetPath, query: IdsQuery) -> ImageIds:
     responses={200: DeletedImages, 400: Problem, 404: Problem},
 )
 def delete_images(path: DatasetPath, body: ChosenImages) -> DeletedImages:
-    """Remove images of a dataset with their captions, their files in a job; ids that are not in it are passed over."""
-    with app_services().sessions() as session:
-        find_dataset(session, path.dataset_id)
-        mine = (Image.dataset_id == path.dataset_id, Image.id.in_(body.image_ids))
-        gone = session.scalars(select(Image).where(*mine).order_by(Image.id)).all()
-        session.execute(delete(Image).where(*mine))
-        if gone:
-            touch_images(session, path.dataset_id)
-            job = plan_clean_up(session, user().name, path.dataset_id, images=gone)
-    if gone:
-        dispatch(app_services(), job)
-        app_services().events.dataset(path.dataset_id)
-    return DeletedImages(deleted=len(gone))
+    """Delete images of a dataset with their captions; they can be brought back from the trash.
+
+    Ids that are not in it are passed over. In a browser `confirm` says the dataset's name where there are more
+    than a hundred.
+    """
+    with app_services().readers() as session:
+        name = find_dataset(session, path.dataset_id).name
+    if len(body.image_ids) > MANY_IMAGES or body.batch is not None or body.confirm is not None:
+        what = f"Deleting more than {MANY_IMAGES} images of '{name}'"
+        require_confirmed(name, body.confirm, what)
+    deleted, batch = delete_chosen(
+        app_services(), path.dataset_id, body.image_ids, batch=body.batch
+    )
+    return DeletedImages(deleted=deleted, batch=batch)

@@ -13,6 +13,7 @@ from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.jobs.schemas import Pause, Paused, QueueOut, QueuePath
 from api.people.access import access
+from api.people.audited import note_details
 from api.people.identity import user
 from api.people.rights import right_of
 from api.services import Services, app_services
@@ -45,6 +46,7 @@ def pause(path: QueuePath, body: Pause) -> QueueOut:
     with app_services().sessions() as session:
         hold(session, turn_of(name))  # a worker that claims just now is waited for
         pause_queue(session, name, user().name, body.reason.strip())
+    note_details(reason=body.reason.strip())
     app_services().events.queue(name)
     return _shown(app_services(), name)
 

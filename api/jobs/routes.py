@@ -31,6 +31,7 @@ from api.jobs.schemas import (
 )
 from api.jobs.submission import announce, dispatch, shown, submit
 from api.people.access import access
+from api.people.audited import note_details
 from api.people.identity import user
 from api.services import Services, app_services
 from common.db.tables import Job
@@ -91,6 +92,7 @@ def stop_job(path: JobPath, body: Stop) -> tuple[JobOut, int]:
     """Stop a job: a queued one at once, a running one after its checkpoint (`save`) or now (`kill`)."""
     with app_services().sessions() as session:
         job = machine.request_stop(session, path.job_id, body.mode)
+    note_details(kind=job.kind, mode=body.mode, of=job.created_by)
     _revoke(app_services(), job.task_id)
     announce(app_services(), job)
     return shown(app_services(), path.job_id), 202
@@ -107,6 +109,7 @@ def resume_job(path: JobPath) -> tuple[JobOut, int]:
                 remedy="Retry it: it is done in one go.",
             )
         job = machine.requeue(session, path.job_id, fresh=False)
+    note_details(kind=job.kind, of=job.created_by)
     return dispatch(app_services(), job), 202
 
 
@@ -115,6 +118,7 @@ def retry_job(path: JobPath) -> tuple[JobOut, int]:
     """Do a stopped or failed job again from the start."""
     with app_services().sessions() as session:
         job = machine.requeue(session, path.job_id, fresh=True)
+    note_details(kind=job.kind, of=job.created_by)
     return dispatch(app_services(), job), 202
 
 
@@ -129,6 +133,7 @@ def move(path: JobPath, body: Move) -> tuple[JobOut, int]:
     """
     with app_services().sessions() as session:
         job = move_job(session, path.job_id, access(), body.priority, body.before)
+    note_details(kind=job.kind, of=job.created_by, **body.model_dump(exclude_none=True))
     announce(app_services(), job)
     return shown(app_services(), job.id), 202
 

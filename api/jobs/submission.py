@@ -9,6 +9,7 @@ from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.jobs.schemas import JobOut
 from api.people.access import access
+from api.people.audited import note_details
 from api.services import Services
 from common.db.tables import Job
 from common.errors import QueueUnavailable
@@ -46,6 +47,7 @@ def submit(
             priority=priority,
         )
     log.info("job %s (%s) was queued by %s", job.id, kind, created_by)
+    note_details(kind=kind, job=job.id)
     return dispatch(services, job)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.models.registry import base_of
@@ -52,27 +52,21 @@ class Needs:
 
 
 def read_needs(session: Session, model_id: str) -> Needs:
-    """All that needs this model."""
+    """All that needs this model; datasets in the trash need nothing."""
+    trashed = set(session.scalars(select(Dataset.id).where(Dataset.deleted_at.is_not(None))))
     indexes = session.scalars(select(SearchIndex).where(SearchIndex.model_id == model_id)).all()
     chosen = session.scalars(
         select(Dataset.id).where(Dataset.model_id == model_id).order_by(Dataset.id)
     ).all()
     active = session.execute(select(Job.id, Job.params).where(Job.state.in_(states.ACTIVE)))
     return Needs(
-        indexed=sorted({index.dataset_id for index in indexes}),
-        default_for=list(chosen),
+        indexed=sorted({index.dataset_id for index in indexes} - trashed),
+        default_for=[each for each in chosen if each not in trashed],
         runs=sorted(
             row.id for row in active if model_id in (row.params.get(name) for name in NAMED_IN)
         ),
         prefixes=[index.prefix.rstrip("/") for index in indexes],
     )
-
-
-def forget(session: Session, model_id: str) -> None:
-    """Take the model, its indexes and every dataset's choice of it out of the database."""
-    session.execute(delete(SearchIndex).where(SearchIndex.model_id == model_id))
-    session.execute(update(Dataset).where(Dataset.model_id == model_id).values(model_id=None))
-    session.execute(delete(Model).where(Model.id == model_id))
 
 
 def require_base(session: Session, model: Model) -> None:

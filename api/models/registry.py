@@ -61,10 +61,14 @@ def model_ids(session: Session) -> list[str]:
 
 @dataclass(frozen=True)
 class Uses:
-    """Datasets by the id of a model: that have an index by it, that are searched with it by choice."""
+    """Datasets by the id of a model: that have an index by it, that are searched with it by choice.
+
+    trashed: the datasets that were deleted.
+    """
 
     indexed: Mapping[str, list[str]]
     chosen: Mapping[str, list[str]]
+    trashed: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, session: Session) -> Uses:
@@ -83,7 +87,8 @@ class Uses:
             .order_by(Dataset.id)
         ):
             chosen[str(dataset.model_id)].append(dataset.id)
-        return cls(indexed, chosen)
+        trashed = session.scalars(select(Dataset.id).where(Dataset.deleted_at.is_not(None)))
+        return cls(indexed, chosen, frozenset(trashed))
 
     def of(self, *model_ids: str) -> dict[str, list[str]]:
         """{"indexes", "is_default_for"} of these models together."""
@@ -167,6 +172,7 @@ def answer_own(model: Model, uses: Uses) -> ModelOut:
     return ModelOut.of(
         model,
         **{name: params.get(name) or known[name] for name in known},
+        dataset_id=None if model.dataset_id in uses.trashed else model.dataset_id,
         kind="finetuned",
         weights="own",
         recommended=False,

@@ -17,7 +17,8 @@ from api.images.multipart import store_uploads
 from api.images.whole_uploads import take_whole
 from api.jobs.schemas import JobAnswer, JobOut
 from api.jobs.submission import submit
-from api.models.needs import forget, read_needs, require_base
+from api.models.deletion import delete_model
+from api.models.needs import read_needs, require_base
 from api.models.registry import find_own, get_model, list_models
 from api.models.schemas import (
     ForceQuery,
@@ -32,11 +33,14 @@ from api.models.schemas import (
     NewModelQuery,
     WholeModel,
 )
+from api.people.audited import note_details
 from api.people.identity import user
 from api.request import ImageUpload
 from api.services import app_services
+from api.trash.confirmation import require_confirmed
 from common.db.tables import Dataset, Image, Model, SearchIndex
 from common.errors import InvalidInput, NotFound
+from common.trash.models import folder_of
 
 models = make_blueprint("models", __name__, "models")
 COMPRESSED = (".json", ".jsonl", ".md", ".txt", ".log")
@@ -64,7 +68,7 @@ def get_one(path: ModelPath) -> ModelOut:
 def download(path: ModelPath) -> Response:
     """A fine-tuned model's folder as a zip; `local-dir:<folder>` loads it with open_clip."""
     with app_services().readers() as session:
-        folder = _folder(find_own(session, path.model_id))
+        folder = folder_of(find_own(session, path.model_id))
     store = app_services().store
     stored = list(store.list(folder))
     if not stored:
@@ -87,6 +91,7 @@ def change(path: ModelPath, body: ModelChange) -> ModelOut:
     """Another name, note or other tags for a model of one's own; its id and folder stay."""
     with app_services().sessions() as session:
         model = find_own(session, path.model_id)
+        note_details(**body.model_dump(exclude_none=True))
         for name, value in body.model_dump(exclude_none=True).items():
             setattr(model, name, value)
         session.flush()
@@ -140,19 +145,23 @@ def blend(path: ModelPath, body: NewBlend) -> tuple[JobAnswer, int]:
     return JobAnswer(job=job), 202
 
 
-@models.delete("/models/<path:model_id>", responses={204: None, 404: Problem, 409: Problem})
+@models.delete(
+    "/models/<path:model_id>", responses={204: None, 400: Problem, 404: Problem, 409: Problem}
+)
 def remove(path: ModelPath, query: ForceQuery) -> tuple[str, int]:
-    """Delete a model of one's own, its folder and its indexes. `force=1` when something uses it."""
-    with app_services().sessions() as session:
-        folder = _folder(find_own(session, path.model_id))
+    """Delete a model of one's own with its indexes; it can be brought back from the trash.
+
+    `force=1` when something uses it; in a browser `confirm` then says its name.
+    """
+    with app_services().readers() as session:
+        model = find_own(session, path.model_id)
         needs = read_needs(session, path.model_id)
-        if needs and not query.force:
-            raise needs.refusal(path.model_id)
-        forget(session, path.model_id)
-    for prefix in [folder, *needs.prefixes]:
-        app_services().store.delete_prefix(prefix)
-    for dataset_id in {*needs.indexed, *needs.default_for}:
-        app_services().events.dataset(dataset_id)
+    if needs and not query.force:
+        raise needs.refusal(path.model_id)
+    if needs or query.confirm is not None:
+        what = f"Deleting the model '{model.name}', which is in use,"
+        require_confirmed(model.name, query.confirm, what)
+    delete_model(app_services(), model, needs)
     return "", 204
 
 
@@ -179,11 +188,6 @@ def list_indexes(path: DatasetPath) -> IndexList:
         for index, name in rows
     ]
     return IndexList(items=items)
-
-
-def _folder(model: Model) -> str:
-    """The key prefix of a model's files."""
-    return f"models_finetuned/{model.folder.rstrip('/').rsplit('/', 1)[-1]}"
 
 
 def _is_text(key: str) -> bool:

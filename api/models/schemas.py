@@ -43,9 +43,10 @@ class ModelPath(Request):
 
 
 class ForceQuery(Request):
-    """force: also when something still uses it."""
+    """force: also when something still uses it. confirm: then its name, as somebody has typed it."""
 
     force: bool = False
+    confirm: Text | None = None
 
 
 class ModelQuery(Request):

@@ -8,13 +8,29 @@ from typing import Any, cast
 
 from cachetools import LRUCache, TTLCache
 from flask import g
-from sqlalchemy import ColumnElement, bindparam, or_, select, true
+from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 
 from api.people.rights import Right
 from common.db.engine import ConnectionFactory
-from common.db.tables import Dataset, Image, Job, Model, Token, User, Variant
+from common.db.tables import (
+    Dataset,
+    Image,
+    Job,
+    Model,
+    Token,
+    TrashedImage,
+    TrashedModel,
+    User,
+    Variant,
+)
 from common.people.rights import Role, Scope, capped, covers, includes
-from common.people.roles import Standing, datasets_of, read_standing, sees_dataset
+from common.people.roles import (
+    Standing,
+    datasets_of,
+    has_role,
+    read_standing,
+    role_in_trash,
+)
 
 KEPT_S = 5.0  # a change at another process that was not heard of takes effect here after this
 MAX_KEPT = 20_000
@@ -23,11 +39,15 @@ NOBODY = 0  # no user has this id
 
 @dataclass(frozen=True)
 class Place:
-    """Where a thing belongs. dataset_id: None when it belongs to no dataset. made_by: None when unknown."""
+    """Where a thing belongs. dataset_id: None when it belongs to no dataset. made_by: None when unknown.
+
+    in_trash: the dataset itself was deleted.
+    """
 
     dataset_id: str | None
     made_by: str | None = None
     is_for_all: bool = False
+    in_trash: bool = False
 
 
 class Roles:
@@ -67,7 +87,7 @@ class Roles:
         return known
 
     def place_of(self, kind: str, key: Any) -> Place | None:
-        """Of a job, a model or a variant, by its id; None when there is none."""
+        """Of a job, a model, a variant or something in the trash, by its id; None when there is none."""
         if kind == "image":
             return self.place_of_image(key)
         with self._rows() as rows:
@@ -84,6 +104,11 @@ class Roles:
         with self._rows() as rows:
             return datasets_of(rows, user_id)
 
+    def role_in_trash(self, user_id: int, dataset_id: str) -> Role | None:
+        """What a person was made in a dataset that was deleted."""
+        with self._rows() as rows:
+            return role_in_trash(rows, user_id, dataset_id)
+
     def forget(self) -> None:
         """Somebody's role has changed, or a dataset's."""
         with self._lock:
@@ -91,12 +116,20 @@ class Roles:
 
 
 _IMAGE = select(Image.dataset_id).where(Image.id == bindparam("id"))
+_THERE = Dataset.deleted_at.is_(None)
 _PLACES: dict[str, Any] = {
     "job": select(Job.dataset_id, Job.created_by).where(Job.id == bindparam("id")),
-    "model": select(Model.dataset_id, Model.created_by, Model.source == "imported").where(
-        Model.id == bindparam("id")
-    ),
+    "model": select(Dataset.id, Model.created_by, Model.source == "imported")
+    .outerjoin(Dataset, and_(Dataset.id == Model.dataset_id, _THERE))
+    .where(Model.id == bindparam("id")),
     "variant": select(Variant.dataset_id).where(Variant.id == bindparam("id")),
+    "batch": select(TrashedImage.dataset_id).where(TrashedImage.batch == bindparam("id")).limit(1),
+    "trashed_model": select(Dataset.id, TrashedModel.created_by)
+    .outerjoin(Dataset, and_(Dataset.id == TrashedModel.dataset_id, _THERE))
+    .where(TrashedModel.id == bindparam("id")),
+    "trashed_dataset": select(Dataset.id, Dataset.created_by, false(), true()).where(
+        Dataset.id == bindparam("id"), ~_THERE
+    ),
 }
 
 
@@ -127,6 +160,9 @@ class Access:
         """The same of a thing: one that belongs to no dataset is its maker's, and some are for all to see."""
         if place is None:
             return None
+        if place.dataset_id is not None and place.in_trash:
+            was = self.roles.role_in_trash(self.user_id, place.dataset_id)
+            return capped("owner" if self.is_admin else was, self.scope)
         if place.dataset_id is not None:
             return self.role_in(place.dataset_id)
         if self.is_admin or place.made_by == self.name:
@@ -145,24 +181,31 @@ class Access:
 
     def sees(self) -> ColumnElement[bool]:
         """The condition on `Dataset` that the person sees it."""
-        return true() if self.is_admin else sees_dataset(self.user_id)
+        return _THERE & self.is_at_least("viewer")
+
+    def is_at_least(self, least: Role) -> ColumnElement[bool]:
+        """The condition on `Dataset`, in the trash or out of it, that the person has this role there."""
+        return true() if self.is_admin else has_role(self.user_id, least)
 
     def sees_job(self) -> ColumnElement[bool]:
         """The condition on `Job` that the person sees it."""
-        return true() if self.is_admin else or_(self._of_seen(Job.dataset_id), self._own(Job))
+        homeless = Job.dataset_id.is_(None) & (true() if self.is_admin else self._own(Job))
+        return or_(self._of_seen(Job.dataset_id), homeless)
 
     def sees_model(self) -> ColumnElement[bool]:
         """The condition on `Model` that the person sees it."""
         if self.is_admin:
             return true()
+        trashed = select(Dataset.id).where(~_THERE)
+        homeless = Model.dataset_id.is_(None) | Model.dataset_id.in_(trashed)
         for_all = Model.dataset_id.is_(None) & (Model.source == "imported")
-        return or_(self._of_seen(Model.dataset_id), self._own(Model), for_all)
+        return or_(self._of_seen(Model.dataset_id), homeless & self._own(Model), for_all)
 
     def _of_seen(self, column: Any) -> ColumnElement[bool]:
         return cast(ColumnElement[bool], column.in_(select(Dataset.id).where(self.sees())))
 
     def _own(self, table: type[Job] | type[Model]) -> ColumnElement[bool]:
-        return table.dataset_id.is_(None) & (table.created_by == self.name)
+        return table.created_by == self.name
 
 
 def access() -> Access:

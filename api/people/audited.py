@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.people.rights import DATASET, IMAGE, JOB, MODEL, PERSON
+from api.people.rights import DATASET, IMAGE, JOB, MODEL, PERSON, TRASH
 from api.services import app_services
 from common.people.audit import note
 
@@ -55,13 +55,55 @@ ACTS = {
     f"DELETE {MODEL}": "model.delete",
     f"GET {MODEL}/download": "model.export",
     "POST /api/v1/models": "model.import",
+    f"POST {TRASH}/datasets/<trashed_dataset_id>/restore": "trash.restore",
+    f"POST {TRASH}/images/<batch_id>/restore": "trash.restore",
+    f"POST {TRASH}/models/<path:trashed_model_id>/restore": "trash.restore",
+    f"DELETE {TRASH}/datasets/<trashed_dataset_id>": "trash.remove",
+    f"DELETE {TRASH}/images/<batch_id>": "trash.remove",
+    f"DELETE {TRASH}/models/<path:trashed_model_id>": "trash.remove",
+    f"DELETE {TRASH}": "trash.empty",
     "POST /api/v1/queues/<name>/pause": "queue.pause",
     "POST /api/v1/queues/<name>/resume": "queue.resume",
     "PUT /api/v1/synonyms": "synonyms.change",
     "POST /api/v1/retention": "retention.run",
+    f"POST {DATASET}/marks": "captions.mark",
+    f"PUT {DATASET}/model": "dataset.model",
+    f"PUT {DATASET}/synonyms": "synonyms.change",
+    "GET /api/v1/audit/export": "audit.export",
 }
-# Refused sign-ins by password are few: there is a limit. Those by link are not, and say nothing about anybody.
-REFUSED = {"POST /api/v1/auth/login": "session.refuse"}
+# Each of these leaves a line, for as long as they are few (`refusals.py`); too many tries are refused with 429.
+REFUSED = {
+    "POST /api/v1/auth/login": "session.refuse",
+    "POST /api/v1/auth/link": "session.refuse",
+}
+REASONS = {401: "wrong", 429: "too many"}
+# These change something and are not noted. What is typed, drawn or decided has histories of its own, with
+# who did it and when; the rest is announced, asked or tried, and what comes of it is noted or is a job.
+NOT_NOTED = frozenset(
+    {
+        f"POST {DATASET}/claim",
+        f"POST {DATASET}/claims",
+        f"POST {IMAGE}/claim",
+        f"POST {IMAGE}/release",
+        f"PUT {IMAGE}/caption",
+        f"PUT {IMAGE}/flag",
+        f"PUT {IMAGE}/review",
+        f"POST {IMAGE}/suggestions/dismiss",
+        f"POST {DATASET}/suggestions",
+        "PATCH /api/v1/variants/<int:variant_id>",
+        f"POST {DATASET}/variants/decide",
+        f"POST {DATASET}/images",
+        f"POST {DATASET}/images/known",
+        f"POST {DATASET}/search",
+        f"POST {DATASET}/edits/preview",
+        f"POST {DATASET}/train-probe",
+        "POST /api/v1/synonyms/check",
+        "POST /api/v1/uploads",
+        "PUT /api/v1/uploads/<upload_id>",
+        "DELETE /api/v1/uploads/<upload_id>",
+    }
+)
+BY_ITSELF = ("trash.expire",)  # what the service does, `common/trash/expiry.py`
 
 
 def note_acts(app: Flask) -> None:
@@ -69,9 +111,19 @@ def note_acts(app: Flask) -> None:
     app.after_request(_note)
 
 
+def known_acts() -> list[str]:
+    """All that the log may hold."""
+    return sorted({*ACTS.values(), *REFUSED.values(), *BY_ITSELF})
+
+
 def note_details(**details: Any) -> None:
     """More about this request than its address says: what was chosen, and what was before."""
     g.audit_details = {**g.get("audit_details", {}), **details}
+
+
+def note_dataset(dataset_id: str) -> None:
+    """The dataset that this request has made."""
+    g.dataset_id = dataset_id
 
 
 def note_actor(name: str) -> None:
@@ -85,10 +137,20 @@ def _note(response: Response) -> Response:
     if response.status_code < 400:
         act = ACTS.get(route)
     else:
-        act = REFUSED.get(route) if response.status_code == 401 else None
+        act = REFUSED.get(route) if _is_noted_refusal(route, response.status_code) else None
     if act is not None:
         _write(act, request.view_args or {}, g.get("access"))
     return response
+
+
+def _is_noted_refusal(route: str, status: int) -> bool:
+    if route not in REFUSED or status not in REASONS:
+        return False
+    unnoted = app_services().refusals.admit(request.remote_addr or "")
+    if unnoted is None:
+        return False
+    note_details(reason=REASONS[status], **({"not_noted_before": unnoted} if unnoted else {}))
+    return True
 
 
 def _write(act: str, named: dict[str, Any], who: Any) -> None:

@@ -21,10 +21,20 @@ from common.people.credentials import NOWHERE, Beginning, issue_token
 from common.people.rights import Role, includes
 from common.people.roles import no_dataset
 from common.settings import Settings
+from common.trash.images import nothing_there
 
 COOKIE = "clip_browser_session"
 MAX_OPEN_BODY_BYTES = 16_384  # nobody sends more before he has signed in
-TARGETS = ("dataset_id", "image_id", "job_id", "model_id", "variant_id")
+TARGETS = (
+    "dataset_id",
+    "image_id",
+    "job_id",
+    "model_id",
+    "variant_id",
+    "trashed_dataset_id",
+    "batch_id",
+    "trashed_model_id",
+)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -131,6 +141,7 @@ def _identify() -> None:
     if found is None:
         raise Unauthorized("The token or session is unknown or has ended.")
     g.user, g.token = found
+    g.by_cookie = by_cookie
     g.access = Access.of(*found, services.roles)
     _require(right_of(request.method, rule.rule), request.view_args or {})
 
@@ -195,6 +206,8 @@ def _absent(kind: str, key: Any) -> ClipBrowserError:
         return NotFound(f"There is no model {key[:160]!r}.", remedy="Look at the list of models.")
     if kind == "dataset_id":
         return no_dataset(key)
+    if kind in ("trashed_dataset_id", "batch_id", "trashed_model_id"):
+        return nothing_there()
     return NotFound(
         f"There is no {kind.removesuffix('_id')} {key}.", remedy="It may have been deleted."
     )

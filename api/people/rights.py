@@ -38,6 +38,8 @@ IMAGE = "/api/v1/images/<int:image_id>"
 JOB = "/api/v1/jobs/<job_id>"
 MODEL = "/api/v1/models/<path:model_id>"
 PERSON = "/api/v1/users/<int:user_id>"
+TRASH = "/api/v1/trash"
+_DATASET, _BATCH, _MODEL = "<trashed_dataset_id>", "<batch_id>", "<path:trashed_model_id>"
 
 # Without a sign-in
 OPEN = frozenset(
@@ -174,6 +176,23 @@ RIGHTS = (
         "owner",
     ),
     Right("delete it", (f"DELETE {DATASET}",), "owner"),
+    Right(
+        "bring it back, or remove it for good",
+        (f"POST {TRASH}/datasets/{_DATASET}/restore", f"DELETE {TRASH}/datasets/{_DATASET}"),
+        "owner",
+    ),
+    Right(
+        "bring back its images and models that were deleted",
+        (f"POST {TRASH}/images/{_BATCH}/restore", f"POST {TRASH}/models/{_MODEL}/restore"),
+        "manager",
+    ),
+    Right(
+        "remove its images and models for good that were deleted",
+        (f"DELETE {TRASH}/images/{_BATCH}", f"DELETE {TRASH}/models/{_MODEL}"),
+        "owner",
+    ),
+    Right("see what was deleted and one may bring back", (f"GET {TRASH}",), scope="train"),
+    Right("remove for good what one may", (f"DELETE {TRASH}",), scope="admin"),
     Right("leave a dataset that one was added to", (f"POST {DATASET}/leave",), "viewer"),
     Right(
         "see who one is, what runs, which datasets, models and people there are",
@@ -239,6 +258,11 @@ RIGHTS = (
         admin=True,
     ),
     Right("change the shared synonyms", ("PUT /api/v1/synonyms",), scope="admin", admin=True),
+    Right(
+        "see what was done in the datasets that one owns (administrators: everywhere)",
+        ("GET /api/v1/audit", "GET /api/v1/audit/export"),
+        scope="admin",
+    ),
     Right(
         "clean up what is old",
         ("GET /api/v1/retention", "POST /api/v1/retention"),

@@ -16,6 +16,7 @@ from api.jobs.rights import require_settable
 from api.jobs.schemas import JobOut, JobPath
 from api.jobs.submission import dispatch, shown, submit
 from api.people.access import access
+from api.people.audited import note_details
 from api.people.identity import user
 from api.services import app_services
 from api.training.plan import plan_for
@@ -77,6 +78,7 @@ def start_sweep(path: DatasetPath, body: NewSweep) -> tuple[SweepOut, int]:
         ]  # fmt: skip
     for job in created:
         dispatch(services, job)
+    note_details(kind="train", jobs=[job.id for job in created])
     return SweepOut(group_id=group_id, jobs=[shown(services, job.id) for job in created]), 202
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from common.db.tables import Job, JobMetric, now
+from common.db.tables import Dataset, Job, JobMetric, now
 from common.errors import Conflict, InvalidInput, NotFound
 from common.jobs.kinds import kind_of
 
@@ -39,7 +39,10 @@ def create_job(
     priority: int = 5,
     group_id: str | None = None,
 ) -> Job:
-    """A new queued job. Raises NotFound for an unknown `after_job_id`, InvalidInput if it failed."""
+    """A new queued job.
+
+    Raises NotFound for an unknown `after_job_id` or a dataset in the trash, InvalidInput if that job failed.
+    """
     if after_job_id is not None:
         before = _lock_before(session, after_job_id)
         if before is None:
@@ -49,6 +52,8 @@ def create_job(
                 f"Job {after_job_id} has {before.state}, so nothing can follow it.",
                 remedy="Retry or resume that job first, or leave after_job_id out.",
             )
+    if dataset_id is not None:
+        _require_dataset(session, dataset_id)
     moment = now()
     job = Job(
         id=secrets.token_hex(6),
@@ -115,6 +120,15 @@ def no_such_job(job_id: str) -> NotFound:
         f"There is no job {job_id}.",
         remedy="Look at the list of jobs; those of a deleted dataset went with it.",
     )
+
+
+def _require_dataset(session: Session, dataset_id: str) -> None:
+    """Raises NotFound for a dataset in the trash; its row is locked, so that it does not go there meanwhile."""
+    there = select(Dataset.deleted_at).where(Dataset.id == dataset_id)
+    if session.scalar(there.with_for_update(read=True)) is not None:
+        raise NotFound(
+            f"The dataset {dataset_id} was deleted.", remedy="Bring it back from the trash first."
+        )
 
 
 def _lock_before(session: Session, job_id: str) -> Job | None:

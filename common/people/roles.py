@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 from common.db.engine import hold
 from common.db.tables import Dataset, Member, User
 from common.errors import Conflict, NotFound
-from common.people.rights import Role, higher
+from common.people.rights import ROLES, Role, higher
 
 _ROLES = (
     select(Dataset.everyone_role, Member.role)
     .outerjoin(
         Member, and_(Member.dataset_id == Dataset.id, Member.user_id == bindparam("user_id"))
     )
-    .where(Dataset.id == bindparam("dataset_id"))
+    .where(Dataset.id == bindparam("dataset_id"), Dataset.deleted_at.is_(None))
 )
 
 
@@ -34,7 +34,7 @@ class Standing(NamedTuple):
 
 
 def read_standing(rows: Connection, user_id: int, dataset_id: str) -> Standing | None:
-    """None when there is no such dataset."""
+    """None when there is no such dataset, or it lies in the trash."""
     found = rows.execute(_ROLES, {"user_id": user_id, "dataset_id": dataset_id}).one_or_none()
     if found is None:
         return None
@@ -48,12 +48,21 @@ def no_dataset(dataset_id: str) -> NotFound:
     )
 
 
-def sees_dataset(user_id: int) -> ColumnElement[bool]:
-    """The condition on `Dataset` that this person, who is no administrator, has a role in it."""
-    return or_(
-        Dataset.everyone_role.is_not(None),
-        Dataset.id.in_(select(Member.dataset_id).where(Member.user_id == user_id)),
+def has_role(user_id: int, least: Role) -> ColumnElement[bool]:
+    """The condition on `Dataset` that this person, who is no administrator, has at least this role in it."""
+    enough = ROLES[ROLES.index(least) :]
+    own = select(Member.dataset_id).where(Member.user_id == user_id, Member.role.in_(enough))
+    return or_(Dataset.everyone_role.in_(enough), Dataset.id.in_(own))
+
+
+def role_in_trash(rows: Connection, user_id: int, dataset_id: str) -> Role | None:
+    """What somebody was made in a dataset that lies in the trash."""
+    found = rows.scalar(
+        select(Member.role)
+        .join(Dataset, Dataset.id == Member.dataset_id)
+        .where(Member.user_id == user_id, Dataset.id == dataset_id, Dataset.deleted_at.is_not(None))
     )
+    return cast(Role | None, found)
 
 
 def datasets_of(rows: Connection, user_id: int) -> list[str]:

@@ -12,6 +12,7 @@ from common.messaging.broker import (
     SWEEP_STORE,
 )
 from common.retention import find_files, plan_removal, trim_rows
+from common.trash.expiry import remove_expired
 from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.ops.index_csv import refresh_stale
@@ -62,11 +63,15 @@ def count_tokens() -> None:
 @app.task(name=KEEP_CLEAN)
 def keep_clean() -> None:
     """Have the folders of deleted datasets looked at once more, when nobody can be writing there; and
-    remove a portion of the rows that are kept no longer.
+    remove a portion of the rows, and of the trash, that are kept no longer.
     """
     services = process_services()
     with services.sessions() as session:
         jobs = look_again(session, services.settings)
         trim_rows(session, services.settings, now())
-    for job in jobs:
+    with services.sessions() as session:
+        gone = remove_expired(session, services.settings, now())
+    for folder in gone.folders:
+        services.store.delete_prefix(folder)
+    for job in [*jobs, *gone.jobs]:
         wake_quietly(services, job.queue)

@@ -12,6 +12,7 @@ from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
 from common.db.tables.people import AuditEvent, FormerName, Member, Token, User
 from common.db.tables.search import SearchIndex
+from common.db.tables.trash import TrashedImage, TrashedModel
 
 __all__ = [
     "AuditEvent",
@@ -34,6 +35,8 @@ __all__ = [
     "Suggestion",
     "Tally",
     "Token",
+    "TrashedImage",
+    "TrashedModel",
     "User",
     "UtcDateTime",
     "Variant",

@@ -24,7 +24,8 @@ class Dataset(Base):
     variants stand. The variants_... and train_... columns are to train.csv what those above are to
     index.csv; train_rows: how many rows train.csv has, None while there is none. model_id: the model
     that people chose to search it with; None: the newest one. everyone_role: what every member of the
-    service is in it at the least; None: only those who were added see it.
+    service is in it at the least; None: only those who were added see it. deleted_at, deleted_by: it lies in
+    the trash, and nobody sees it; None: it does not.
     """
 
     __tablename__ = "datasets"
@@ -49,3 +50,5 @@ class Dataset(Base):
     train_rows: Mapped[int | None]
     model_id: Mapped[str | None] = mapped_column(String(160))
     defaults: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    deleted_at: Mapped[datetime | None]
+    deleted_by: Mapped[str | None] = mapped_column(String(80))

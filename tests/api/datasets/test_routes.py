@@ -256,6 +256,9 @@ def test_deleting_a_dataset_stops_its_jobs_and_removes_its_files(
     call_any("DELETE", f"/datasets/{dataset}", 204)
     call_any("GET", f"/datasets/{dataset}", 404)
     call_any("DELETE", f"/datasets/{dataset}", 404)
+    with any_service.services.readers() as session:
+        assert [job.state for job in session.query(Job)] == ["stopped"]
+    call_any("DELETE", f"/trash/datasets/{dataset}", 204)
     any_service.work_off()
     left = [item.key for item in any_service.services.store.list("")]
     assert all(not key.startswith((f"datasets/{dataset}/", "uploads/")) for key in left)

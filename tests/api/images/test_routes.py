@@ -96,6 +96,8 @@ def test_a_deleted_image_is_gone_with_its_files(any_service: Service, call_any: 
     call_any("DELETE", f"/images/{ids[0]}", 204)
     for path in ("", "/file", "/thumb", "/captions"):
         call_any("GET", f"/images/{ids[0]}{path}", 404)
+    [trashed] = call_any("GET", "/trash")["items"]
+    call_any("DELETE", f"/trash/images/{trashed['key']}", 204)
     any_service.work_off()
     assert len(list(any_service.services.store.list("datasets"))) == 2
     assert call_any("GET", f"/datasets/{dataset}")["counts"]["images"] == 1

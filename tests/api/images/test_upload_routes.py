@@ -214,6 +214,7 @@ def test_portions_of_a_folder_join_the_job_that_has_not_begun(
     assert later["id"] != first["id"]
     call_any("POST", f"/jobs/{kept}/stop", 202)
     call_any("DELETE", f"/datasets/{dataset}", 204)
+    call_any("DELETE", f"/trash/datasets/{dataset}", 204)
     any_service.work_off()
     assert [item.key.rsplit("/", 1)[1] for item in any_service.services.store.list("uploads")] == [
         "e.png"

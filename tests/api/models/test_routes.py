@@ -75,6 +75,7 @@ def test_a_model_that_is_searched_with_is_deleted_only_by_force(
     call_any("DELETE", f"/models/{OWN}?force=1", 204)
     call_any("GET", f"/models/{OWN}", 404)
     assert call_any("GET", f"/datasets/{dataset}/indexes")["items"] == []
+    call_any("DELETE", f"/trash/models/{OWN}", 204)
     assert list(any_service.services.store.list("")) == []
     call_any("DELETE", "/models/ViT-B-32/openai?force=1", 400)
 

@@ -13,7 +13,19 @@ from flask import Response
 from api.app import create_app
 from api.people.identity import require_rights
 from api.people.rights import OPEN, RIGHTS, Right
-from common.db.tables import Job, Model, User, Variant, now
+from api.request import MAX_ID
+from common.db.tables import (
+    Base,
+    Dataset,
+    Job,
+    Member,
+    Model,
+    TrashedImage,
+    TrashedModel,
+    User,
+    Variant,
+    now,
+)
 from common.people.credentials import issue_token
 from common.people.rights import ROLES, SCOPES
 from tests.api.conftest import Caller, Service
@@ -40,6 +52,9 @@ class Things(NamedTuple):
     job_id: str
     model_id: str
     variant_id: int
+    trashed_dataset_id: str
+    batch_id: str
+    trashed_model_id: str
 
 
 def path_of(rule: str, things: Things) -> str:
@@ -74,8 +89,28 @@ def make_things(service: Service, call: Caller) -> Things:
             method="synonyms", seed=0, state="proposed", reasons=[], is_doubted=False,
         )  # fmt: skip
         session.add(variant)
+        session.add_all(_deleted(dataset))
         session.flush()
-        return Things(dataset, image_id, job_id, "secret-model", variant.id)
+        trashed = ("gone-dataset", "gone-batch", "gone-model")
+        return Things(dataset, image_id, job_id, "secret-model", variant.id, *trashed)
+
+
+def _deleted(dataset: str) -> list[Base]:
+    """The same in the trash; the dataset there is another one."""
+    by = {"deleted_by": "Secret person", "deleted_at": now()}
+    return [
+        Dataset(
+            id="gone-dataset", name="Secret and gone", created_by="ada", everyone_role=None, **by
+        ),
+        TrashedImage(
+            image_id=MAX_ID, dataset_id=dataset, batch="gone-batch", sha256="0" * 64, ext="png",
+            filename="Secret.png", size_bytes=1, rows={}, **by,
+        ),
+        TrashedModel(
+            id="gone-model", name="Secret model", folder="gone", dataset_id=dataset, size_bytes=1,
+            created_by="ada", rows={}, **by,
+        ),
+    ]  # fmt: skip
 
 
 def make_people(service: Service, call: Caller, things: Things) -> list[Person]:
@@ -87,6 +122,14 @@ def make_people(service: Service, call: Caller, things: Things) -> list[Person]:
         if role is not None:
             path = f"/datasets/{things.dataset_id}/members/{name}"
             call("PUT", path, json={"role": role})
+            with service.services.sessions() as session:
+                user_id = _user(service, name).id
+                session.add(
+                    Member(
+                        dataset_id=things.trashed_dataset_id, user_id=user_id, role=role,
+                        added_by="ada",
+                    )
+                )  # fmt: skip
         found.append(Person(_user(service, name), role))
     return found
 
@@ -184,7 +227,9 @@ def test_an_error_says_the_same_of_what_is_hidden_and_of_what_is_not_there(
     any_service: Service, things: Things
 ) -> None:
     stranger = any_service.person("stranger")
-    nothing = Things("no-dataset", 987654, "0" * 12, "no-model", 987654)
+    nothing = Things(
+        "no-dataset", 987654, "0" * 12, "no-model", 987654, "no-gone", "no-batch", "no-lost"
+    )
     for right in RIGHTS:
         for route in right.routes:
             method, rule = route.split(" ", 1)

@@ -14,7 +14,8 @@ export const createSample = () =>
   request<DatasetJob>("POST", "/datasets/sample", { json: {} });
 export const renameDataset = (id: string, name: string) =>
   request<DatasetOut>("PATCH", `/datasets/${part(id)}`, { json: { name } });
-export const deleteDataset = (id: string) => request<null>("DELETE", `/datasets/${part(id)}`);
+/** Deletes a dataset; confirm: its name, as somebody has typed it. */
+export const deleteDataset = (id: string, confirm: string) => request<null>("DELETE", `/datasets/${part(id)}${query({ confirm })}`);
 export const datasetFile = (id: string, name: string) => `/api/v1/datasets/${part(id)}/files/${name}`;
 /** The archive of a dataset; captions: csv, txt, jsonl or all; images: all or captioned. */
 export const datasetExport = (id: string, captions = "csv", images = "all") =>

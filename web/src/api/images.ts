@@ -3,7 +3,7 @@ import { filterQuery, type ImageFilter } from "../text/images/image-filter";
 import { part, query, request, withSignal } from "./http";
 import type { DeletedImages, ImageIds, ImageList, ImageOut, JobAnswer, KnownFilesOut, Neighbours, UploadOut } from "./schema";
 
-export type { ImageOut as ImageItem } from "./schema";
+export type { DeletedImages, ImageOut as ImageItem } from "./schema";
 
 /** Which images, and which part of their list. */
 export interface ImageRequest extends ImageFilter {
@@ -30,10 +30,9 @@ export const getImage = (id: number, signal?: AbortSignal) =>
 export const getNeighbours = (image: number, filter: ImageFilter, each: number, signal?: AbortSignal) =>
   request<Neighbours>("GET", `/images/${image}/neighbours${query({ ...asked(filter), before: each, after: each })}`, withSignal(signal));
 export const imageThumb = (id: number) => `/api/v1/images/${id}/thumb`;
-export const deleteImage = (id: number) => request<null>("DELETE", `/images/${id}`);
-/** Deletes at most 500 images. */
-export const deleteImages = (id: string, image_ids: number[]) =>
-  request<DeletedImages>("POST", `/datasets/${part(id)}/images/delete`, { json: { image_ids } });
+/** Deletes at most 500 images. confirm: the dataset's name, where there are many; batch: of the part before. */
+export const deleteImages = (id: string, image_ids: number[], confirm?: string, batch?: string | null) =>
+  request<DeletedImages>("POST", `/datasets/${part(id)}/images/delete`, { json: { image_ids, ...(confirm ? { confirm } : {}), ...(batch ? { batch } : {}) } });
 /** Which files, by their SHA-256, are images of the dataset already. */
 export const knownFiles = (id: string, sha256: string[]) =>
   request<KnownFilesOut>("POST", `/datasets/${part(id)}/images/known`, { json: { sha256 } });

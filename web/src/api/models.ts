@@ -1,5 +1,5 @@
 /** The registry of models. */
-import { part, request, withSignal } from "./http";
+import { part, query, request, withSignal } from "./http";
 import type { DatasetOut, Forgetting, JobAnswer, ModelChange, ModelList, ModelOut } from "./schema";
 
 export type { Blend, Forgetting, ModelList, ModelMetrics, ModelOut as Model } from "./schema";
@@ -16,7 +16,7 @@ export const importModel = (upload: string, name: string) => request<JobAnswer>(
 /** Chooses the model that a dataset is searched with; null: the newest index's. */
 export const chooseModel = (dataset: string, model_id: string | null) =>
   request<DatasetOut>("PUT", `/datasets/${part(dataset)}/model`, { json: { model_id } });
-/** Deletes a model; `withIndexes` also where a dataset is searched with it. */
-export const deleteModel = (id: string, withIndexes: boolean) =>
-  request<null>("DELETE", `/models/${part(id)}${withIndexes ? "?force=1" : ""}`);
+/** Deletes a model; `withIndexes` also where a dataset is searched with it; then with its name, as typed. */
+export const deleteModel = (id: string, withIndexes: boolean, confirm?: string) =>
+  request<null>("DELETE", `/models/${part(id)}${query({ force: withIndexes ? 1 : null, confirm })}`);
 export const modelDownload = (id: string) => `/api/v1/models/${part(id)}/download`;

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done in the datasets that one owns; administrators see all. The newest first. */
+        get: operations["ops_read_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same lines as a file: a table in which no cell is a formula, or JSON as it stands in the log. */
+        get: operations["ops_export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/link": {
         parameters: {
             query?: never;
@@ -72,6 +106,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set or change one's own password; all other sessions end, and links that were not used. */
+        put: operations["people_put_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets": {
         parameters: {
             query?: never;
@@ -118,7 +169,10 @@ export interface paths {
         get: operations["datasets_get_dataset"];
         put?: never;
         post?: never;
-        /** Remove a dataset with its images, captions, jobs and indexes, its files in a job. Models remain. */
+        /**
+         * Delete a dataset with its images, captions, jobs and indexes; it can be brought back from the trash.
+         * @description <br/>Its jobs are stopped; models remain. In a browser `confirm` says its name.
+         */
         delete: operations["datasets_delete_dataset"];
         options?: never;
         head?: never;
@@ -298,7 +352,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Remove images of a dataset with their captions, their files in a job; ids that are not in it are passed over. */
+        /**
+         * Delete images of a dataset with their captions; they can be brought back from the trash.
+         * @description <br/>Ids that are not in it are passed over. In a browser `confirm` says the dataset's name where there are more<br/>than a hundred.
+         */
         post: operations["images_delete_images"];
         delete?: never;
         options?: never;
@@ -666,7 +723,7 @@ export interface paths {
         get: operations["images_get_image"];
         put?: never;
         post?: never;
-        /** Remove an image with its captions; its files go in a job. */
+        /** Delete an image with its captions; it can be brought back from the trash. */
         delete: operations["images_delete_image"];
         options?: never;
         head?: never;
@@ -1052,7 +1109,10 @@ export interface paths {
         get: operations["models_get_one"];
         put?: never;
         post?: never;
-        /** Delete a model of one's own, its folder and its indexes. `force=1` when something uses it. */
+        /**
+         * Delete a model of one's own with its indexes; it can be brought back from the trash.
+         * @description <br/>`force=1` when something uses it; in a browser `confirm` then says its name.
+         */
         delete: operations["models_remove"];
         options?: never;
         head?: never;
@@ -1163,6 +1223,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where one is signed in. */
+        get: operations["people_list_sessions"];
+        put?: never;
+        post?: never;
+        /** End all of one's own sessions but this one. */
+        delete: operations["people_end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's own sessions. */
+        delete: operations["people_end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/synonyms": {
         parameters: {
             query?: never;
@@ -1242,7 +1337,7 @@ export interface paths {
         /** One's own API tokens, without their secrets. */
         get: operations["people_list_tokens"];
         put?: never;
-        /** A new API token; its secret is in this answer only. */
+        /** A new API token, which may do no more, and no longer, than what it is made with; its secret is in this answer only. */
         post: operations["people_make_token"];
         delete?: never;
         options?: never;
@@ -1262,6 +1357,129 @@ export interface paths {
         post?: never;
         /** Make one of one's own API tokens invalid. */
         delete: operations["people_delete_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one may bring back, the newest first, with who deleted it and until when it is kept. */
+        get: operations["trash_list_trash"];
+        put?: never;
+        post?: never;
+        /** Remove for good all that one may: of the datasets that one owns; administrators everything. */
+        delete: operations["trash_empty_trash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/datasets/{trashed_dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a dataset for good, its files in a job. Models remain. */
+        delete: operations["trash_remove_a_dataset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/datasets/{trashed_dataset_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a dataset back as it was. Its jobs stay stopped; they can be resumed. */
+        post: operations["trash_restore_a_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/images/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove images that were deleted at once for good, their files in a job. */
+        delete: operations["trash_remove_some_images"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/images/{batch_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring back images that were deleted at once, with their ids, captions, histories and reviews.
+         * @description <br/>One whose picture was uploaded again meanwhile stays in the trash, and is told.
+         */
+        post: operations["trash_restore_some_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/models/{trashed_model_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a model for good, with its folder and the files of its indexes. */
+        delete: operations["trash_remove_a_model"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/models/{trashed_model_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a model back, with those of its indexes that no newer one stands for. */
+        post: operations["trash_restore_a_model"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1316,12 +1534,82 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everybody who can sign in. */
+        /** Everybody who can sign in, or could if it were not for being disabled. */
         get: operations["people_list_users"];
         put?: never;
         /** Let somebody in (administrators only): the link signs them in once. */
-        post: operations["people_invite"];
+        post: operations["people_invite_person"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What administrators see of somebody: sessions and tokens, too. */
+        get: operations["people_get_person"];
+        put?: never;
+        post?: never;
+        /** Remove somebody for good. What the person made stays, under a name that nobody else can take. */
+        delete: operations["people_remove_person"];
+        options?: never;
+        head?: never;
+        /** Give another name or role; disable, which ends every session and token at once, or enable. */
+        patch: operations["people_change_person"];
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new sign-in link for somebody who has lost theirs, or the password: it lets them set one. */
+        post: operations["people_make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End all of somebody's sessions and API tokens. */
+        delete: operations["people_end_all_of_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session or an API token of somebody. */
+        delete: operations["people_end_one_of_person"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1421,6 +1709,54 @@ export interface components {
             ok: boolean;
         };
         /**
+         * AuditLine
+         * @description Something that somebody did. actor: "" when nobody had signed in. via: session, api (a token) or service.
+         *
+         *     target: what it was done to. address: where the request came from.
+         */
+        AuditLine: {
+            /** Act */
+            act: string;
+            /** Actor */
+            actor: string;
+            /** Address */
+            address: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Dataset Id */
+            dataset_id: string | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /** Target */
+            target: string;
+            /** Via */
+            via: string;
+        };
+        /**
+         * AuditPage
+         * @description Lines, the newest first. acts: all that the log knows. kept_days: how long lines are kept; 0: for ever.
+         */
+        AuditPage: {
+            /** Acts */
+            acts: string[];
+            /** Items */
+            items: components["schemas"]["AuditLine"][];
+            /** Kept Days */
+            kept_days: number;
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
          * BackendState
          * @description The artifact store or the database. kind: such as "s3" or "sqlite".
          */
@@ -1467,9 +1803,21 @@ export interface components {
         };
         /**
          * ChosenImages
-         * @description Images by their ids.
+         * @description Images by their ids. confirm: the dataset's name, as somebody has typed it.
+         *
+         *     batch: of an earlier part of the same deletion, with which these are brought back.
          */
         ChosenImages: {
+            /**
+             * Batch
+             * @default null
+             */
+            batch?: string | null;
+            /**
+             * Confirm
+             * @default null
+             */
+            confirm?: string | null;
             /** Image Ids */
             image_ids: number[];
         };
@@ -1701,9 +2049,11 @@ export interface components {
         };
         /**
          * DeletedImages
-         * @description How many there were to delete.
+         * @description How many there were to delete. batch: by which they are brought back from the trash; null: they are gone.
          */
         DeletedImages: {
+            /** Batch */
+            batch: string | null;
             /** Deleted */
             deleted: number;
         };
@@ -1787,6 +2137,14 @@ export interface components {
             slot: number;
             /** Thumb Url */
             thumb_url: string;
+        };
+        /**
+         * EmptiedOut
+         * @description How many things were removed for good: datasets, models, and deletions of images.
+         */
+        EmptiedOut: {
+            /** Removed */
+            removed: number;
         };
         /**
          * EstimatedFrom
@@ -2372,9 +2730,20 @@ export interface components {
         };
         /**
          * Me
-         * @description Who makes this request.
+         * @description Who makes this request. has_password: else only a link of an administrator lets in again.
+         *
+         *     scope: of the session or token. needs_current: a new password asks for the one there is.
          */
         Me: {
+            /** Has Password */
+            has_password: boolean;
+            /** Needs Current */
+            needs_current: boolean;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
             user: components["schemas"]["Person"];
         };
         /**
@@ -2790,6 +3159,27 @@ export interface components {
             priority?: number;
         };
         /**
+         * NewLink
+         * @description A one-time sign-in link to hand over; those made before no longer work.
+         */
+        NewLink: {
+            /** Link */
+            link: string;
+        };
+        /**
+         * NewPassword
+         * @description A password for oneself. current: the one there is, unless a link was used to sign in lately.
+         */
+        NewPassword: {
+            /**
+             * Current
+             * @default null
+             */
+            current?: string | null;
+            /** Password */
+            password: string;
+        };
+        /**
          * NewProbe
          * @description The params of a train job whose pace and memory are to be measured.
          */
@@ -2853,11 +3243,24 @@ export interface components {
         };
         /**
          * NewToken
-         * @description A name for a token, such as the script that will use it.
+         * @description A name for a token, such as the script that will use it; what it is for, and how long.
+         *
+         *     scope: the most it may do; without it as much as what it is made with. days: until it ends; without them
+         *     as late as what it is made with, which for a session is never.
          */
         NewToken: {
+            /**
+             * Days
+             * @default null
+             */
+            days?: number | null;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @default null
+             */
+            scope?: ("read" | "caption" | "train" | "admin") | null;
         };
         /**
          * NewTokenOut
@@ -2869,12 +3272,21 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Expires At */
+            expires_at: string | null;
             /** Id */
             id: number;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
             /** Token */
             token: string;
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * NewUpload
@@ -2952,7 +3364,7 @@ export interface components {
         };
         /**
          * Person
-         * @description Somebody who signs in.
+         * @description Somebody who signs in. disabled: nobody does as this person, for now.
          */
         Person: {
             /**
@@ -2960,6 +3372,10 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Disabled */
+            disabled: boolean;
+            /** Id */
+            id: number;
             /** Name */
             name: string;
             /**
@@ -2967,6 +3383,42 @@ export interface components {
              * @enum {string}
              */
             role: "admin" | "member";
+        };
+        /**
+         * PersonChange
+         * @description What is to change about a person.
+         */
+        PersonChange: {
+            /**
+             * Disabled
+             * @default null
+             */
+            disabled?: boolean | null;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Role
+             * @default null
+             */
+            role?: ("admin" | "member") | null;
+        };
+        /**
+         * PersonDetail
+         * @description What administrators see of somebody.
+         */
+        PersonDetail: {
+            /** Former Names */
+            former_names: string[];
+            /** Has Password */
+            has_password: boolean;
+            /** Sessions */
+            sessions: components["schemas"]["SessionOut"][];
+            /** Tokens */
+            tokens: components["schemas"]["TokenOut"][];
+            user: components["schemas"]["Person"];
         };
         /**
          * PlannedSetting
@@ -3132,6 +3584,27 @@ export interface components {
             text: string | null;
         };
         /**
+         * RestoredOut
+         * @description What came back. taken: images that stay in the trash, a hundred at the most; left: how many stay.
+         */
+        RestoredOut: {
+            /** Dataset Id */
+            dataset_id: string | null;
+            /** Images */
+            images: number;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dataset" | "images" | "model";
+            /** Left */
+            left: number;
+            /** Taken */
+            taken: components["schemas"]["TakenImage"][];
+        };
+        /**
          * RetentionOut
          * @description All that goes, the first thousand by name; totals of each `what` have the name "".
          */
@@ -3232,6 +3705,44 @@ export interface components {
             job_id: string | null;
             /** Model Id */
             model_id: string;
+        };
+        /**
+         * SessionList
+         * @description Somebody's sessions, the newest first.
+         */
+        SessionList: {
+            /** Items */
+            items: components["schemas"]["SessionOut"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * SessionOut
+         * @description A sign-in. device: browser and system. origin: by password or link, "" when it was not noted.
+         */
+        SessionOut: {
+            /** Address */
+            address: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Device */
+            device: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: number;
+            /** Is Current */
+            is_current: boolean;
+            /** Origin */
+            origin: string;
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * SignedIn
@@ -3483,6 +3994,16 @@ export interface components {
             workers: components["schemas"]["WorkerOut"][];
         };
         /**
+         * TakenImage
+         * @description An image whose picture was uploaded again meanwhile.
+         */
+        TakenImage: {
+            /** Filename */
+            filename: string;
+            /** Image Id */
+            image_id: number;
+        };
+        /**
          * Team
          * @description The dataset's progress, people by captions and reviews, days in order.
          */
@@ -3532,7 +4053,7 @@ export interface components {
         };
         /**
          * TokenOut
-         * @description An API token without its secret.
+         * @description An API token without its secret. expires_at: null for never. used_at: to some minutes; null for never.
          */
         TokenOut: {
             /**
@@ -3540,10 +4061,19 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Expires At */
+            expires_at: string | null;
             /** Id */
             id: number;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * TrainPlanOut
@@ -3589,6 +4119,62 @@ export interface components {
             val_images: number;
             /** Warnings */
             warnings: string[];
+        };
+        /**
+         * TrashItem
+         * @description Something in the trash. key: by which it is brought back, `/trash/{kind}s/{key}/restore` (`images` as it is).
+         *
+         *     name: of the dataset or model, or of the first image. dataset_id: of images and models, while the dataset
+         *     is there. count: images in it. size_bytes: of the images, or of the model's folder. until: then it is
+         *     removed for good. may_remove: whether the person who asks may do so before.
+         */
+        TrashItem: {
+            /** Count */
+            count: number;
+            /** Dataset Id */
+            dataset_id: string | null;
+            /** Dataset Name */
+            dataset_name: string | null;
+            /**
+             * Deleted At
+             * Format: date-time
+             */
+            deleted_at: string;
+            /** Deleted By */
+            deleted_by: string;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dataset" | "images" | "model";
+            /** May Remove */
+            may_remove: boolean;
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * TrashOut
+         * @description What one may bring back, the newest first. kept_days: how long it is kept.
+         */
+        TrashOut: {
+            /** Items */
+            items: components["schemas"]["TrashItem"][];
+            /** Kept Days */
+            kept_days: number;
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
         };
         /**
          * UploadOut
@@ -4133,6 +4719,8 @@ export interface components {
 }
 export type ActiveJob = components['schemas']['ActiveJob'];
 export type Alive = components['schemas']['Alive'];
+export type AuditLine = components['schemas']['AuditLine'];
+export type AuditPage = components['schemas']['AuditPage'];
 export type BackendState = components['schemas']['BackendState'];
 export type Blend = components['schemas']['Blend'];
 export type CaptionRevisionOut = components['schemas']['CaptionRevisionOut'];
@@ -4155,6 +4743,7 @@ export type Disk = components['schemas']['Disk'];
 export type Dismissal = components['schemas']['Dismissal'];
 export type EditPreview = components['schemas']['EditPreview'];
 export type EditedRow = components['schemas']['EditedRow'];
+export type EmptiedOut = components['schemas']['EmptiedOut'];
 export type EstimatedFrom = components['schemas']['EstimatedFrom'];
 export type Everyone = components['schemas']['Everyone'];
 export type ExtraCaptionOut = components['schemas']['ExtraCaptionOut'];
@@ -4203,6 +4792,8 @@ export type NewCaption = components['schemas']['NewCaption'];
 export type NewDataset = components['schemas']['NewDataset'];
 export type NewEdit = components['schemas']['NewEdit'];
 export type NewJob = components['schemas']['NewJob'];
+export type NewLink = components['schemas']['NewLink'];
+export type NewPassword = components['schemas']['NewPassword'];
 export type NewProbe = components['schemas']['NewProbe'];
 export type NewSuggestion = components['schemas']['NewSuggestion'];
 export type NewSuggestions = components['schemas']['NewSuggestions'];
@@ -4217,6 +4808,8 @@ export type NextSlot = components['schemas']['NextSlot'];
 export type Pause = components['schemas']['Pause'];
 export type Paused = components['schemas']['Paused'];
 export type Person = components['schemas']['Person'];
+export type PersonChange = components['schemas']['PersonChange'];
+export type PersonDetail = components['schemas']['PersonDetail'];
 export type PlannedSetting = components['schemas']['PlannedSetting'];
 export type PlannedSettings = components['schemas']['PlannedSettings'];
 export type PreviewOut = components['schemas']['PreviewOut'];
@@ -4228,6 +4821,7 @@ export type QueuedCaption = components['schemas']['QueuedCaption'];
 export type Readiness = components['schemas']['Readiness'];
 export type RedisState = components['schemas']['RedisState'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type RestoredOut = components['schemas']['RestoredOut'];
 export type RetentionOut = components['schemas']['RetentionOut'];
 export type ReviewChange = components['schemas']['ReviewChange'];
 export type RevisionList = components['schemas']['RevisionList'];
@@ -4235,6 +4829,8 @@ export type SampleDataset = components['schemas']['SampleDataset'];
 export type SavedCaption = components['schemas']['SavedCaption'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SearchedIndex = components['schemas']['SearchedIndex'];
+export type SessionList = components['schemas']['SessionList'];
+export type SessionOut = components['schemas']['SessionOut'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type Skipped = components['schemas']['Skipped'];
 export type StateCounts = components['schemas']['StateCounts'];
@@ -4249,12 +4845,15 @@ export type SynonymCheck = components['schemas']['SynonymCheck'];
 export type SynonymCheckOut = components['schemas']['SynonymCheckOut'];
 export type SynonymsOut = components['schemas']['SynonymsOut'];
 export type SystemOut = components['schemas']['SystemOut'];
+export type TakenImage = components['schemas']['TakenImage'];
 export type Team = components['schemas']['Team'];
 export type TeamCounts = components['schemas']['TeamCounts'];
 export type TensorBoard = components['schemas']['TensorBoard'];
 export type TokenList = components['schemas']['TokenList'];
 export type TokenOut = components['schemas']['TokenOut'];
 export type TrainPlanOut = components['schemas']['TrainPlanOut'];
+export type TrashItem = components['schemas']['TrashItem'];
+export type TrashOut = components['schemas']['TrashOut'];
 export type UploadOut = components['schemas']['UploadOut'];
 export type UserList = components['schemas']['UserList'];
 export type VariantChange = components['schemas']['VariantChange'];
@@ -4279,6 +4878,134 @@ export type ParamsTrain = components['schemas']['params_train'];
 export type ParamsUndoEdit = components['schemas']['params_undo_edit'];
 export type $defs = Record<string, never>;
 export interface operations {
+    ops_read_audit: {
+        parameters: {
+            query?: {
+                actor?: string | null;
+                act?: string | null;
+                dataset_id?: string | null;
+                since?: string | null;
+                until?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_export_audit: {
+        parameters: {
+            query?: {
+                actor?: string | null;
+                act?: string | null;
+                dataset_id?: string | null;
+                since?: string | null;
+                until?: string | null;
+                format?: "csv" | "jsonl";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     people_link: {
         parameters: {
             query?: never;
@@ -4339,6 +5066,15 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4518,6 +5254,91 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_put_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4808,7 +5629,9 @@ export interface operations {
     };
     datasets_delete_dataset: {
         parameters: {
-            query?: never;
+            query?: {
+                confirm?: string | null;
+            };
             header?: never;
             path: {
                 dataset_id: string;
@@ -9849,6 +10672,7 @@ export interface operations {
         parameters: {
             query?: {
                 force?: boolean;
+                confirm?: string | null;
             };
             header?: never;
             path: {
@@ -10510,6 +11334,163 @@ export interface operations {
             };
         };
     };
+    people_list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     augment_get_shared: {
         parameters: {
             query?: never;
@@ -11015,6 +11996,517 @@ export interface operations {
             };
         };
     };
+    trash_list_trash: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrashOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_empty_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptiedOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_remove_a_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_restore_a_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_remove_some_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_restore_some_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_remove_a_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_restore_a_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trashed_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     images_begin_upload: {
         parameters: {
             query?: never;
@@ -11397,7 +12889,7 @@ export interface operations {
             };
         };
     };
-    people_invite: {
+    people_invite_person: {
         parameters: {
             query?: never;
             header?: never;
@@ -11466,6 +12958,452 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_get_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_remove_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_change_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewLink"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_all_of_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_one_of_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+                token_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

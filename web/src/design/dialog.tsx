@@ -1,9 +1,10 @@
 import { X } from "lucide-preact";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api/http";
 import { useAction } from "../state/resource";
 import { Button } from "./button";
+import { TextField } from "./field";
 import { ErrorState } from "./states";
 import "./dialog.css";
 
@@ -53,23 +54,38 @@ interface ConfirmProps {
   title: string;
   text: string;
   verb: string;
+  /** What is to be typed before it is done, for what is large. */
+  name?: string | undefined;
   onClose: () => void;
   act: () => Promise<unknown>;
+  children?: ComponentChildren;
 }
 
 /** Asks before something is gone. */
-export function Confirm({ title, text, verb, onClose, act }: ConfirmProps) {
+export function Confirm({ title, text, verb, name, onClose, act, children }: ConfirmProps) {
+  const [typed, setTyped] = useState("");
   const action = useAction(() => act().then(onClose));
+  const isSure = name === undefined || typed.trim() === name;
   return (
     <Dialog title={title} onClose={onClose}>
-      <p>{text}</p>
-      {action.error && <ErrorState problem={action.error} />}
-      <div class="dialog-foot">
-        <Button onClick={onClose}>Keep</Button>
-        <Button kind="danger" busy={action.busy} onClick={() => action.run()}>
-          {verb}
-        </Button>
-      </div>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (isSure) action.run();
+        }}
+      >
+        <p>{text}</p>
+        {children}
+        {name !== undefined && <TextField label={`Type ${name} to go on`} value={typed} onInput={setTyped} autofocus />}
+        {action.error && <ErrorState problem={action.error} />}
+        <div class="dialog-foot">
+          <Button onClick={onClose}>Keep</Button>
+          <Button kind="danger" type="submit" busy={action.busy} disabled={!isSure}>
+            {verb}
+          </Button>
+        </div>
+      </form>
     </Dialog>
   );
 }

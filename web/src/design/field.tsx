@@ -45,7 +45,7 @@ const describedBy = (id: string, props: FrameProps) => (props.hint || props.erro
 export interface TextFieldProps extends FrameProps {
   value: string;
   onInput: (value: string) => void;
-  type?: "text" | "password" | "search";
+  type?: "text" | "password" | "search" | "date";
   numeric?: boolean;
   placeholder?: string | undefined;
   required?: boolean;

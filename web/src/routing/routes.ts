@@ -5,10 +5,10 @@ export type Route =
   | { page: "overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map" | "people"; dataset: string }
   | { page: "caption"; dataset: string; image: number | null }
   | { page: "run"; job: string }
-  | { page: "compare" | "models" | "jobs" | "workers" | "settings" | "everybody" | "signin" | "nowhere" };
+  | { page: "compare" | "models" | "jobs" | "workers" | "trash" | "audit" | "settings" | "everybody" | "signin" | "nowhere" };
 
 const PLACES = ["images", "prepare", "review-variants", "train", "search", "map", "people"] as const;
-const TOP = ["compare", "models", "jobs", "workers", "settings", "signin"] as const;
+const TOP = ["compare", "models", "jobs", "workers", "trash", "audit", "settings", "signin"] as const;
 
 function isOneOf<T extends string>(names: readonly T[], name: string | undefined): name is T {
   return name !== undefined && (names as readonly string[]).includes(name);

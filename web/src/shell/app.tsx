@@ -26,6 +26,8 @@ const ModelsPage = lazyPage(() => import("../pages/models/list/models").then((m)
 const WorkersPage = lazyPage(() => import("../pages/ops/workers").then((m) => m.WorkersPage));
 const MembersPage = lazyPage<{ id: string }>(() => import("../pages/people/members/members").then((m) => m.MembersPage));
 const EverybodyPage = lazyPage(() => import("../pages/people/everybody/everybody").then((m) => m.EverybodyPage));
+const TrashPage = lazyPage(() => import("../pages/trash/trash").then((m) => m.TrashPage));
+const AuditPage = lazyPage(() => import("../pages/ops/audit").then((m) => m.AuditPage));
 const SettingsPage = lazyPage(() => import("../pages/people/settings/settings").then((m) => m.SettingsPage));
 
 const IN_DATASET: Record<"overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map" | "people", ComponentType<{ id: string }>> = {
@@ -63,6 +65,10 @@ function Page({ of }: { of: Route }) {
       return <JobsPage />;
     case "workers":
       return <WorkersPage />;
+    case "trash":
+      return <TrashPage />;
+    case "audit":
+      return <AuditPage />;
     case "settings":
       return <SettingsPage />;
     case "everybody":

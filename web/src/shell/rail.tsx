@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { Boxes, ChartScatter, Ellipsis, Images, LayoutGrid, LayoutList, ListChecks, type LucideIcon, PencilLine, Search, Server, Settings, Split, TrendingUp, Users } from "lucide-preact";
+import { Boxes, ChartScatter, Ellipsis, Images, LayoutGrid, LayoutList, ListChecks, type LucideIcon, PencilLine, Search, Server, Settings, Split, Trash2, TrendingUp, Users } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../design/dialog";
 import { path } from "../routing/router";
@@ -23,6 +23,7 @@ const COMMON: PlaceLink[] = [
   { href: "/models", icon: Boxes, name: "Models" },
   JOBS,
   { href: "/workers", icon: Server, name: "Workers" },
+  { href: "/trash", icon: Trash2, name: "Trash" },
   { href: "/settings", icon: Settings, name: "Settings" },
 ];
 

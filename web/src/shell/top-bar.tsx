@@ -26,6 +26,8 @@ const PAGE_NAMES: Record<Route["page"], string> = {
   models: "Models",
   jobs: "Jobs",
   workers: "Workers",
+  trash: "Trash",
+  audit: "Audit log",
   settings: "Settings",
   everybody: "People",
   people: "People",

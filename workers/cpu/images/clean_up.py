@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from common.datasets.params import CleanUpParams
 from common.db.engine import in_turns
-from common.db.tables import Dataset, Job, Model
+from common.db.tables import Dataset, Job, Model, TrashedModel
 from common.images.files import file_keys, hold_files, unneeded
 from workers.runtime.job_context import JobContext
 
@@ -41,7 +41,7 @@ def _remove_folder(ctx: JobContext, folder: str) -> int:
     """A folder is named after a dataset, a job or a model; while there is one of that name it stays."""
     owner = folder.rsplit("/", 1)[-1]
     with ctx.reader() as session:
-        for table in (Dataset, Job, Model):
+        for table in (Dataset, Job, Model, TrashedModel):
             if session.scalar(select(table.id).where(table.id == owner)) is not None:
                 ctx.log(f"{folder} is needed again and stays")
                 return 0

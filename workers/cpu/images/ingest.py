@@ -230,7 +230,8 @@ def require_dataset(ctx: JobContext) -> str:
     """The id of the job's dataset. Raises NotFound when it was deleted meanwhile."""
     dataset_id = str(ctx.job.dataset_id)
     with ctx.reader() as session:
-        if session.get(Dataset, dataset_id) is None:
+        dataset = session.get(Dataset, dataset_id)
+        if dataset is None or dataset.deleted_at is not None:
             raise NotFound(
                 f"The dataset {dataset_id} was deleted.", remedy="Upload to another dataset."
             )

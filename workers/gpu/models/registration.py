@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from common.db.tables import Model, now
+from common.db.tables import Model, TrashedModel, now
 from common.people.former_names import current_names
 from workers.runtime.job_context import JobContext, LeaseLost
 
@@ -78,7 +78,11 @@ def store_model(
 def _free_id(ctx: JobContext, name: str) -> str:
     """The folder's name, or with a number behind it when two runs ended in the same second."""
     with ctx.reader() as session:
-        taken = set(session.scalars(select(Model.id).where(Model.id.startswith(name))))
+        taken = {
+            each
+            for table in (Model, TrashedModel)  # one that comes back has its id and folder
+            for each in session.scalars(select(table.id).where(table.id.startswith(name)))
+        }
     number = 1
     candidate = name
     while candidate in taken:

@@ -9,12 +9,14 @@ import { PageHead } from "../../../design/page-head";
 import { Loaded } from "../../../design/states";
 import { When } from "../../../design/when";
 import { go } from "../../../routing/router";
+import { datasetPath } from "../../../routing/routes";
 import { rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { useDataset } from "../../../state/datasets/live-datasets";
 import { needs, whyICannot } from "../../../state/people/roles";
 import { activeJobs } from "../../../state/jobs/live-jobs";
 import { type Resource, useAction } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
+import { toastDeleted } from "../../../state/trash";
 import { kindWord } from "../../../text/jobs/job-kinds";
 import { ImportCaptions } from "../../captions/import/import-captions";
 import { TeamCard } from "../../captions/team/team";
@@ -68,10 +70,14 @@ function DatasetActions({ dataset }: { dataset: Resource<Dataset> }) {
       {open === "delete" && (
         <Confirm
           title={`Delete ${known.name}?`}
-          text="Its images, captions and indexes are deleted. Models trained on it stay."
+          text="Its jobs are stopped, and it goes into the trash with its images, captions and indexes. Models trained on it stay."
           verb="Delete dataset"
+          name={known.name}
           onClose={close}
-          act={() => deleteDataset(known.id).then(() => go("/"))}
+          act={() => deleteDataset(known.id, known.name).then(() => {
+            go("/");
+            toastDeleted(`${known.name} deleted.`, { kind: "dataset", key: known.id }, known.name, () => go(datasetPath(known.id)));
+          })}
         />
       )}
     </>

@@ -1,9 +1,10 @@
 /** What can be done with chosen images. */
 import { type MarkChange, markImages } from "../../../api/captions";
 import { asApiError } from "../../../api/http";
-import { deleteImages } from "../../../api/images";
+import { type DeletedImages, deleteImages } from "../../../api/images";
 import { imageOf } from "../../../state/images/live-images";
 import { toast } from "../../../state/toasts";
+import { toastDeleted } from "../../../state/trash";
 import { countOf } from "../../../text/format";
 import { portions } from "./selection";
 
@@ -42,8 +43,17 @@ export async function mark(datasetId: string, ids: readonly number[], marks: Mar
   }
 }
 
-export async function remove(datasetId: string, ids: readonly number[]): Promise<void> {
+/** More than this many ask for the dataset's name. */
+export const MANY = 100;
+
+/** Deletes images and says so, with a way back. confirm: the dataset's name, where there are many. */
+export async function remove(datasetId: string, ids: readonly number[], confirm: string | undefined, onBack: () => void): Promise<void> {
   let deleted = 0;
-  for (const part of portions(ids, DELETED_AT_ONCE)) deleted += (await deleteImages(datasetId, part)).deleted;
-  toast({ tone: "done", text: `${countOf(deleted, "image")} deleted.` });
+  let batch: string | null = null;
+  for (const part of portions(ids, DELETED_AT_ONCE)) {
+    const done: DeletedImages = await deleteImages(datasetId, part, confirm, batch);
+    deleted += done.deleted;
+    batch ??= done.batch;
+  }
+  toastDeleted(`${countOf(deleted, "image")} deleted.`, batch ? { kind: "images", key: batch } : null, "", onBack);
 }

@@ -8,7 +8,7 @@ import { EmptyState, ErrorState, Skeleton } from "../../../design/states";
 import { Tabs } from "../../../design/tabs";
 import { go, params } from "../../../routing/router";
 import { captionPath, datasetPath } from "../../../routing/routes";
-import { rememberDatasetName } from "../../../state/datasets/dataset-names";
+import { datasetName, rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { datasetVersion, useDataset } from "../../../state/datasets/live-datasets";
 import { whyICannot } from "../../../state/people/roles";
 import { useJob } from "../../../state/jobs/live-jobs";
@@ -25,7 +25,7 @@ import { Grid } from "../grid/grid";
 import type { Size } from "../grid/grid-layout";
 import { keepSize, keptSize } from "../grid/grid-size";
 import { lastPositions } from "../grid/last-position";
-import { remove } from "./actions";
+import { MANY, remove } from "./actions";
 import { Filters } from "./filters";
 import { fittingAddress } from "./fitting-address";
 import { type Listing, useListing, useRecords } from "./listing";
@@ -108,6 +108,7 @@ function List({ id, filter, listing, size, open, setOpen }: ListProps) {
     if (next !== undefined) activate(next);
     listing.refresh();
   };
+  const typed = chosen.length > MANY ? datasetName(id) : undefined;
   const isAll = chosen.length === 0 || chosen.length === ids.length;
   return (
     <>
@@ -145,10 +146,11 @@ function List({ id, filter, listing, size, open, setOpen }: ListProps) {
       {open === "delete" && chosen.length > 0 && (
         <Confirm
           title={`Delete ${countOf(chosen.length, "image")}?`}
-          text={`${chosen.length === 1 ? "The image" : `These ${count(chosen.length)} images`} and all their captions are gone for good, for everybody. This cannot be undone.`}
+          text={`${chosen.length === 1 ? "The image" : `These ${count(chosen.length)} images`} and all their captions go into the trash.`}
           verb={`Delete ${countOf(chosen.length, "image")}`}
           onClose={() => setOpen(null)}
-          act={() => remove(id, chosen).then(afterDelete)}
+          name={typed}
+          act={() => remove(id, chosen, typed, listing.refresh).then(afterDelete)}
         />
       )}
     </>

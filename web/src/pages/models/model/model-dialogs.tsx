@@ -8,6 +8,7 @@ import { ErrorState, Notice } from "../../../design/states";
 import { datasetName } from "../../../state/datasets/dataset-names";
 import { activeJobs } from "../../../state/jobs/live-jobs";
 import { useAction } from "../../../state/resource";
+import { toastDeleted } from "../../../state/trash";
 import { tagsFrom, usesOf, withTag } from "../list/model-words";
 
 export interface DialogProps {
@@ -59,25 +60,29 @@ function Warned({ uses, refused }: { uses: string[]; refused: ApiError | undefin
 export function DeleteModel({ model, onClose, onChanged }: DialogProps) {
   const uses = usesOf(model, activeJobs.value, datasetName);
   const [refused, setRefused] = useState<ApiError | undefined>(undefined);
+  const [typed, setTyped] = useState("");
   const isWarned = uses.length > 0 || refused?.status === 409;
   const action = useAction(async () => {
     try {
-      await deleteModel(model.id, isWarned);
+      await deleteModel(model.id, isWarned, isWarned ? model.name : undefined);
     } catch (thrown) {
       setRefused(asApiError(thrown)); // somebody began to use it while this was open
       return;
     }
     onChanged();
     onClose();
+    toastDeleted(`${model.name} deleted.`, { kind: "model", key: model.id }, model.name, onChanged);
   });
+  const mayGo = !isWarned || typed.trim() === model.name;
   return (
     <Dialog title={`Delete ${model.name}?`} onClose={onClose}>
-      <p>{model.job_id && model.source === "trained" ? "Its folder is deleted. The run's log and curves stay." : "Its folder is deleted."}</p>
+      <p>It goes into the trash with its indexes.{model.job_id && model.source === "trained" ? " The run's log and curves stay." : ""}</p>
       {isWarned && <Warned uses={uses} refused={refused} />}
+      {isWarned && <TextField label={`Type ${model.name} to go on`} value={typed} onInput={setTyped} autofocus />}
       {refused && refused.status !== 409 && <ErrorState problem={refused} />}
       <div class="dialog-foot">
         <Button onClick={onClose}>Keep</Button>
-        <Button kind="danger" busy={action.busy} onClick={() => action.run()}>{isWarned ? "Delete all the same" : "Delete model"}</Button>
+        <Button kind="danger" busy={action.busy} disabled={!mayGo} onClick={() => action.run()}>{isWarned ? "Delete all the same" : "Delete model"}</Button>
       </div>
     </Dialog>
   );

@@ -1,4 +1,4 @@
-import { LogOut, Users } from "lucide-preact";
+import { LogOut, ScrollText, Users } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
@@ -66,7 +66,9 @@ export function SettingsPage() {
   useTitle("Settings");
   return (
     <>
-      <PageHead title="Settings" />
+      <PageHead title="Settings">
+        <Button icon={ScrollText} href="/audit">Audit log</Button>
+      </PageHead>
       <div class="stack">
         <div class="columns">
           <div class="stack">

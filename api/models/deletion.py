@@ -1,0 +1,30 @@
+"""Deleting a model: into the trash, or at once where nothing is kept."""
+
+from __future__ import annotations
+
+from api.models.needs import Needs
+from api.models.registry import find_own
+from api.people.audited import note_details
+from api.people.identity import user
+from api.services import Services
+from common.db.tables import Model
+from common.trash.models import folder_of, forget_model, trash_model
+
+
+def delete_model(services: Services, model: Model, needs: Needs) -> None:
+    """Delete a model with its indexes, and tell the datasets that had them."""
+    folder = folder_of(model)
+    size_bytes = sum(item.size_bytes for item in services.store.list(folder))
+    is_kept = services.settings.keep_trash_days > 0
+    with services.sessions() as session:
+        found = find_own(session, model.id)
+        if is_kept:
+            trash_model(session, found, user().name, size_bytes)
+        else:
+            forget_model(session, model.id)
+    if not is_kept:
+        for prefix in [folder, *needs.prefixes]:
+            services.store.delete_prefix(prefix)
+    note_details(name=model.name, indexes=needs.indexed)
+    for dataset_id in {*needs.indexed, *needs.default_for}:
+        services.events.dataset(dataset_id)

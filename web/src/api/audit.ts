@@ -1,0 +1,19 @@
+/** Who did what, when and from where. */
+import { API, query, request, withSignal } from "./http";
+import type { AuditPage } from "./schema";
+
+export type { AuditLine, AuditPage } from "./schema";
+
+/** Which lines; empty values are left out. since, until: days or moments as ISO-8601 has them. */
+export interface AuditFilter {
+  actor: string;
+  act: string;
+  dataset_id: string;
+  since: string;
+  until: string;
+}
+
+export const readAudit = (filter: AuditFilter, cursor?: string | null, signal?: AbortSignal) =>
+  request<AuditPage>("GET", `/audit${query({ ...filter, cursor, limit: 100 })}`, withSignal(signal));
+export const auditFile = (filter: AuditFilter, format: "csv" | "jsonl") =>
+  `${API}/audit/export${query({ ...filter, format })}`;
