@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Semaphore
+from typing import TYPE_CHECKING
 
 from flask import current_app
 
@@ -16,11 +17,16 @@ from api.people.token_cache import TokenCache
 from api.response_cache import ResponseCache
 from common.datasets.counts import ImageCounts
 from common.db.engine import ConnectionFactory, SessionFactory
+from common.errors import NotFound
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
+from common.people.second_factors import SecondFactors
 from common.settings import Settings
 from common.store import ArtifactStore
+
+if TYPE_CHECKING:  # Authlib and httpx take half a second: only where there is a provider
+    from api.people.oidc.provider import Provider
 
 EXTENSION = "clip_browser"
 MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others save captions
@@ -31,7 +37,7 @@ class Services:
     """The clients of one API process. `readers` are sessions that only read, `snapshots` from one moment,
     `rows` for a single row past the ORM.
 
-    suggesting: held by each request that waits for captions of similar images.
+    provider: the OpenID provider, where one is set. suggesting: held by each request that waits for captions of similar images.
     """
 
     settings: Settings
@@ -49,9 +55,20 @@ class Services:
     group_commit: GroupCommit
     token_cache: TokenCache
     roles: Roles
+    second_factors: SecondFactors
+    provider: Provider | None = None
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     suggesting: Semaphore = field(default_factory=lambda: Semaphore(MAX_SUGGESTING))
+
+    def require_provider(self) -> Provider:
+        """The OpenID provider. Raises NotFound where none is set."""
+        if self.provider is None:
+            raise NotFound(
+                "No OpenID provider is set here.",
+                remedy="Sign in with a password; who runs the service sets CLIP_BROWSER_OIDC_ISSUER.",
+            )
+        return self.provider
 
 
 def app_services() -> Services:

@@ -60,11 +60,13 @@ def require_seen(dataset_id: str) -> None:
         raise _absent("dataset_id", dataset_id)
 
 
-def start_session(services: Services, person: User) -> str:
-    """A new sign-in of a person; its secret."""
+def start_session(services: Services, person: User, origin: str) -> str:
+    """A new sign-in of a person; its secret. origin: `password`, `link` or `oidc`."""
     with services.sessions() as session:
         lives = timedelta(days=services.settings.session_days)
-        return issue_token(session, person, "session", lives=lives)[1]
+        row, secret = issue_token(session, person, "session", lives=lives)
+        row.origin = origin
+        return secret
 
 
 def set_cookie(response: Response, settings: Settings, secret: str) -> None:

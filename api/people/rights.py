@@ -46,6 +46,10 @@ OPEN = frozenset(
         "GET /openapi.json",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/link",
+        "GET /api/v1/auth/ways",
+        "GET /api/v1/auth/oidc/start",
+        "GET /api/v1/auth/oidc/callback",
+        "GET /api/v1/auth/oidc/sign-out",
     }
 )
 RIGHTS = (
@@ -69,6 +73,7 @@ RIGHTS = (
             f"GET {DATASET}/files/<name>",
             f"GET {DATASET}/export.zip",
             f"GET {DATASET}/members",
+            f"GET {DATASET}/groups",
         ),
         "viewer",
     ),
@@ -166,6 +171,8 @@ RIGHTS = (
             f"PUT {DATASET}/members/<path:name>",
             f"DELETE {DATASET}/members/<path:name>",
             f"PUT {DATASET}/everyone",
+            f"PUT {DATASET}/groups/<path:name>",
+            f"DELETE {DATASET}/groups/<path:name>",
         ),
         "owner",
     ),
@@ -205,6 +212,26 @@ RIGHTS = (
         "one's own tokens",
         ("GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/<int:token_id>"),
         scope="admin",
+    ),
+    Right(
+        "how one signs in: identities at a provider, the second factor",
+        (
+            "POST /api/v1/auth/oidc/link",
+            "GET /api/v1/auth/identities",
+            "DELETE /api/v1/auth/identities/<int:identity_id>",
+            "GET /api/v1/auth/second-factor",
+            "POST /api/v1/auth/second-factor",
+            "POST /api/v1/auth/second-factor/confirm",
+            "POST /api/v1/auth/second-factor/recovery-codes",
+            "POST /api/v1/auth/second-factor/off",
+        ),
+        scope="admin",
+    ),
+    Right(
+        "see who has a second factor, and reset it",
+        ("GET /api/v1/second-factors", "DELETE /api/v1/users/<path:name>/second-factor"),
+        scope="admin",
+        admin=True,
     ),
     Right("let people in", ("POST /api/v1/users",), scope="admin", admin=True),
     Right(

@@ -13,10 +13,11 @@ Role = Literal["admin", "member"]
 
 
 class Login(Body):
-    """A user name and its password."""
+    """A user name and its password. otp: a code of the second factor, or a recovery code."""
 
     username: Annotated[str, Field(max_length=80), AfterValidator(no_nul)]
     password: str = Field(max_length=1000)
+    otp: str = Field("", max_length=40)
 
 
 class LinkToken(Body):
@@ -60,9 +61,10 @@ class SignedIn(Answer):
 
 
 class Me(Answer):
-    """Who makes this request."""
+    """Who makes this request. origin: how the session began, `password`, `link` or `oidc`; empty: not known."""
 
     user: Person
+    origin: str
 
 
 class TokenOut(Answer):

@@ -13,8 +13,9 @@ from api.people.sign_in_line import SignInLine
 from api.people.visitor import Visitor
 from common.db.engine import SessionFactory
 from common.db.tables import User
-from common.errors import TooManyRequests, Unauthorized
+from common.errors import SecondFactorNeeded, TooManyRequests, Unauthorized
 from common.people.credentials import check_password, redeem_link, require_link
+from common.people.second_factors import SecondFactors
 
 T = TypeVar("T")
 MAX_PLACES = 48
@@ -33,8 +34,10 @@ class SignIns:
         sessions: SessionFactory,
         redis: redis_client.Redis,
         threads: int,
+        second_factors: SecondFactors,
     ) -> None:
         self._readers, self._sessions = readers, sessions
+        self._second_factors = second_factors
         self._limit = SignInLimit(redis)
         places = min(MAX_PLACES, max(2, threads // 8))
         self._strangers = SignInLine(places, HASHED_AT_ONCE)
@@ -43,12 +46,17 @@ class SignIns:
             "clip_browser_sign_ins_refused", "Sign-ins refused.", ["reason"], registry=None
         )
 
-    def by_password(self, visitor: Visitor, name: str, password: str) -> User:
-        """The user. Raises Unauthorized, and TooManyRequests before anything is hashed."""
+    def by_password(self, visitor: Visitor, name: str, password: str, code: str = "") -> User:
+        """The user. code: of the second factor, for those who have one.
+
+        Raises Unauthorized, SecondFactorNeeded, and TooManyRequests before anything is hashed.
+        """
         line = self._strangers if visitor.browser is None else self._known
         try:
             with line.place(visitor.client):
-                return self._check(line, visitor, name, password)
+                return self._check(line, visitor, name, password, code)
+        except SecondFactorNeeded:
+            raise  # half way in
         except Unauthorized:
             self.refused.labels("wrong").inc()
             raise
@@ -71,7 +79,9 @@ class SignIns:
             self.refused.labels("wrong").inc()
             raise
 
-    def _check(self, line: SignInLine, visitor: Visitor, name: str, password: str) -> User:
+    def _check(
+        self, line: SignInLine, visitor: Visitor, name: str, password: str, code: str
+    ) -> User:
         self._require_allowed(visitor, name)
 
         def in_turn(work: Callable[[], T]) -> T:
@@ -79,6 +89,9 @@ class SignIns:
 
         try:
             found = check_password(self._readers, self._sessions, name, password, in_turn)
+            self._second_factors.require(found.id, code)
+        except SecondFactorNeeded:
+            raise
         except Unauthorized:
             self._limit.note_failure(visitor, name)
             raise

@@ -4,41 +4,57 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from common.db.engine import hold
-from common.db.tables import Dataset, Member, User
+from common.db.tables import Dataset, GroupRole, Member, User, UserGroup
 from common.errors import Conflict, NotFound
 from common.people.rights import Role, higher
 
 _ROLES = (
-    select(Dataset.everyone_role, Member.role)
+    select(Dataset.everyone_role, Member.role, GroupRole.role)
     .outerjoin(
         Member, and_(Member.dataset_id == Dataset.id, Member.user_id == bindparam("user_id"))
+    )
+    .outerjoin(
+        GroupRole,
+        and_(
+            GroupRole.dataset_id == Dataset.id,
+            GroupRole.group_name.in_(
+                select(UserGroup.group_name).where(UserGroup.user_id == bindparam("user_id"))
+            ),
+        ),
     )
     .where(Dataset.id == bindparam("dataset_id"))
 )
 
 
 class Standing(NamedTuple):
-    """Of a person in a dataset. everyone: what everybody is in it. own: what the person was made."""
+    """Of a person in a dataset. everyone: what everybody is in it. own: what the person was made.
+
+    group: the most that a group makes him.
+    """
 
     everyone: Role | None
     own: Role | None
+    group: Role | None = None
 
     @property
     def role(self) -> Role | None:
-        """The higher one; None: does not see the dataset."""
-        return higher(self.own, self.everyone)
+        """The highest one; None: does not see the dataset."""
+        return higher(higher(self.own, self.group), self.everyone)
 
 
 def read_standing(rows: Connection, user_id: int, dataset_id: str) -> Standing | None:
     """None when there is no such dataset."""
-    found = rows.execute(_ROLES, {"user_id": user_id, "dataset_id": dataset_id}).one_or_none()
-    if found is None:
+    found = rows.execute(_ROLES, {"user_id": user_id, "dataset_id": dataset_id}).all()
+    if not found:
         return None
-    return Standing(cast(Role | None, found[0]), cast(Role | None, found[1]))
+    everyone, own, group = (cast(Role | None, role) for role in found[0])
+    for _, _, other in found[1:]:  # a row for each group
+        group = higher(group, cast(Role | None, other))
+    return Standing(everyone, own, group)
 
 
 def no_dataset(dataset_id: str) -> NotFound:
@@ -53,12 +69,23 @@ def sees_dataset(user_id: int) -> ColumnElement[bool]:
     return or_(
         Dataset.everyone_role.is_not(None),
         Dataset.id.in_(select(Member.dataset_id).where(Member.user_id == user_id)),
+        Dataset.id.in_(_by_group(user_id)),
     )
 
 
 def datasets_of(rows: Connection, user_id: int) -> list[str]:
-    """The datasets that a person was added to."""
-    return list(rows.scalars(select(Member.dataset_id).where(Member.user_id == user_id)))
+    """The datasets that a person was added to, by himself or with a group."""
+    added = select(Member.dataset_id).where(Member.user_id == user_id)
+    return list(rows.scalars(added.union(_by_group(user_id))))
+
+
+def _by_group(user_id: int) -> Select[str]:
+    """The datasets in which a group of the person has a role."""
+    return (
+        select(GroupRole.dataset_id)
+        .join(UserGroup, UserGroup.group_name == GroupRole.group_name)
+        .where(UserGroup.user_id == user_id)
+    )
 
 
 def read_members(session: Session, dataset_id: str) -> list[tuple[Member, User]]:

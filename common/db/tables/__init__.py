@@ -7,6 +7,13 @@ from common.db.tables.augment import Variant
 from common.db.tables.base import Base, BigId, UtcDateTime, now
 from common.db.tables.captions import Caption, CaptionRevision, Review, Suggestion
 from common.db.tables.datasets import Dataset
+from common.db.tables.identities import (
+    GroupRole,
+    Identity,
+    RecoveryCode,
+    SecondFactor,
+    UserGroup,
+)
 from common.db.tables.images import Image, ImageSource
 from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
@@ -20,6 +27,8 @@ __all__ = [
     "Caption",
     "CaptionRevision",
     "Dataset",
+    "GroupRole",
+    "Identity",
     "Image",
     "ImageSource",
     "Job",
@@ -28,12 +37,15 @@ __all__ = [
     "Member",
     "Model",
     "PausedQueue",
+    "RecoveryCode",
     "Review",
     "SearchIndex",
+    "SecondFactor",
     "Suggestion",
     "Tally",
     "Token",
     "User",
+    "UserGroup",
     "UtcDateTime",
     "Variant",
     "now",

@@ -29,7 +29,8 @@ class User(Base):
 class Token(Base):
     """A bearer secret, stored as its SHA-256. kind: api (named), session (cookie), link (once).
 
-    scope: the most that it may be used for, one of `common.people.rights.SCOPES`.
+    scope: the most that it may be used for, one of `common.people.rights.SCOPES`. origin: how a session
+    began, `password`, `link` or `oidc`.
     """
 
     __tablename__ = "tokens"
@@ -38,6 +39,7 @@ class Token(Base):
     kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(80), default="")
     scope: Mapped[str] = mapped_column(String(16), default="admin", server_default="admin")
+    origin: Mapped[str] = mapped_column(String(16), default="", server_default="")
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/auth/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who one is at the provider. */
+        get: operations["people_list_identities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/identities/{identity_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Do not come by an identity any more. */
+        delete: operations["people_delete_identity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/link": {
         parameters: {
             query?: never;
@@ -30,7 +64,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in with a user name and a password. */
+        /** Sign in with a user name and a password, and with a code where there is a second factor. */
         post: operations["people_login"];
         delete?: never;
         options?: never;
@@ -64,6 +98,160 @@ export interface paths {
         };
         /** Who makes this request. */
         get: operations["people_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the provider sends the browser back to. */
+        get: operations["people_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to link an identity to one's own account: where to send this browser. */
+        post: operations["people_begin_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Send the browser to where the provider ends its own sign-in, if it has such a place. */
+        get: operations["people_sign_out"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Send the browser to the provider. */
+        get: operations["people_start"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether one has a second factor. */
+        get: operations["people_read_state"];
+        put?: never;
+        /** A new secret; nothing changes until a code of it is confirmed. */
+        post: operations["people_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switch it on: from now on the sign-in by password asks for a code. */
+        post: operations["people_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in by password alone again. */
+        post: operations["people_switch_off"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** New recovery codes; those before are void. */
+        post: operations["people_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one may sign in here, and why the sign-in before this failed. */
+        get: operations["people_ways"];
         put?: never;
         post?: never;
         delete?: never;
@@ -260,6 +448,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The groups that have a role in a dataset, by name. */
+        get: operations["people_list_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Give a group a role, or another one: at once to all who were in it when they signed in last. */
+        put: operations["people_put_group"];
+        post?: never;
+        /** Take a group's role away: what remains is what each was made, and what everybody is. */
+        delete: operations["people_delete_group"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1160,6 +1383,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/second-factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who has one (administrators only). */
+        get: operations["people_list_second_factors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/synonyms": {
         parameters: {
             query?: never;
@@ -1319,6 +1559,23 @@ export interface paths {
         /** Let somebody in (administrators only): the link signs them in once. */
         post: operations["people_invite"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take it away from somebody who has lost it (administrators only). */
+        delete: operations["people_reset"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1554,6 +1811,14 @@ export interface components {
             size: number;
         };
         /**
+         * Code
+         * @description A code of the app, or a recovery code.
+         */
+        Code: {
+            /** Code */
+            code: string;
+        };
+        /**
          * Counts
          * @description Images, captioned images, and what the split and the augmentation gave.
          */
@@ -1768,6 +2033,14 @@ export interface components {
             thumb_url: string;
         };
         /**
+         * Elsewhere
+         * @description An address to send the browser to.
+         */
+        Elsewhere: {
+            /** Address */
+            address: string;
+        };
+        /**
          * EstimatedFrom
          * @description The run or probe by which the time is told.
          */
@@ -1810,6 +2083,32 @@ export interface components {
             slot: number;
             /** Text */
             text: string;
+        };
+        /**
+         * FactorList
+         * @description Everybody who has one.
+         */
+        FactorList: {
+            /** Items */
+            items: components["schemas"]["FactorOf"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * FactorOf
+         * @description Somebody who has a second factor.
+         */
+        FactorOf: {
+            /**
+             * Confirmed At
+             * Format: date-time
+             */
+            confirmed_at: string;
+            /** Name */
+            name: string;
         };
         /**
          * FlagChange
@@ -1859,6 +2158,41 @@ export interface components {
             utilisation: number | null;
         };
         /**
+         * GroupList
+         * @description The groups that have a role in a dataset.
+         */
+        GroupList: {
+            /** Items */
+            items: components["schemas"]["GroupOut"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * GroupOut
+         * @description A group that has a role in a dataset. people: how many of it have signed in here.
+         */
+        GroupOut: {
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Added By */
+            added_by: string;
+            /** Name */
+            name: string;
+            /** People */
+            people: number;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "captioner" | "manager";
+        };
+        /**
          * GuideFigures
          * @description The user guide's hours and memory for this model; scaled_hours: for this run's size.
          */
@@ -1905,6 +2239,43 @@ export interface components {
             url: string;
             /** Width */
             width: number;
+        };
+        /**
+         * IdentityList
+         * @description The caller's identities, and the groups that the provider named at the last sign-in.
+         */
+        IdentityList: {
+            /** Groups */
+            groups: string[];
+            /** Items */
+            items: components["schemas"]["IdentityOut"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * IdentityOut
+         * @description Who one is at a provider. used_at: the last sign-in by it.
+         */
+        IdentityOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /** Issuer */
+            issuer: string;
+            /** Shown */
+            shown: string;
+            /**
+             * Used At
+             * Format: date-time
+             */
+            used_at: string;
         };
         /**
          * ImageFilter
@@ -2225,9 +2596,14 @@ export interface components {
         };
         /**
          * Login
-         * @description A user name and its password.
+         * @description A user name and its password. otp: a code of the second factor, or a recovery code.
          */
         Login: {
+            /**
+             * Otp
+             * @default
+             */
+            otp?: string;
             /** Password */
             password: string;
             /** Username */
@@ -2314,9 +2690,11 @@ export interface components {
         };
         /**
          * Me
-         * @description Who makes this request.
+         * @description Who makes this request. origin: how the session began, `password`, `link` or `oidc`; empty: not known.
          */
         Me: {
+            /** Origin */
+            origin: string;
             user: components["schemas"]["Person"];
         };
         /**
@@ -2605,6 +2983,20 @@ export interface components {
             total: number;
         };
         /**
+         * New
+         * @description A secret for the app: to type, and as a QR code of `address` (a row of 0 and 1 for each line of squares).
+         *
+         *     It counts once a code of it is confirmed.
+         */
+        New: {
+            /** Address */
+            address: string;
+            /** Qr */
+            qr: string[];
+            /** Secret */
+            secret: string;
+        };
+        /**
          * NewBlend
          * @description alpha: 0 is the model that the tuned one began with, 1 the tuned one.
          */
@@ -2705,6 +3097,17 @@ export interface components {
              * @default null
              */
             whole_words?: boolean | null;
+        };
+        /**
+         * NewGroupRole
+         * @description What the people of a group are to be in the dataset. An owner is a person.
+         */
+        NewGroupRole: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "captioner" | "manager";
         };
         /**
          * NewJob
@@ -2867,6 +3270,11 @@ export interface components {
             slot: number;
         };
         /**
+         * NoBody
+         * @description Nothing.
+         */
+        NoBody: Record<string, never>;
+        /**
          * Pause
          * @description Why, for those who wonder.
          */
@@ -2988,6 +3396,14 @@ export interface components {
             unit: string | null;
         };
         /**
+         * ProviderName
+         * @description An OpenID provider. name: as the button says it.
+         */
+        ProviderName: {
+            /** Name */
+            name: string;
+        };
+        /**
          * QueueLoad
          * @description depth: the jobs that wait; in queues without jobs, the messages.
          */
@@ -3046,6 +3462,14 @@ export interface components {
             ok: boolean;
             redis: components["schemas"]["Health"];
             store: components["schemas"]["Health"];
+        };
+        /**
+         * RecoveryCodes
+         * @description Each works once in place of a code of the app. They are shown this once.
+         */
+        RecoveryCodes: {
+            /** Codes */
+            codes: string[];
         };
         /**
          * RedisState
@@ -3193,6 +3617,16 @@ export interface components {
             image_id: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * State
+         * @description Whether the caller's sign-in by password asks for a code, and how many recovery codes are left.
+         */
+        State: {
+            /** Is On */
+            is_on: boolean;
+            /** Recovery Codes */
+            recovery_codes: number;
         };
         /**
          * StateCounts
@@ -3690,6 +4124,16 @@ export interface components {
             thumb_url: string;
         };
         /**
+         * Ways
+         * @description How one may sign in here. problem: why the sign-in before this page failed; it is told once.
+         */
+        Ways: {
+            /** Password */
+            password: boolean;
+            problem: components["schemas"]["Problem"] | null;
+            provider: components["schemas"]["ProviderName"] | null;
+        };
+        /**
          * Words
          * @description `[text, count]`, the most frequent first.
          */
@@ -4127,6 +4571,7 @@ export type ClaimedImage = components['schemas']['ClaimedImage'];
 export type ClaimedImages = components['schemas']['ClaimedImages'];
 export type Clone = components['schemas']['Clone'];
 export type Cluster = components['schemas']['Cluster'];
+export type Code = components['schemas']['Code'];
 export type Counts = components['schemas']['Counts'];
 export type CurrentCaption = components['schemas']['CurrentCaption'];
 export type DatasetJob = components['schemas']['DatasetJob'];
@@ -4141,15 +4586,22 @@ export type Disk = components['schemas']['Disk'];
 export type Dismissal = components['schemas']['Dismissal'];
 export type EditPreview = components['schemas']['EditPreview'];
 export type EditedRow = components['schemas']['EditedRow'];
+export type Elsewhere = components['schemas']['Elsewhere'];
 export type EstimatedFrom = components['schemas']['EstimatedFrom'];
 export type Everyone = components['schemas']['Everyone'];
 export type ExtraCaptionOut = components['schemas']['ExtraCaptionOut'];
+export type FactorList = components['schemas']['FactorList'];
+export type FactorOf = components['schemas']['FactorOf'];
 export type FlagChange = components['schemas']['FlagChange'];
 export type Forgetting = components['schemas']['Forgetting'];
 export type GpuOut = components['schemas']['GpuOut'];
+export type GroupList = components['schemas']['GroupList'];
+export type GroupOut = components['schemas']['GroupOut'];
 export type GuideFigures = components['schemas']['GuideFigures'];
 export type Health = components['schemas']['Health'];
 export type Hit = components['schemas']['Hit'];
+export type IdentityList = components['schemas']['IdentityList'];
+export type IdentityOut = components['schemas']['IdentityOut'];
 export type ImageFilter = components['schemas']['ImageFilter'];
 export type ImageIds = components['schemas']['ImageIds'];
 export type ImageList = components['schemas']['ImageList'];
@@ -4183,10 +4635,12 @@ export type ModelMetrics = components['schemas']['ModelMetrics'];
 export type ModelOut = components['schemas']['ModelOut'];
 export type Move = components['schemas']['Move'];
 export type Neighbours = components['schemas']['Neighbours'];
+export type New = components['schemas']['New'];
 export type NewBlend = components['schemas']['NewBlend'];
 export type NewCaption = components['schemas']['NewCaption'];
 export type NewDataset = components['schemas']['NewDataset'];
 export type NewEdit = components['schemas']['NewEdit'];
+export type NewGroupRole = components['schemas']['NewGroupRole'];
 export type NewJob = components['schemas']['NewJob'];
 export type NewProbe = components['schemas']['NewProbe'];
 export type NewSuggestion = components['schemas']['NewSuggestion'];
@@ -4199,6 +4653,7 @@ export type NewUpload = components['schemas']['NewUpload'];
 export type NewUser = components['schemas']['NewUser'];
 export type NewUserOut = components['schemas']['NewUserOut'];
 export type NextSlot = components['schemas']['NextSlot'];
+export type NoBody = components['schemas']['NoBody'];
 export type Pause = components['schemas']['Pause'];
 export type Paused = components['schemas']['Paused'];
 export type Person = components['schemas']['Person'];
@@ -4207,10 +4662,12 @@ export type PlannedSettings = components['schemas']['PlannedSettings'];
 export type PreviewOut = components['schemas']['PreviewOut'];
 export type Problem = components['schemas']['Problem'];
 export type Progress = components['schemas']['Progress'];
+export type ProviderName = components['schemas']['ProviderName'];
 export type QueueLoad = components['schemas']['QueueLoad'];
 export type QueueOut = components['schemas']['QueueOut'];
 export type QueuedCaption = components['schemas']['QueuedCaption'];
 export type Readiness = components['schemas']['Readiness'];
+export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type RedisState = components['schemas']['RedisState'];
 export type RefusedRow = components['schemas']['RefusedRow'];
 export type RetentionOut = components['schemas']['RetentionOut'];
@@ -4222,6 +4679,7 @@ export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SearchedIndex = components['schemas']['SearchedIndex'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type Skipped = components['schemas']['Skipped'];
+export type State = components['schemas']['State'];
 export type StateCounts = components['schemas']['StateCounts'];
 export type Step = components['schemas']['Step'];
 export type Stop = components['schemas']['Stop'];
@@ -4246,6 +4704,7 @@ export type VariantChange = components['schemas']['VariantChange'];
 export type VariantFilter = components['schemas']['VariantFilter'];
 export type VariantList = components['schemas']['VariantList'];
 export type VariantOut = components['schemas']['VariantOut'];
+export type Ways = components['schemas']['Ways'];
 export type Words = components['schemas']['Words'];
 export type WorkerOut = components['schemas']['WorkerOut'];
 export type ParamsAugment = components['schemas']['params_augment'];
@@ -4265,6 +4724,116 @@ export type ParamsTrain = components['schemas']['params_train'];
 export type ParamsUndoEdit = components['schemas']['params_undo_edit'];
 export type $defs = Record<string, never>;
 export interface operations {
+    people_list_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_delete_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     people_link: {
         parameters: {
             query?: never;
@@ -4298,6 +4867,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4348,6 +4926,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4434,6 +5021,608 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_callback: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                iss?: string | null;
+                error?: string;
+                error_description?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_begin_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Elsewhere"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_start: {
+        parameters: {
+            query?: {
+                next?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_read_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["New"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_switch_off: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ways"];
                 };
             };
             /** @description Bad Request */
@@ -5235,6 +6424,183 @@ export interface operations {
                 content: {
                     "text/csv": string;
                     "text/tab-separated-values": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_list_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_put_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGroupRole"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_delete_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
                 };
             };
             /** @description Bad Request */
@@ -9202,6 +10568,61 @@ export interface operations {
             };
         };
     };
+    people_list_second_factors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     augment_get_shared: {
         parameters: {
             query?: never;
@@ -9965,6 +11386,70 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
