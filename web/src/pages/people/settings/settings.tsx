@@ -9,7 +9,10 @@ import { setTheme, theme, type Theme } from "../../../state/theme";
 import { useTitle } from "../../../state/title";
 import { countOf } from "../../../text/format";
 import { KeyTable, ResetKeys } from "../../captions/caption/keys/key-table";
+import { Identities } from "./identities";
+import { SecondFactorsOfOthers } from "./second-factors-of-others";
 import { Tokens } from "./tokens";
+import { TwoFactor } from "./two-factor";
 import { Users } from "./users";
 import "./settings.css";
 
@@ -48,6 +51,13 @@ export function SettingsPage() {
         <div class="columns">
           <Tokens />
           {isAdmin() && <Users />}
+        </div>
+        <div class="columns">
+          <div class="stack">
+            <TwoFactor />
+            {isAdmin() && <SecondFactorsOfOthers />}
+          </div>
+          <Identities />
         </div>
         <Card title="Keys" text="Of the captioning page, for you in this browser." beside={<ResetKeys />} id="keys">
           <KeyTable isEditable />
