@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response
 from flask.sessions import NullSession, SessionInterface
@@ -22,6 +22,7 @@ from api.captions.suggestion_routes import suggestions
 from api.captions.team_routes import team
 from api.captions.word_routes import words
 from api.dashboard import BUILT, serve_dashboard
+from api.datasets.group_routes import groups
 from api.datasets.member_routes import members
 from api.datasets.routes import datasets
 from api.errors import refuse_invalid, register_errors
@@ -46,8 +47,10 @@ from api.people.access import Roles
 from api.people.account_routes import account
 from api.people.audited import note_acts
 from api.people.identity import COOKIE, require_identity, require_rights
+from api.people.oidc.oidc_routes import oidc
 from api.people.rights import OPEN
 from api.people.routes import people
+from api.people.second_factor.second_factor_routes import second_factor
 from api.people.sign_in_routes import auth
 from api.people.sign_ins import SignIns
 from api.people.token_cache import TokenCache
@@ -68,14 +71,21 @@ from common.db.engine import (
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
+from common.people.second_factors import SecondFactors
 from common.settings import Settings
 from common.store import ArtifactStore
+
+if TYPE_CHECKING:
+    from api.people.oidc.provider import Provider
 
 BLUEPRINTS = (
     auth,
     account,
+    oidc,
+    second_factor,
     people,
     members,
+    groups,
     datasets,
     images,
     incoming,
@@ -141,14 +151,15 @@ def create_app(
     siblings: the API's other processes on this port. metrics_folder: where all of them count.
     """
     sessions, readers = session_factory(engine), quick_reader_factory(engine)
+    second_factors = SecondFactors(readers, sessions, settings.secret_key)
     services = Services(
         settings, store, queue, sessions, readers,
         reader_factory(engine), row_reader_factory(engine), events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis),
-        SignIns(readers, sessions, queue.redis, settings.api_threads),
+        SignIns(readers, sessions, queue.redis, settings.api_threads, second_factors),
         GroupCommit(queue, replies), TokenCache(readers, sessions, events.people),
-        Roles(row_reader_factory(engine)),
-        searching_places(settings.api_threads),
+        Roles(row_reader_factory(engine)), searching_places(settings.api_threads),
+        second_factors, _open_provider(settings),
     )  # fmt: skip
     app = App(
         __name__,
@@ -179,6 +190,14 @@ def create_app(
     if siblings.are_several:
         app.wsgi_app = PollRelay(app.wsgi_app, siblings)  # type: ignore[assignment,method-assign]
     return app
+
+
+def _open_provider(settings: Settings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    from api.people.oidc.provider import Provider  # half a second, which most need not spend
+
+    return Provider(settings, places=max(2, settings.api_threads // 16))
 
 
 def start_live(app: Flask) -> None:

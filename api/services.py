@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Semaphore
+from typing import TYPE_CHECKING
 
 from flask import current_app
 
@@ -18,11 +19,16 @@ from api.places import Places
 from api.response_cache import ResponseCache
 from common.datasets.counts import ImageCounts
 from common.db.engine import ConnectionFactory, SessionFactory
+from common.errors import NotFound
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
+from common.people.second_factors import SecondFactors
 from common.settings import Settings
 from common.store import ArtifactStore
+
+if TYPE_CHECKING:  # Authlib and httpx take half a second: only where there is a provider
+    from api.people.oidc.provider import Provider
 
 EXTENSION = "clip_browser"
 MAX_SUGGESTING = 8  # threads that may wait for suggestions while the others save captions
@@ -37,7 +43,8 @@ class Services:
 
     plain_images: the hashes of stored images that were looked at and need nothing taken out. suggesting:
     held by each request that waits for captions of similar images; searches, patterns: by those that wait
-    for a search worker, or for the child that a pattern runs in.
+    for a search worker, or for the child that a pattern runs in. provider: the OpenID
+    provider, where one is set.
     """
 
     settings: Settings
@@ -56,6 +63,8 @@ class Services:
     token_cache: TokenCache
     roles: Roles
     searches: Places
+    second_factors: SecondFactors
+    provider: Provider | None = None
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     plain_images: set[str] = field(default_factory=set)
@@ -64,6 +73,15 @@ class Services:
     patterns: Places = field(
         default_factory=lambda: Places(MAX_PATTERNS, PATTERNS_OF_ONE, PATTERNS_AT_ONCE)
     )
+
+    def require_provider(self) -> Provider:
+        """The OpenID provider. Raises NotFound where none is set."""
+        if self.provider is None:
+            raise NotFound(
+                "No OpenID provider is set here.",
+                remedy="Sign in with a password; who runs the service sets CLIP_BROWSER_OIDC_ISSUER.",
+            )
+        return self.provider
 
 
 def app_services() -> Services:

@@ -3,6 +3,7 @@
     ClipBrowserError            code            HTTP status
      ├ InvalidInput             invalid_input           400
      ├ Unauthorized             unauthorized            401
+     │  └ SecondFactorNeeded    second_factor_needed    401
      ├ Forbidden                forbidden               403
      ├ NotFound                 not_found               404
      ├ Conflict                 conflict                409
@@ -76,6 +77,12 @@ class Unauthorized(ClipBrowserError):
 
     code, status = "unauthorized", 401
     default_remedy = "Sign in, or send a token as 'Authorization: Bearer TOKEN'."
+
+
+class SecondFactorNeeded(Unauthorized):
+    """Raised when the password was right and a code is needed as well."""
+
+    code = "second_factor_needed"
 
 
 class Forbidden(ClipBrowserError):

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.errors import InvalidInput
 
 MIB = 1024 * 1024
 MAX_API_PROCESSES = 4  # unless more are asked for: the workers need cores, too
+
+OPEN_TO_ALL = ("accounts.google.com",)  # providers at which anybody may make an account
+_LOCAL = (("http", "localhost"), ("http", "127.0.0.1"), ("http", "::1"))
 
 
 class Settings(BaseSettings):
@@ -47,6 +50,18 @@ class Settings(BaseSettings):
         "captioner",
         pattern="^(viewer|captioner|manager)?$",
         description="What every member is in a new dataset: viewer, captioner, manager; empty: only who is added.",
+    )
+    oidc_client_id: str = Field("", description="What the provider calls this service.")
+    oidc_client_secret: str = Field("", description="Its secret; empty: a public client.")
+    oidc_name: str = Field("single sign-on", max_length=60, description="As the button names it.")
+    oidc_scopes: str = Field("openid profile email", description="What the provider is asked for.")
+    oidc_groups_claim: str = Field("groups", description="Claim that lists somebody's groups.")
+    oidc_admin_groups: str = Field("", description="Groups that make administrators.")
+    oidc_allowed_groups: str = Field("", description="Groups that may come in; empty: all.")
+    oidc_allowed_domains: str = Field("", description="Of verified mail; empty: all.")
+    oidc_only: bool = Field(False, description="No passwords; links for administrators alone.")
+    oidc_issuer: str = Field(  # last, as it is held against the others
+        "", validate_default=True, description="Address of the OpenID provider; empty: none."
     )
     session_days: int = Field(30, ge=1, le=365, description="Days until a sign-in ends.")
     max_upload_mib: int = Field(4096, ge=1, description="Largest upload in MiB.")
@@ -146,6 +161,28 @@ class Settings(BaseSettings):
     @classmethod
     def _names_networks(cls, value: str) -> str:
         _networks(value)
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_provider(cls, value: str, info: ValidationInfo) -> str:
+        """Raises ValueError on a provider that cannot work, or that would let in the whole world."""
+        if not value:
+            if info.data.get("oidc_only"):
+                raise ValueError("with clip_browser_oidc_only nobody could sign in")
+            return value
+        issuer = urlsplit(value)
+        if issuer.scheme != "https" and (issuer.scheme, issuer.hostname) not in _LOCAL:
+            raise ValueError("it must begin with https://")
+        if not info.data.get("oidc_client_id"):
+            raise ValueError("clip_browser_oidc_client_id is missing")
+        if "openid" not in info.data.get("oidc_scopes", "").split():
+            raise ValueError("clip_browser_oidc_scopes must have openid")
+        limits = ("oidc_allowed_groups", "oidc_allowed_domains")
+        if issuer.hostname in OPEN_TO_ALL and not any(info.data.get(name) for name in limits):
+            raise ValueError(
+                "everybody can have an account there; set clip_browser_oidc_allowed_domains"
+            )
         return value
 
     @property

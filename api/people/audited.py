@@ -28,6 +28,11 @@ ACTS = {
     f"POST {PERSON}/link": "person.link",
     f"DELETE {PERSON}/tokens": "token.delete",
     f"DELETE {PERSON}/tokens/<int:token_id>": "token.delete",
+    "DELETE /api/v1/auth/identities/<int:identity_id>": "identity.unlink",
+    "POST /api/v1/auth/second-factor/confirm": "second-factor.begin",
+    "POST /api/v1/auth/second-factor/recovery-codes": "second-factor.renew",
+    "POST /api/v1/auth/second-factor/off": "second-factor.end",
+    "DELETE /api/v1/users/<path:name>/second-factor": "second-factor.reset",
     "POST /api/v1/datasets": "dataset.make",
     "POST /api/v1/datasets/sample": "dataset.make",
     f"PATCH {DATASET}": "dataset.rename",
@@ -37,6 +42,8 @@ ACTS = {
     f"PUT {DATASET}/members/<path:name>": "role.give",
     f"DELETE {DATASET}/members/<path:name>": "role.take",
     f"POST {DATASET}/leave": "role.take",
+    f"PUT {DATASET}/groups/<path:name>": "role.give",
+    f"DELETE {DATASET}/groups/<path:name>": "role.take",
     f"PUT {DATASET}/everyone": "role.everyone",
     f"POST {DATASET}/images/delete": "images.delete",
     f"DELETE {IMAGE}": "images.delete",
@@ -131,10 +138,18 @@ def note_actor(name: str) -> None:
     g.audit_actor = name
 
 
+def note_act(act: str | None) -> None:
+    """What this request did, where its route and its status do not tell; None: nothing to speak of."""
+    g.audit_act = act
+
+
 def _note(response: Response) -> Response:
     rule = request.url_rule
     route = f"{request.method} {rule.rule}" if rule is not None else ""
-    if response.status_code < 400:
+    act: str | None
+    if "audit_act" in g:
+        act = g.audit_act
+    elif response.status_code < 400:
         act = ACTS.get(route)
     else:
         act = REFUSED.get(route) if _is_noted_refusal(route, response.status_code) else None

@@ -49,6 +49,10 @@ OPEN = frozenset(
         "GET /openapi.json",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/link",
+        "GET /api/v1/auth/ways",
+        "GET /api/v1/auth/oidc/start",
+        "GET /api/v1/auth/oidc/callback",
+        "GET /api/v1/auth/oidc/sign-out",
     }
 )
 RIGHTS = (
@@ -72,6 +76,7 @@ RIGHTS = (
             f"GET {DATASET}/files/<name>",
             f"GET {DATASET}/export.zip",
             f"GET {DATASET}/members",
+            f"GET {DATASET}/groups",
         ),
         "viewer",
     ),
@@ -172,6 +177,8 @@ RIGHTS = (
             f"PUT {DATASET}/members/<path:name>",
             f"DELETE {DATASET}/members/<path:name>",
             f"PUT {DATASET}/everyone",
+            f"PUT {DATASET}/groups/<path:name>",
+            f"DELETE {DATASET}/groups/<path:name>",
         ),
         "owner",
     ),
@@ -236,6 +243,26 @@ RIGHTS = (
             "DELETE /api/v1/tokens/<int:token_id>",
         ),
         scope="admin",
+    ),
+    Right(
+        "how one signs in: identities at a provider, the second factor",
+        (
+            "POST /api/v1/auth/oidc/link",
+            "GET /api/v1/auth/identities",
+            "DELETE /api/v1/auth/identities/<int:identity_id>",
+            "GET /api/v1/auth/second-factor",
+            "POST /api/v1/auth/second-factor",
+            "POST /api/v1/auth/second-factor/confirm",
+            "POST /api/v1/auth/second-factor/recovery-codes",
+            "POST /api/v1/auth/second-factor/off",
+        ),
+        scope="admin",
+    ),
+    Right(
+        "see who has a second factor, and reset it",
+        ("GET /api/v1/second-factors", "DELETE /api/v1/users/<path:name>/second-factor"),
+        scope="admin",
+        admin=True,
     ),
     Right(
         "let people in, see where they are signed in, rename, disable and remove them, give them links and roles",

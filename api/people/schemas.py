@@ -15,10 +15,11 @@ Role = Literal["admin", "member"]
 
 
 class Login(Body):
-    """A user name and its password."""
+    """A user name and its password. otp: a code of the second factor, or a recovery code."""
 
     username: Annotated[str, Field(max_length=80), AfterValidator(no_nul)]
     password: str = Field(max_length=1000)
+    otp: str = Field("", max_length=40)
 
 
 class LinkToken(Body):
@@ -104,13 +105,15 @@ class SignedIn(Answer):
 class Me(Answer):
     """Who makes this request. has_password: else only a link of an administrator lets in again.
 
-    scope: of the session or token. needs_current: a new password asks for the one there is.
+    scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
+    session began, `password`, `link` or `oidc`; empty: not known.
     """
 
     user: Person
     has_password: bool
     needs_current: bool
     scope: Scope
+    origin: str
 
 
 class TokenOut(Answer):

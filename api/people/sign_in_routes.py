@@ -8,32 +8,41 @@ from sqlalchemy import delete
 from api.answer import Problem, as_response
 from api.capability import PREFIX, make_blueprint
 from api.people.access import access
-from api.people.audited import note_actor
+from api.people.audited import note_act, note_actor
 from api.people.devices import where_from
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
 from api.people.schemas import LinkToken, Login, Me, Person, SignedIn
+from api.people.sign_in_ways import require_link_for, require_passwords
 from api.people.tokens import needs_current
 from api.people.visitor import read_visitor, remember_browser
 from api.services import app_services
 from common.db.tables import Token, User
+from common.errors import SecondFactorNeeded
 
 auth = make_blueprint("auth", __name__, "people", f"{PREFIX}/auth")
 
 
-@auth.post("/login", responses={200: SignedIn, 401: Problem, 429: Problem})
+@auth.post("/login", responses={200: SignedIn, 401: Problem, 403: Problem, 429: Problem})
 def login(body: Login) -> Response:
-    """Sign in with a user name and a password."""
+    """Sign in with a user name and a password, and with a code where there is a second factor."""
     note_actor(body.username)
+    require_passwords(app_services().settings)
     visitor = read_visitor(app_services().settings, body.username)
-    found = app_services().sign_ins.by_password(visitor, body.username, body.password)
+    try:
+        found = app_services().sign_ins.by_password(visitor, body.username, body.password, body.otp)
+    except SecondFactorNeeded:
+        note_act(None)  # half way in
+        raise
     return _signed_in(found, "password")
 
 
-@auth.post("/link", responses={200: SignedIn, 401: Problem, 429: Problem})
+@auth.post("/link", responses={200: SignedIn, 401: Problem, 403: Problem, 429: Problem})
 def link(body: LinkToken) -> Response:
     """Sign in with the token of a one-time link."""
     visitor = read_visitor(app_services().settings, "")
-    return _signed_in(app_services().sign_ins.by_link(visitor, body.token), "link")
+    found = app_services().sign_ins.by_link(visitor, body.token)
+    require_link_for(app_services().settings, found)
+    return _signed_in(found, "link")
 
 
 @auth.post("/logout", responses={204: None})
@@ -56,6 +65,7 @@ def me() -> Me:
         has_password=user().password_hash is not None,
         needs_current=needs_current(user(), token()),
         scope=access().scope,
+        origin=token().origin,
     )
 
 

@@ -13,8 +13,9 @@ from api.people.sign_in_line import SignInLine
 from api.people.visitor import Visitor
 from common.db.engine import SessionFactory
 from common.db.tables import User
-from common.errors import TooManyRequests, Unauthorized
+from common.errors import SecondFactorNeeded, TooManyRequests, Unauthorized
 from common.people.credentials import check_password, hash_password, redeem_link, require_link
+from common.people.second_factors import SecondFactors
 
 MAX_PLACES = 48
 HASHED_AT_ONCE = 2  # for strangers; and one for browsers that are known
@@ -32,8 +33,10 @@ class SignIns:
         sessions: SessionFactory,
         redis: redis_client.Redis,
         threads: int,
+        second_factors: SecondFactors,
     ) -> None:
         self._readers, self._sessions = readers, sessions
+        self._second_factors = second_factors
         self._limit = SignInLimit(redis)
         places = min(MAX_PLACES, max(2, threads // 8))
         self._strangers = SignInLine(places, HASHED_AT_ONCE)
@@ -42,8 +45,11 @@ class SignIns:
             "clip_browser_sign_ins_refused", "Sign-ins refused.", ["reason"], registry=None
         )
 
-    def by_password(self, visitor: Visitor, name: str, password: str) -> User:
-        """The user. Raises Unauthorized, and TooManyRequests before anything is hashed."""
+    def by_password(self, visitor: Visitor, name: str, password: str, code: str = "") -> User:
+        """The user. code: of the second factor, for those who have one.
+
+        Raises Unauthorized, SecondFactorNeeded, and TooManyRequests before anything is hashed.
+        """
         line = self._strangers if visitor.browser is None else self._known
         with (
             self._counting_refusals(),
@@ -51,6 +57,11 @@ class SignIns:
             self._limit.count(visitor, name) as one,
         ):
             found = check_password(self._readers, self._sessions, name, password, line.in_turn)
+            try:
+                self._second_factors.require(found.id, code)
+            except SecondFactorNeeded:
+                one.given_back = True  # the password was right
+                raise
             one.given_back = True
             return found
 
@@ -77,6 +88,8 @@ class SignIns:
     def _counting_refusals(self) -> Iterator[None]:
         try:
             yield
+        except SecondFactorNeeded:
+            raise  # half way in
         except Unauthorized:
             self.refused.labels("wrong").inc()
             raise

@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from common.db.engine import hold
-from common.db.tables import Dataset, Member, User
+from common.db.tables import Dataset, GroupRole, Member, User, UserGroup
 from common.errors import Conflict, NotFound
 from common.people.rights import ROLES, Role, higher
 
 _ROLES = (
-    select(Dataset.everyone_role, Member.role)
+    select(Dataset.everyone_role, Member.role, GroupRole.role)
     .outerjoin(
         Member, and_(Member.dataset_id == Dataset.id, Member.user_id == bindparam("user_id"))
+    )
+    .outerjoin(
+        GroupRole,
+        and_(
+            GroupRole.dataset_id == Dataset.id,
+            GroupRole.group_name.in_(
+                select(UserGroup.group_name).where(UserGroup.user_id == bindparam("user_id"))
+            ),
+        ),
     )
     .where(Dataset.id == bindparam("dataset_id"), Dataset.deleted_at.is_(None))
 )
 
 
 class Standing(NamedTuple):
-    """Of a person in a dataset. everyone: what everybody is in it. own: what the person was made."""
+    """Of a person in a dataset. everyone: what everybody is in it. own: what the person was made.
+
+    group: the most that a group makes him.
+    """
 
     everyone: Role | None
     own: Role | None
+    group: Role | None = None
 
     @property
     def role(self) -> Role | None:
-        """The higher one; None: does not see the dataset."""
-        return higher(self.own, self.everyone)
+        """The highest one; None: does not see the dataset."""
+        return higher(higher(self.own, self.group), self.everyone)
 
 
 def read_standing(rows: Connection, user_id: int, dataset_id: str) -> Standing | None:
     """None when there is no such dataset, or it lies in the trash."""
-    found = rows.execute(_ROLES, {"user_id": user_id, "dataset_id": dataset_id}).one_or_none()
-    if found is None:
+    found = rows.execute(_ROLES, {"user_id": user_id, "dataset_id": dataset_id}).all()
+    if not found:
         return None
-    return Standing(cast(Role | None, found[0]), cast(Role | None, found[1]))
+    everyone, own, group = (cast(Role | None, role) for role in found[0])
+    for _, _, other in found[1:]:  # a row for each group
+        group = higher(group, cast(Role | None, other))
+    return Standing(everyone, own, group)
 
 
 def no_dataset(dataset_id: str) -> NotFound:
@@ -52,7 +69,11 @@ def has_role(user_id: int, least: Role) -> ColumnElement[bool]:
     """The condition on `Dataset` that this person, who is no administrator, has at least this role in it."""
     enough = ROLES[ROLES.index(least) :]
     own = select(Member.dataset_id).where(Member.user_id == user_id, Member.role.in_(enough))
-    return or_(Dataset.everyone_role.in_(enough), Dataset.id.in_(own))
+    return or_(
+        Dataset.everyone_role.in_(enough),
+        Dataset.id.in_(own),
+        Dataset.id.in_(_by_group(user_id, enough)),
+    )
 
 
 def role_in_trash(rows: Connection, user_id: int, dataset_id: str) -> Role | None:
@@ -66,8 +87,18 @@ def role_in_trash(rows: Connection, user_id: int, dataset_id: str) -> Role | Non
 
 
 def datasets_of(rows: Connection, user_id: int) -> list[str]:
-    """The datasets that a person was added to."""
-    return list(rows.scalars(select(Member.dataset_id).where(Member.user_id == user_id)))
+    """The datasets that a person was added to, by himself or with a group."""
+    added = select(Member.dataset_id).where(Member.user_id == user_id)
+    return list(rows.scalars(added.union(_by_group(user_id))))
+
+
+def _by_group(user_id: int, roles: Sequence[Role] = ROLES) -> Select[str]:
+    """The datasets in which a group of the person has one of these roles."""
+    return (
+        select(GroupRole.dataset_id)
+        .join(UserGroup, UserGroup.group_name == GroupRole.group_name)
+        .where(UserGroup.user_id == user_id, GroupRole.role.in_(roles))
+    )
 
 
 def read_members(session: Session, dataset_id: str) -> list[tuple[Member, User]]:

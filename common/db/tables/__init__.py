@@ -7,6 +7,13 @@ from common.db.tables.augment import Variant
 from common.db.tables.base import Base, BigId, UtcDateTime, now
 from common.db.tables.captions import Caption, CaptionRevision, Review, Suggestion
 from common.db.tables.datasets import Dataset
+from common.db.tables.identities import (
+    GroupRole,
+    Identity,
+    RecoveryCode,
+    SecondFactor,
+    UserGroup,
+)
 from common.db.tables.images import Image, ImageSource
 from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
@@ -22,6 +29,8 @@ __all__ = [
     "CaptionRevision",
     "Dataset",
     "FormerName",
+    "GroupRole",
+    "Identity",
     "Image",
     "ImageSource",
     "Job",
@@ -30,14 +39,17 @@ __all__ = [
     "Member",
     "Model",
     "PausedQueue",
+    "RecoveryCode",
     "Review",
     "SearchIndex",
+    "SecondFactor",
     "Suggestion",
     "Tally",
     "Token",
     "TrashedImage",
     "TrashedModel",
     "User",
+    "UserGroup",
     "UtcDateTime",
     "Variant",
     "now",

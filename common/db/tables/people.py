@@ -48,7 +48,7 @@ class Token(Base):
 
     scope: the most that it may be used for, one of `common.people.rights.SCOPES`. used_at: of a link when
     it was used up, of the others when they were used last (to some minutes). origin: how a session began:
-    password, link or "" (before that was noted). address, device: where a session began, or a token was made.
+    password, link, oidc or "" (before that was noted). address, device: where a session began, or a token was made.
     """
 
     __tablename__ = "tokens"
@@ -57,11 +57,11 @@ class Token(Base):
     kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(80), default="")
     scope: Mapped[str] = mapped_column(String(16), default="admin", server_default="admin")
+    origin: Mapped[str] = mapped_column(String(16), default="", server_default="")
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
-    origin: Mapped[str] = mapped_column(String(16), default="", server_default="")
     address: Mapped[str] = mapped_column(String(64), default="", server_default="")
     device: Mapped[str] = mapped_column(String(120), default="", server_default="")
 

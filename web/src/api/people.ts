@@ -5,8 +5,9 @@ import type { Me, MemberList, MemberOut, NewLink, NewTokenOut, NewUserOut, Perso
 export type { Me, MemberList, MemberOut as Member, NewTokenOut as NewToken, Person as User, PersonDetail, SessionOut as Session, TokenOut as ApiToken } from "./schema";
 
 export const getMe = () => request<Me>("GET", "/auth/me", { quiet401: true });
-export const login = (username: string, password: string) =>
-  request<SignedIn>("POST", "/auth/login", { json: { username, password }, quiet401: true });
+/** code: of a second factor, for those who have one. */
+export const login = (username: string, password: string, code = "") =>
+  request<SignedIn>("POST", "/auth/login", { json: { username, password, otp: code }, quiet401: true });
 export const signInByLink = (token: string) =>
   request<SignedIn>("POST", "/auth/link", { json: { token }, quiet401: true });
 export const logout = () => request<null>("POST", "/auth/logout", { quiet401: true });

@@ -15,7 +15,12 @@ import { touchQueue } from "../jobs/live-queues";
 import { rememberRole } from "./roles";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 
-export type Session = { state: "asking" } | { state: "in"; user: User } | { state: "out"; why: string } | { state: "unreachable" };
+/** origin: how this session began, as far as it is known. isAtProvider: who signed out goes on being signed in there. */
+export type Session =
+  | { state: "asking" }
+  | { state: "in"; user: User; origin: string }
+  | { state: "out"; why: string; isAtProvider: boolean }
+  | { state: "unreachable" };
 
 export const session = signal<Session>({ state: "asking" });
 /** More about me than a sign-in says; null until it is asked for. */
@@ -58,8 +63,8 @@ function start(user: User): void {
   followDrafts();
 }
 
-export function signedIn(user: User): void {
-  session.value = { state: "in", user };
+export function signedIn(user: User, origin = ""): void {
+  session.value = { state: "in", user, origin };
   start(user);
   if (me.value?.user.id !== user.id) void askMe().catch(() => undefined);
 }
@@ -72,9 +77,9 @@ export async function askMe(): Promise<Me> {
 }
 
 /** Shows the sign-in page, which says why. */
-function signedOut(why = ""): void {
+function signedOut(why = "", isAtProvider = false): void {
   if (session.value.state === "out") return;
-  session.value = { state: "out", why };
+  session.value = { state: "out", why, isAtProvider };
   me.value = null;
   disconnect();
   const next = location.pathname + location.search;
@@ -85,7 +90,8 @@ function signedOut(why = ""): void {
 export async function askSession(): Promise<void> {
   session.value = { state: "asking" };
   try {
-    signedIn((await askMe()).user);
+    const { user, origin } = await askMe();
+    signedIn(user, origin);
   } catch (thrown) {
     if (asApiError(thrown).status === 401) signedOut();
     else session.value = { state: "unreachable" };
@@ -93,8 +99,9 @@ export async function askSession(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
+  const isAtProvider = session.value.state === "in" && session.value.origin === "oidc";
   await logout().catch(() => undefined);
-  signedOut();
+  signedOut("", isAtProvider);
 }
 
 export const isAdmin = (): boolean => session.value.state === "in" && session.value.user.role === "admin";

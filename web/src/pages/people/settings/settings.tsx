@@ -11,9 +11,12 @@ import { setTheme, theme, type Theme } from "../../../state/theme";
 import { useTitle } from "../../../state/title";
 import { countOf } from "../../../text/format";
 import { KeyTable, ResetKeys } from "../../captions/caption/keys/key-table";
+import { Identities } from "./identities";
 import { Password } from "./password";
+import { SecondFactorsOfOthers } from "./second-factors-of-others";
 import { Sessions } from "./sessions";
 import { Tokens } from "./tokens";
+import { TwoFactor } from "./two-factor";
 import "./settings.css";
 
 const THEMES: { value: Theme; title: string; text: string }[] = [
@@ -76,6 +79,13 @@ export function SettingsPage() {
             <Password />
           </div>
           <Card title="Looks"><Choices legend="Theme" value={theme.value} choices={THEMES} onChange={setTheme} /></Card>
+        </div>
+        <div class="columns">
+          <div class="stack">
+            <TwoFactor />
+            {isAdmin() && <SecondFactorsOfOthers />}
+          </div>
+          <Identities />
         </div>
         <Sessions />
         <Tokens />

@@ -1,5 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
+import type { ApiError } from "../../../api/http";
 import { login, signInByLink, type User } from "../../../api/people";
+import { getWays, type Ways } from "../../../api/sign-in";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { TextField } from "../../../design/field";
@@ -7,10 +9,15 @@ import { ErrorState } from "../../../design/states";
 import { go, params } from "../../../routing/router";
 import { safeNext } from "../../../routing/routes";
 import { askMe, session, signedIn } from "../../../state/people/session";
-import { useAction } from "../../../state/resource";
+import { useAction, useResource } from "../../../state/resource";
 import { toast } from "../../../state/toasts";
 import { useTitle } from "../../../state/title";
+import { ProviderButton, ProviderProblem, StillSignedInThere } from "./provider";
 import "./sign-in.css";
+
+/** While nobody has said otherwise. */
+const BY_PASSWORD: Ways = { password: true, provider: null, problem: null };
+const needsCode = (error: ApiError | undefined): boolean => error?.code === "second_factor_needed";
 
 function enter({ user }: { user: User }): void {
   signedIn(user);
@@ -27,7 +34,11 @@ async function enterByLink(signedInAs: { user: User }): Promise<void> {
 function PasswordForm() {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
-  const action = useAction(() => login(name.trim(), password).then(enter));
+  const [code, setCode] = useState<string | null>(null);
+  const action = useAction(() => login(name.trim(), password, code?.trim()).then(enter));
+  useEffect(() => {
+    if (needsCode(action.error)) setCode((old) => old ?? "");
+  }, [action.error]);
   return (
     <form
       class="stack"
@@ -38,7 +49,18 @@ function PasswordForm() {
     >
       <TextField label="User name" value={name} onInput={setName} autocomplete="username" required autofocus />
       <TextField label="Password" type="password" value={password} onInput={setPassword} autocomplete="current-password" required />
-      {action.error && <ErrorState problem={{ ...action.error, message: action.error.message, code: "sign_in" }} />}
+      {code !== null && (
+        <TextField
+          label="Code"
+          hint="Of your authenticator app, or a recovery code."
+          value={code}
+          onInput={setCode}
+          autocomplete="one-time-code"
+          required
+          autofocus
+        />
+      )}
+      {action.error && !needsCode(action.error) && <ErrorState problem={{ ...action.error, message: action.error.message, code: "sign_in" }} />}
       <Button kind="primary" type="submit" busy={action.busy}>Sign in</Button>
     </form>
   );
@@ -57,11 +79,24 @@ function LinkSignIn({ token }: { token: string }) {
   );
 }
 
-/** Sign in with a password, or with the one-time link's token. */
+/** All ways that there are. */
+function SignInForms({ ways }: { ways: Ways }) {
+  return (
+    <div class="stack">
+      <ProviderProblem ways={ways} />
+      {ways.password && <PasswordForm />}
+      <ProviderButton ways={ways} next={safeNext(params.value.get("next"))} />
+    </div>
+  );
+}
+
+/** Sign in with a password, by the provider, or with the one-time link's token. */
 export function SignInPage() {
   useTitle("Sign in");
   const token = params.value.get("token");
-  const why = session.value.state === "out" ? session.value.why : "";
+  const ways = useResource((stop) => getWays(stop), []);
+  const { why, isAtProvider } = session.value.state === "out" ? session.value : { why: "", isAtProvider: false };
+  const known = ways.data ?? (ways.error ? BY_PASSWORD : undefined);
   return (
     <main class="signin">
       <div>
@@ -70,7 +105,8 @@ export function SignInPage() {
           <h1>CLIP Browser</h1>
         </div>
         {why && <p role="status">{why} What you typed and had not sent is kept.</p>}
-        <Card>{token ? <LinkSignIn token={token} /> : <PasswordForm />}</Card>
+        {known && isAtProvider && <StillSignedInThere ways={known} />}
+        <Card>{token ? <LinkSignIn token={token} /> : known && <SignInForms ways={known} />}</Card>
         <p class="muted">The first sign-in link is printed where the service was started.</p>
       </div>
     </main>

@@ -1,0 +1,1 @@
+"""Sign-in by an OpenID provider: authorization code flow with PKCE, and whom it lets in."""

@@ -1,0 +1,1 @@
+"""A second factor for sign-ins by password: set up, used, reset."""

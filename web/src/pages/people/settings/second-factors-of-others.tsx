@@ -1,0 +1,47 @@
+import { useState } from "preact/hooks";
+import { listSecondFactors, resetSecondFactor } from "../../../api/sign-in";
+import { Button } from "../../../design/button";
+import { Card } from "../../../design/card";
+import { Confirm } from "../../../design/dialog";
+import { Loaded } from "../../../design/states";
+import { Table } from "../../../design/table";
+import { When } from "../../../design/when";
+import { useResource } from "../../../state/resource";
+
+const COLUMNS = [{ title: "Name" }, { title: "Since" }, { title: "Actions", isUnseen: true }];
+
+/** Who has a second factor; an administrator takes it from who has lost it. */
+export function SecondFactorsOfOthers() {
+  const factors = useResource((stop) => listSecondFactors(stop), []);
+  const [lost, setLost] = useState<string | null>(null);
+  return (
+    <Card title="People with a second factor" text="Reset it for somebody who has lost the app and the recovery codes.">
+      <Loaded of={factors}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p class="muted">Nobody yet.</p>
+          ) : (
+            <Table name="People with a second factor" columns={COLUMNS}>
+              {items.map(({ name, confirmed_at }) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td><When at={confirmed_at} /></td>
+                  <td class="right"><Button kind="quiet" small onClick={() => setLost(name)}>Reset</Button></td>
+                </tr>
+              ))}
+            </Table>
+          )
+        }
+      </Loaded>
+      {lost !== null && (
+        <Confirm
+          title={`Reset the second factor of ${lost}?`}
+          text="The password alone lets in then. Be sure that it is this person who asks."
+          verb="Reset"
+          onClose={() => setLost(null)}
+          act={() => resetSecondFactor(lost).then(factors.reload)}
+        />
+      )}
+    </Card>
+  );
+}
