@@ -201,7 +201,9 @@ def test_the_proxy_takes_requests_in_whole_and_passes_sockets_on(compose: dict[s
     assert timeouts["proxy_read_timeout"] >= 2 * PING_EVERY_S
     assert "${CLIP_BROWSER_MAX_UPLOAD_MIB:-4096}m" in text
     assert load_settings().max_upload_mib == 4096
-    uploads = next(block for path, block in re.findall(r"location ~ (\S+) \{([^}]*\}[^}]*)\}", text))
+    uploads = next(
+        block for path, block in re.findall(r"location ~ (\S+) \{([^}]*\}[^}]*)\}", text)
+    )
     assert "auth_request /signed-in;" in uploads  # or strangers would fill its disk
     alone = re.sub(r"\$\$|\$\{\w+:-\w+\}", "", text)
     assert "$" not in alone  # compose would take it for a variable
