@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import redis
 import yaml
 
+from api.live.sockets import PING_EVERY_S
 from cli.stack.commands import add_parsers
 from common.messaging.broker import QUEUES
 from common.settings import Settings, load_settings
@@ -35,6 +37,7 @@ OWN = (
     "beat",
 )
 SERVICES = {
+    "proxy",
     "redis",
     "minio",
     "postgres",
@@ -194,10 +197,47 @@ def test_gpus_are_asked_for_in_the_override_only(compose: dict[str, Any]) -> Non
     assert devices[0]["capabilities"] == ["gpu"]
 
 
-def test_nothing_but_the_api_listens_to_others(compose: dict[str, Any]) -> None:
+def test_nothing_but_the_proxy_before_the_api_listens_to_others(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         for port in service.get("ports", []):
-            assert name == "api" or port.startswith("127.0.0.1:"), name
+            assert name == "proxy" or port.startswith("127.0.0.1:"), name
+    published = "${CLIP_BROWSER_HOST:-127.0.0.1}:${CLIP_BROWSER_PORT:-8000}:8080"
+    assert compose["services"]["proxy"]["ports"] == [published]
+    assert "ports" not in compose["services"]["api"]
+
+
+def test_the_proxy_takes_requests_in_whole_and_passes_sockets_on(compose: dict[str, Any]) -> None:
+    text = compose["configs"]["proxy"]["content"]
+    assert compose["services"]["proxy"]["configs"] == [
+        {"source": "proxy", "target": "/etc/nginx/nginx.conf"}
+    ]
+    blocks = dict(re.findall(r"location (\S+) \{([^}]*)\}", text))
+    assert "proxy_request_buffering on;" in text
+    assert "proxy_request_buffering off;" not in text
+    assert "proxy_buffering off;" in blocks["/socket.io/"]
+    assert "proxy_set_header Upgrade $$http_upgrade;" in text
+    assert all("proxy_pass http://api;" in blocks[each] for each in ("/", "/socket.io/"))
+    timeouts = {name: seconds(value) for name, value in re.findall(r"(\w+_timeout) (\d+s);", text)}
+    assert timeouts["client_header_timeout"] <= 20
+    assert timeouts["client_body_timeout"] <= 60
+    assert timeouts["proxy_read_timeout"] >= 2 * PING_EVERY_S
+    assert "${CLIP_BROWSER_MAX_UPLOAD_MIB:-4096}m" in text
+    assert load_settings().max_upload_mib == 4096
+    uploads = next(
+        block for path, block in re.findall(r"location ~ (\S+) \{([^}]*\}[^}]*)\}", text)
+    )
+    assert "auth_request /signed-in;" in uploads  # or strangers would fill its disk
+    alone = re.sub(r"\$\$|\$\{\w+:-\w+\}", "", text)
+    assert "$" not in alone  # compose would take it for a variable
+
+
+def test_the_api_believes_the_proxy_and_nobody_from_outside(compose: dict[str, Any]) -> None:
+    said = compose["services"]["api"]["environment"]["CLIP_BROWSER_TRUSTED_PROXIES"]
+    default = re.fullmatch(r"\$\{CLIP_BROWSER_TRUSTED_PROXIES:-(.*)\}", said)
+    assert default
+    [network] = load_settings(trusted_proxies=default[1]).proxies
+    assert ip_address("172.18.0.5") in network  # of Docker's own networks
+    assert not any(ip_address(each) in network for each in ("127.0.0.1", "192.168.1.5", "10.1.2.3"))
 
 
 def test_the_image_is_made_of_files_that_are_here_and_sent() -> None:

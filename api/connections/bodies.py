@@ -33,7 +33,7 @@ class Waits:
     """How many threads may wait for bytes of a body: `count`, half of them of one address. Thread-safe."""
 
     def __init__(self, count: int) -> None:
-        self._count, self._of_one = count, max(1, count // 2)
+        self._count, self._of_one = count, max(4, count // 2)
         self._taken: Counter[str] = Counter()
         self._lock = threading.Lock()
 

@@ -39,7 +39,7 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*given, **named)
         self._arrivals = Arrivals()
         self._leaving: dict[Connection, float] = {}  # until when; in that order
-        self._waits = Waits(max(2, self.cfg.threads // 4))
+        self._waits = Waits(max(4, self.cfg.threads // 4))
 
     # ---- the main loop
 

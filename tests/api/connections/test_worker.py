@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import statistics
 import time
@@ -9,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 import websocket
 
@@ -49,10 +49,11 @@ def median_s(served: Service, times: int = 12) -> float:
     took = []
     for _ in range(times):
         began = time.monotonic()
+        line = http.client.HTTPConnection(urlsplit(served.settings.address).netloc, timeout=10)
         headers = {"Authorization": f"Bearer {served.admin_token}"}
-        httpx.get(
-            f"{served.settings.address}/api/v1/datasets", headers=headers, timeout=10
-        ).raise_for_status()
+        line.request("GET", "/api/v1/datasets", headers=headers)
+        assert line.getresponse().status == 200
+        line.close()
         took.append(time.monotonic() - began)
     return statistics.median(took)
 
@@ -63,7 +64,7 @@ def test_half_heads_and_half_bodies_of_many_do_not_keep_others_waiting(
     for text in (HALF_HEAD, *half_bodies(served), ""):
         for _ in range(MANY):
             open_line(text)
-        assert median_s(served) < 1.0, text
+        assert median_s(served) < 1.0, text  # without places for them: until the others leave
 
 
 def test_a_request_that_comes_in_pieces_is_answered_and_so_are_those_behind_it(
