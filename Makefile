@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train chaos llm llm-environment test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train chaos hostile llm llm-environment test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -78,6 +78,10 @@ bench-way: $(VENV)/.test web/dist/.built
 
 chaos: $(VENV)/.test
 	@$(BIN)/python -m tests.system.chaos $(ARGS)
+
+# Hostile pictures, zips, tables, models and names: make hostile ARGS="--count 1500 --seed 7"
+hostile: $(VENV)/.test
+	@$(BIN)/python -m tests.hostile $(ARGS)
 
 bench-jobs: $(VENV)/.test
 	@$(BIN)/python -m bench.jobs $(ARGS)
