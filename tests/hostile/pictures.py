@@ -138,5 +138,5 @@ def lying_head(rng: random.Random) -> bytes:
     form, data = drawn(rng)
     at = {"BMP": 18, "GIF": 6, "JPEG": data.find(b"\xff\xc0") + 5, "WEBP": 24}.get(form, 16)
     width = 4 if form in ("BMP", "PNG") else 2
-    value = rng.choice(SIDES) % 256**width
-    return data[:at] + value.to_bytes(width, "little") + data[at + width :]
+    value: bytes = (rng.choice(SIDES) % 2 ** (8 * width)).to_bytes(width, "little")
+    return data[:at] + value + data[at + width :]
