@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train chaos fuzz llm llm-environment test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train chaos fuzz hostile llm llm-environment test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -82,6 +82,10 @@ chaos: $(VENV)/.test
 # Made-up requests over the whole document, as each role: 10,000 cases unless ARGS says otherwise
 fuzz: $(VENV)/.test
 	@$(BIN)/python -m tests.api.fuzzing $(ARGS)
+
+# Hostile pictures, zips, tables, models and names: make hostile ARGS="--count 1500 --seed 7"
+hostile: $(VENV)/.test
+	@$(BIN)/python -m tests.hostile $(ARGS)
 
 bench-jobs: $(VENV)/.test
 	@$(BIN)/python -m bench.jobs $(ARGS)

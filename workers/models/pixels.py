@@ -30,6 +30,16 @@ BACKGROUND = (255, 255, 255)
 MAX_RATIO = 100
 # So much of a long picture is looked at: models take a square of its middle, but resize all of it first.
 SPAN = 16
+_ORIENTATION = 0x0112  # EXIF
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 REMEDY = "Save it again from a program that opens it."
 
 
@@ -111,6 +121,25 @@ def crop_middle(picture: Image.Image) -> Image.Image:
     if picture.width == long:
         return picture.crop((start, 0, start + kept, short))
     return picture.crop((0, start, short, start + kept))
+
+
+def turn_upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF data say; the same object when there is nothing to turn."""
+    turn = _TURNS.get(_orientation(picture))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def is_upright(picture: Image.Image) -> bool:
+    """Whether `turn_upright` leaves it as it is."""
+    return _orientation(picture) not in _TURNS
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF orientation, 1 (upright) where there is none or it cannot be read."""
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF raises anything, and does no harm to the picture
+        return 1
 
 
 def flatten(image: Image.Image) -> Image.Image:

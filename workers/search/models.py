@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cachetools import LRUCache
-from PIL import Image, ImageOps
+from PIL import Image
 
 from common.errors import InvalidInput
-from workers.models.pixels import OPENED, check_pixels, decoding, flatten
+from workers.models.pixels import OPENED, check_pixels, decoding, flatten, turn_upright
 from workers.models.source import ModelSource
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def read_image(data: bytes, max_pixels: int) -> Image.Image:
     try:
         with decoding(), Image.open(io.BytesIO(data), formats=SEARCHED) as opened:
             check_pixels(opened, max_pixels)
-            return flatten(ImageOps.exif_transpose(opened))
+            return flatten(turn_upright(opened))
     except InvalidInput as problem:
         raise InvalidInput(
             f"The picture to search with cannot be used: {problem.message}.",

@@ -107,6 +107,12 @@ def test_whatever_a_decoder_says_of_a_cut_file_it_is_one_refusal(form: str, cut:
     assert caught.value.remedy
 
 
+def test_damaged_exif_data_do_no_harm_to_a_picture_to_search_with() -> None:
+    file = io.BytesIO()
+    noise((20, 10)).save(file, "PNG", exif=bytes(40))
+    assert read_image(file.getvalue(), 10**6).size == (20, 10)
+
+
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read: no such file"):
         open_rgb(tmp_path / "gone.png")

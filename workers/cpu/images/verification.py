@@ -17,7 +17,13 @@ from common.captions.files import is_caption_file
 from common.errors import InvalidInput
 from common.images.metadata import without_metadata
 from workers.cpu.split.near_duplicates import fingerprint
-from workers.models.pixels import OPENED, check_pixels, decoding
+from workers.models.pixels import (
+    OPENED,
+    check_pixels,
+    decoding,
+    is_upright,
+    turn_upright,
+)
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -35,16 +41,6 @@ _FORMATS = {
     "TIFF": ("png", "image/png"),  # browsers do not show TIFF, so it is kept as PNG
 }
 _REMEDY = "Send JPEG, PNG, WebP, GIF, BMP or TIFF, or a zip of them."
-_ORIENTATION = 0x0112  # EXIF
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _OTHER_ARCHIVES = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x1f\x8b\x08\x00": "gzip"}
 
 
@@ -204,7 +200,7 @@ def _draft(picture: Image.Image) -> None:
     inverse cosine transform) is done for fewer pixels.
     """
     longest = max(picture.size)
-    if picture.format == "JPEG" and _orientation(picture) not in _TURNS:
+    if picture.format == "JPEG" and is_upright(picture):
         wanted = [max(1, side * THUMB_SIDE_PX * 2 // longest) for side in picture.size]
         picture.draft(None, (wanted[0], wanted[1]))
 
@@ -228,10 +224,8 @@ def _straighten(picture: Image.Image) -> tuple[Image.Image, list[str]]:
         changes.append("first frame kept")
     if picture.format == "TIFF":
         changes.append("TIFF kept as PNG")
-    upright = picture
-    turn = _TURNS.get(_orientation(picture))
-    if turn is not None:
-        upright = picture.transpose(turn)
+    upright = turn_upright(picture)
+    if upright is not picture:
         changes.append("turned upright")
     if upright.mode.startswith(("I", "F")):
         upright = _to_eight_bits(upright)
@@ -241,14 +235,6 @@ def _straighten(picture: Image.Image) -> tuple[Image.Image, list[str]]:
         if transparent:
             changes.append("transparency put on white")
     return upright, changes
-
-
-def _orientation(picture: Image.Image) -> int:
-    """EXIF orientation, 1 (upright) where there is none or it cannot be read."""
-    try:
-        return int(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF raises anything, and does no harm to the picture
-        return 1
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
