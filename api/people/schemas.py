@@ -106,10 +106,12 @@ class Me(Answer):
     """Who makes this request. has_password: else only a link of an administrator lets in again.
 
     scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
-    session began, `password`, `link` or `oidc`; empty: not known.
+    session began, `password`, `link` or `oidc`; empty: not known. former_names: under which this browser may
+    keep what was not sent.
     """
 
     user: Person
+    former_names: list[str]
     has_password: bool
     needs_current: bool
     scope: Scope

@@ -5,7 +5,9 @@ import { asApiError, onSignedOut } from "../../api/http";
 import { getMe, logout, type Me, type User } from "../../api/people";
 import { connect, disconnect, whenConnected } from "../../api/socket";
 import { go } from "../../routing/router";
+import { kept, stored } from "../browser-storage";
 import { followDrafts } from "../captions/drafts";
+import { takeOver } from "../captions/former-names";
 import { onCaptionEvent, onConflictEvent, retryNow, startSaving } from "../captions/outbox-sender";
 import { rememberDatasetName } from "../datasets/dataset-names";
 import { acceptDataset, touchCaptions } from "../datasets/live-datasets";
@@ -73,6 +75,11 @@ export function signedIn(user: User, origin = ""): void {
 export async function askMe(): Promise<Me> {
   const found = await getMe();
   me.value = found;
+  const { former_names: former, user } = found;
+  if (former.length > 0) {
+    stored(() => takeOver(kept, former, user.name));
+    if (session.value.state === "in") void startSaving(user.name);
+  }
   return found;
 }
 
