@@ -20,7 +20,7 @@ from common.images.files import file_name, hold_files
 from common.trash.removal import plan_clean_up
 from common.trash.rows import Packed, pack, unpack
 
-AT_ONCE = 250  # images in a transaction
+AT_ONCE = 100  # images in a transaction
 REMOVED_AT_ONCE = 1000
 _TRASH: Any = TrashedImage.__table__
 _FREED = {"claimed_by": None, "claim_holder": None, "claim_until": None}

@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from common.db.rows import run
 from common.db.tables import Dataset, Job, Model, SearchIndex, TrashedModel, now
 from common.errors import Conflict
 from common.trash.images import nothing_there
-from common.trash.rows import Row, as_json, insert_rows, table_of
+from common.trash.rows import Row, insert_rows, read_rows, table_of
 
 CHOSEN = "chosen"  # beside the tables: ids of the datasets that were searched with it by choice
 
@@ -48,8 +47,7 @@ def trash_model(session: Session, model: Model, by: str, size_bytes: int) -> Non
 
 def _rows(session: Session, name: str, column: str, value: str) -> list[Row]:
     table = table_of(name)
-    found = run(session, select(table).where(table.c[column] == value)).mappings()
-    return [as_json(row) for row in found]
+    return read_rows(session, table, select(table).where(table.c[column] == value))
 
 
 def restore_model(session: Session, model_id: str) -> list[str]:

@@ -7,12 +7,12 @@ by versions of the service that came later: a column that is new gets its defaul
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Table, insert, select
+from sqlalchemy import Column, Select, String, Table, insert, select
 from sqlalchemy.orm import Session
 
 from common.db.rows import run
@@ -50,13 +50,25 @@ def pack(session: Session, name: str, ids: Sequence[Any]) -> dict[Any, Packed]:
     table = table_of(name)
     packed: dict[Any, Packed] = {}
     own = select(table).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update()
-    for row in run(session, own).mappings():
-        packed[row["id"]] = defaultdict(list, {name: [as_json(row)]})
+    for row in read_rows(session, table, own):
+        packed[row["id"]] = defaultdict(list, {name: [row]})
     for column in hanging_on(name):
         rows = select(column.table).where(column.in_(ids)).order_by(*column.table.primary_key)
-        for row in run(session, rows).mappings():
-            packed[row[column.name]][column.table.name].append(as_json(row))
+        for row in read_rows(session, column.table, rows):
+            packed[row[column.name]][column.table.name].append(row)
     return packed
+
+
+def read_rows(session: Session, table: Table, wanted: Select[Any]) -> list[Row]:
+    """The whole rows of a table that fit, as JSON has them; times as ISO-8601."""
+    names = [column.name for column in table.columns]
+    moments = [column.name for column in table.columns if isinstance(column.type, UtcDateTime)]
+    rows = [dict(zip(names, row, strict=True)) for row in run(session, wanted)]
+    for row in rows:
+        for name in moments:
+            if row[name] is not None:
+                row[name] = row[name].isoformat()
+    return rows
 
 
 def unpack(session: Session, packed: Iterable[Packed]) -> None:
@@ -79,29 +91,27 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Row]) -> None:
         run(session, insert(table), values_list)
 
 
-def as_json(row: Mapping[Any, Any]) -> Row:
-    """A row's values as JSON has them; times as ISO-8601."""
-    return {
-        str(name): value.isoformat() if isinstance(value, datetime) else value
-        for name, value in row.items()
-    }
-
-
 def from_json(table: Table, row: Row) -> Row:
     """The values to insert. A number that the database gives is given anew where it could have gone to another row."""
-    values = {}
-    for column in table.columns:
-        if column.name not in row or (_is_numbered(table) and column.primary_key):
-            continue
-        value = row[column.name]
-        is_moment = isinstance(column.type, UtcDateTime) and value is not None
-        values[column.name] = datetime.fromisoformat(value) if is_moment else value
+    given, moments = _columns(table.name)
+    values = {name: row[name] for name in row.keys() & given}
+    for name in moments:
+        if values.get(name) is not None:
+            values[name] = datetime.fromisoformat(values[name])
     return values
+
+
+@cache
+def _columns(name: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """(which columns are inserted, which of them are times)"""
+    table = table_of(name)
+    given = [c for c in table.columns if not (c.primary_key and _is_numbered(table))]
+    moments = tuple(c.name for c in given if isinstance(c.type, UtcDateTime))
+    return frozenset(c.name for c in given), moments
 
 
 def _is_numbered(table: Table) -> bool:
     """Whether SQLite may give a row's number again after it was deleted; images and variants keep theirs."""
     keeps = table.dialect_options["sqlite"].get("autoincrement", False)
-    return [column.name for column in table.primary_key] == ["id"] and not (
-        keeps or isinstance(table.c.id.type.python_type(), str)
-    )
+    is_text = isinstance(table.c.get("id", table.columns[0]).type, String)
+    return [column.name for column in table.primary_key] == ["id"] and not (keeps or is_text)

@@ -14,18 +14,8 @@ from api.app import create_app
 from api.people.identity import require_rights
 from api.people.rights import OPEN, RIGHTS, Right
 from api.request import MAX_ID
-from common.db.tables import (
-    Base,
-    Dataset,
-    Job,
-    Member,
-    Model,
-    TrashedImage,
-    TrashedModel,
-    User,
-    Variant,
-    now,
-)
+from common.db import tables
+from common.db.tables import Dataset, Job, Member, Model, User, Variant, now
 from common.people.credentials import issue_token
 from common.people.rights import ROLES, SCOPES
 from tests.api.conftest import Caller, Service
@@ -95,18 +85,18 @@ def make_things(service: Service, call: Caller) -> Things:
         return Things(dataset, image_id, job_id, "secret-model", variant.id, *trashed)
 
 
-def _deleted(dataset: str) -> list[Base]:
+def _deleted(dataset: str) -> list[tables.Base]:
     """The same in the trash; the dataset there is another one."""
     by = {"deleted_by": "Secret person", "deleted_at": now()}
     return [
         Dataset(
             id="gone-dataset", name="Secret and gone", created_by="ada", everyone_role=None, **by
         ),
-        TrashedImage(
+        tables.TrashedImage(
             image_id=MAX_ID, dataset_id=dataset, batch="gone-batch", sha256="0" * 64, ext="png",
             filename="Secret.png", size_bytes=1, rows={}, **by,
         ),
-        TrashedModel(
+        tables.TrashedModel(
             id="gone-model", name="Secret model", folder="gone", dataset_id=dataset, size_bytes=1,
             created_by="ada", rows={}, **by,
         ),
@@ -122,16 +112,15 @@ def make_people(service: Service, call: Caller, things: Things) -> list[Person]:
         if role is not None:
             path = f"/datasets/{things.dataset_id}/members/{name}"
             call("PUT", path, json={"role": role})
-            with service.services.sessions() as session:
-                user_id = _user(service, name).id
-                session.add(
-                    Member(
-                        dataset_id=things.trashed_dataset_id, user_id=user_id, role=role,
-                        added_by="ada",
-                    )
-                )  # fmt: skip
+            _add_member(service, things.trashed_dataset_id, name, role)
         found.append(Person(_user(service, name), role))
     return found
+
+
+def _add_member(service: Service, dataset_id: str, name: str, role: str) -> None:
+    user_id = _user(service, name).id
+    with service.services.sessions() as session:
+        session.add(Member(dataset_id=dataset_id, user_id=user_id, role=role, added_by="ada"))
 
 
 def _user(service: Service, name: str) -> User:

@@ -1,7 +1,21 @@
-/** What the service runs on. */
-import { request, withSignal } from "./http";
-import type { SystemOut } from "./schema";
+/** What the service runs on, and who did what in it. */
+import { API, query, request, withSignal } from "./http";
+import type { AuditPage, SystemOut } from "./schema";
 
-export type { LlmState, SystemOut as System, WorkerOut as Worker } from "./schema";
+export type { AuditLine, LlmState, SystemOut as System, WorkerOut as Worker } from "./schema";
 
 export const getSystem = (signal?: AbortSignal) => request<SystemOut>("GET", "/system", withSignal(signal));
+
+/** Which lines; empty values are left out. since, until: days or moments as ISO-8601 has them. */
+export interface AuditFilter {
+  actor: string;
+  act: string;
+  dataset_id: string;
+  since: string;
+  until: string;
+}
+
+export const readAudit = (filter: AuditFilter, cursor?: string | null, signal?: AbortSignal) =>
+  request<AuditPage>("GET", `/audit${query({ ...filter, cursor, limit: 100 })}`, withSignal(signal));
+export const auditFile = (filter: AuditFilter, format: "csv" | "jsonl") =>
+  `${API}/audit/export${query({ ...filter, format })}`;

@@ -1,7 +1,7 @@
 import { FileDown, ScrollText } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { type AuditFilter, auditFile, type AuditLine, readAudit } from "../../api/audit";
 import { query } from "../../api/http";
+import { type AuditFilter, auditFile, type AuditLine, readAudit } from "../../api/ops";
 import { Button } from "../../design/button";
 import { Select, TextField } from "../../design/field";
 import { PageHead } from "../../design/page-head";
@@ -45,7 +45,7 @@ function Line({ line }: { line: AuditLine }) {
       <td class="audit-to">
         <div class="audit-did">
           <span>{targetWords(line.target)}</span>
-          {line.dataset_id && line.target !== `dataset:${line.dataset_id}` && <small>in <a href={datasetPath(line.dataset_id)}>{line.dataset_id}</a></small>}
+          {line.dataset_id && !line.target.endsWith(`dataset:${line.dataset_id}`) && <small>in <a href={datasetPath(line.dataset_id)}>{line.dataset_id}</a></small>}
         </div>
       </td>
       <td class="audit-from"><div class="audit-did"><span>{line.address}</span><small>{viaWord(line.via)}</small></div></td>
