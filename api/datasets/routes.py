@@ -56,14 +56,14 @@ def list_datasets() -> DatasetList:
     return DatasetList(items=items)
 
 
-@datasets.post("", responses={201: DatasetOut, 400: Problem})
+@datasets.post("", responses={201: DatasetOut, 409: Problem})
 def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
     with app_services().sessions() as session:
         return _answer(session, _insert(session, body.name, user().name)), 201
 
 
-@datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
+@datasets.post("/sample", responses={202: DatasetJob, 409: Problem})
 def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
     """A dataset that the service draws itself, with captions."""
     with app_services().sessions() as session:
