@@ -57,7 +57,7 @@ def list_datasets() -> DatasetList:
     return DatasetList(items=items)
 
 
-@datasets.post("", responses={201: DatasetOut, 400: Problem})
+@datasets.post("", responses={201: DatasetOut, 409: Problem})
 def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
     """A new, empty dataset."""
     with app_services().sessions() as session:
@@ -67,7 +67,7 @@ def make_dataset(body: NewDataset) -> tuple[DatasetOut, int]:
         return _answer(session, dataset, _made()), 201
 
 
-@datasets.post("/sample", responses={202: DatasetJob, 400: Problem})
+@datasets.post("/sample", responses={202: DatasetJob, 409: Problem})
 def make_sample(body: SampleDataset) -> tuple[DatasetJob, int]:
     """A dataset that the service draws itself, with captions."""
     with app_services().sessions() as session:

@@ -98,7 +98,7 @@ def change(path: ModelPath, body: ModelChange) -> ModelOut:
         return get_model(session, path.model_id, app_services().settings.weights_dir)
 
 
-@models.post("/models", responses={202: JobAnswer, 400: Problem, 413: Problem, 507: Problem})
+@models.post("/models", responses={202: JobAnswer, 404: Problem, 409: Problem, 507: Problem})
 def bring_in(query: NewModelQuery, raw: ImageUpload) -> tuple[JobAnswer, int]:
     """Bring in a model folder: multipart `file` (a zip) and `name`, or JSON `{"upload": id, "name"}`.
 
