@@ -41,6 +41,7 @@ from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import app_version, system
 from api.people.access import Roles
+from api.people.account_routes import account
 from api.people.audited import note_acts
 from api.people.identity import COOKIE, require_identity, require_rights
 from api.people.oidc.oidc_routes import oidc
@@ -74,6 +75,7 @@ BLUEPRINTS = (
     auth,
     oidc,
     second_factor,
+    account,
     people,
     members,
     groups,
@@ -146,7 +148,7 @@ def create_app(
         reader_factory(engine), row_reader_factory(engine), events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads, second_factors),
-        GroupCommit(queue, replies), TokenCache(readers, events.people),
+        GroupCommit(queue, replies), TokenCache(readers, sessions, events.people),
         Roles(row_reader_factory(engine)), second_factors, _open_provider(settings),
     )  # fmt: skip
     app = App(

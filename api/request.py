@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from api.openapi import KnownSchema
 
 MAX_ID = 2**63 - 1
+MAX_KEY = 160
 
 
 def one_line(text: str) -> str:
@@ -30,7 +31,7 @@ def no_nul(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(one_line)]
 UserName = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(one_line)]
-Key = Annotated[str, Field(min_length=1, max_length=160), AfterValidator(no_nul)]
+Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY), AfterValidator(no_nul)]
 Holder = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(one_line)]
 Text = Annotated[str, AfterValidator(no_nul)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]

@@ -47,7 +47,11 @@ def _load_modules() -> None:
 def prepare_database(settings: Settings) -> None:
     """Bring the database to the newest schema and make the admin; print a link without a password."""
     from common.db.engine import migrate, open_engine, session_factory
-    from common.people.credentials import ensure_admin, make_sign_in_link
+    from common.people.credentials import (
+        ensure_admin,
+        explain_admin_password,
+        make_sign_in_link,
+    )
 
     migrate(settings.database)
     engine = open_engine(settings.database)
@@ -56,6 +60,9 @@ def prepare_database(settings: Settings) -> None:
         if admin.password_hash is None:
             link = make_sign_in_link(session, settings, admin)
             print(f"Sign in once, within a day: {link}", flush=True)
+        told = explain_admin_password(admin, settings)
+    if told:
+        print(told, flush=True)
     engine.dispose()  # gunicorn forks: its workers open connections of their own
 
 

@@ -170,7 +170,9 @@ def export(terminal: Terminal, arguments: argparse.Namespace) -> int:
 
 def create_token(terminal: Terminal, arguments: argparse.Namespace) -> int:
     """Make an API token. On stdout stands the token alone, so that a script can keep it."""
-    made = terminal.client.post("/tokens", {"name": arguments.name})
+    chosen = {"scope": arguments.scope, "days": arguments.days}
+    given = {key: value for key, value in chosen.items() if value is not None}
+    made = terminal.client.post("/tokens", {"name": arguments.name, **given})
     terminal.answer(made, made["token"])
     terminal.say("Keep it now: it is not shown again.")
     return 0
@@ -179,8 +181,10 @@ def create_token(terminal: Terminal, arguments: argparse.Namespace) -> int:
 def list_tokens(terminal: Terminal, _: argparse.Namespace) -> int:
     """One's own tokens, without their secrets."""
     found = list(terminal.client.items("/tokens"))
-    rows = [[item["id"], item["name"], item["created_at"]] for item in found]
-    terminal.answer(found, table(["id", "name", "made"], rows))
+    columns = ["id", "name", "scope", "created_at", "expires_at", "used_at"]
+    rows = [[item[column] for column in columns] for item in found]
+    titles = ["id", "name", "scope", "made", "ends", "last used"]
+    terminal.answer(found, table(titles, rows))
     return 0
 
 

@@ -20,8 +20,8 @@ from common.jobs.kinds import kind_of, offered_kinds
 
 Parsers = Any  # argparse's subparsers action has no public type
 SERVICE = frozenset(
-    ["up", "api", "worker", "beat", "migrate", "tensorboard"]
-)  # see cli/stack/commands.py
+    ["up", "api", "worker", "beat", "migrate", "tensorboard", "user"]
+)  # see cli/stack/commands.py and cli/people/commands.py
 SIGINT_CODE = 130
 CHANGES_HELP = (
     "Parameters of the job that are to differ follow as --name value: --epochs 3 --lr 1e-5."
@@ -94,9 +94,11 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_model_commands(client)
     _add_account_commands(client)
     if not client.names.intersection(words) or SERVICE.intersection(words):
+        from cli.people.commands import add_parser
         from cli.stack.commands import add_parsers
 
         add_parsers(parsers)
+        add_parser(parsers)
     for option in ("--url", "--token"):
         parser.add_argument(option, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.add_argument(
@@ -300,9 +302,13 @@ def _add_account_commands(client: _ClientParsers) -> None:
     token = client.add("token", "", "make, list and revoke API tokens")
     actions = token.add_subparsers(dest="action", metavar="ACTION", required=True)
     tokens = _ClientParsers(actions, _shared_options())
-    tokens.add(
-        "create", "cli.commands:create_token", "make a token and print it once"
-    ).add_argument("name", metavar="NAME")
+    create = tokens.add("create", "cli.commands:create_token", "make a token and print it once")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument(
+        "--scope", choices=("read", "caption", "train", "admin"),
+        help="the most it may do (default: as much as what it is made with)",
+    )  # fmt: skip
+    create.add_argument("--days", type=int, metavar="N", help="until it ends (default: never)")
     tokens.add("list", "cli.commands:list_tokens", "list your tokens")
     tokens.add("revoke", "cli.commands:revoke_token", "make a token invalid").add_argument(
         "id", type=int, metavar="ID"

@@ -39,10 +39,11 @@ class Terminal:
 
 def open_terminal(client: Client, as_json: bool) -> Terminal:
     """The terminal of this process."""
-    return Terminal(client, as_json, _console(stderr=False), _console(stderr=True))
+    return Terminal(client, as_json, open_console(), open_console(stderr=True))
 
 
-def _console(stderr: bool) -> Console:
+def open_console(stderr: bool = False) -> Console:
+    """One of the two streams."""
     console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
@@ -63,7 +64,7 @@ def table(
 
 def show_error(message: str, remedy: str) -> None:
     """What went wrong and what to do, on stderr."""
-    console = _console(stderr=True)
+    console = open_console(stderr=True)
     console.print(f"Error: {message}", style="red", soft_wrap=True)
     if remedy:
         console.print(remedy, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from flask import Response
-from sqlalchemy import delete, select
+from sqlalchemy import delete, null, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -170,7 +170,7 @@ def _insert(session: Session, name: str) -> Dataset:
             continue
         dataset = Dataset(
             id=dataset_id, name=name, created_by=user().name,
-            everyone_role=app_services().settings.everyone_role or None,
+            everyone_role=app_services().settings.everyone_role or null(),  # None: the default
             caption_seq=0, index_csv_seq=-1, defaults={},
         )  # fmt: skip
         try:

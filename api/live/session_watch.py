@@ -1,8 +1,8 @@
 """Connections end with the session or token that opened them, and those that nobody opened end soon.
 
 One look at the tokens of all connections of this process each second, in place of messages from whoever
-ends a session: it finds a sign-out, a token or a person deleted, and a session that has expired, in every
-process, with or without Redis.
+ends a session: it finds a sign-out, a token deleted, a person disabled or removed, and a session that has expired,
+in every process, with or without Redis. With Redis it looks at once when somebody tells of a change.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.db.engine import ConnectionFactory
-from common.db.tables import Token, now
+from common.db.tables import Token, User, now
 from common.errors import Unauthorized
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 SIGN_IN_WITHIN_S = 5.0  # a connection that has not signed in by then holds a thread for nothing
 # Built once: every process looks each second.
-_LIVE = select(Token.id).where(
-    Token.id.in_(bindparam("ids", expanding=True)),
-    or_(Token.expires_at.is_(None), Token.expires_at > bindparam("moment")),
+_LIVE = (
+    select(Token.id, User.id.label("user_id"), User.name, User.role, Token.scope)
+    .join(User, User.id == Token.user_id)
+    .where(
+        Token.id.in_(bindparam("ids", expanding=True)),
+        User.disabled_at.is_(None),
+        or_(Token.expires_at.is_(None), Token.expires_at > bindparam("moment")),
+    )
 )
 
 
@@ -35,12 +40,17 @@ class SessionWatch:
     """Of one process. Looks from the first connection on.
 
     server: python-socketio's. tokens: for each connection that has signed in, by its id, the id of its token.
+    renew: called with the rows of _LIVE by the id of the token: who came by it, as he is now.
     """
 
     def __init__(
-        self, rows: ConnectionFactory, server: Any, tokens: Callable[[], Mapping[str, int]]
+        self,
+        rows: ConnectionFactory,
+        server: Any,
+        tokens: Callable[[], Mapping[str, int]],
+        renew: Callable[[Mapping[int, Any]], None],
     ) -> None:
-        self._rows, self._server, self._tokens = rows, server, tokens
+        self._rows, self._server, self._tokens, self._renew = rows, server, tokens, renew
         self._unknown_since: dict[str, float] = {}
         self._begun = threading.Lock()
         take_in = server.eio.handlers["connect"]
@@ -55,9 +65,13 @@ class SessionWatch:
     def _watch(self) -> None:
         pause = threading.Event()
         while not pause.wait(LOOK_EVERY_S):
-            with contextlib.suppress(SQLAlchemyError):  # a database that is away ends no session
-                self._end_sessions()
+            self.look()
             self._close_unknown()
+
+    def look(self) -> None:
+        """End the connections whose tokens have ended, and renew what is known of the others."""
+        with contextlib.suppress(SQLAlchemyError):  # a database that is away ends no session
+            self._end_sessions()
 
     def _end_sessions(self) -> None:
         tokens = self._tokens()
@@ -65,12 +79,13 @@ class SessionWatch:
             return
         with self._rows() as connection:
             asked = {"ids": [*set(tokens.values())], "moment": now()}
-            known = set(connection.scalars(_LIVE, asked))
+            known = {row.id: row for row in connection.execute(_LIVE, asked)}
         why = Unauthorized("Your sign-in has ended.", remedy="Sign in again.").to_dict()
         for sid, token_id in tokens.items():
             if token_id not in known:
                 self._server.emit("session_ended", why, to=sid, ignore_queue=True)
                 self._server.disconnect(sid, ignore_queue=True)
+        self._renew(known)
 
     def _close_unknown(self) -> None:
         """Close the lines whose sign-in was refused, has ended, or never came."""

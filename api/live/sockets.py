@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -107,7 +108,7 @@ class Sockets:
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
-        SessionWatch(services.rows, self.socketio.server, self._tokens)
+        self._watch = SessionWatch(services.rows, self.socketio.server, self._tokens, self._renew)
         app.extensions[LIVE] = self
 
     def start(self) -> None:
@@ -157,11 +158,13 @@ class Sockets:
         """Let a session cookie or `auth: {token}` in. Raises Refused."""
         given = auth.get("token") if isinstance(auth, dict) else None
         secret = given or secret_of(self._services.settings)[0]
-        with self._services.readers() as session:
-            found = user_of_token(session, str(secret)) if secret else None
-        if found is None:
-            needs = Unauthorized("This needs a sign-in.")
-            raise Refused(needs.message, needs.to_dict())
+        try:
+            with self._services.readers() as session:
+                found = user_of_token(session, str(secret)) if secret else None
+            if found is None:
+                raise Unauthorized("This needs a sign-in.")
+        except Unauthorized as refused:
+            raise Refused(refused.message, refused.to_dict()) from None
         with self._lock:
             self._open[_sid()] = Connection(
                 Access.of(*found, self._services.roles), token_id=found[1].id
@@ -173,6 +176,23 @@ class Sockets:
         if left is not None and left.dataset_id is not None:
             self._services.presence.leave(left.dataset_id, _sid())
             self._tell_presence(left.dataset_id)
+
+    def _renew(self, found: Mapping[int, Any]) -> None:
+        """Give the tabs the name, the role in the service and the scope that their tokens stand for now."""
+        roles = self._services.roles
+        now_known = {
+            token_id: Access(row.user_id, row.name, row.role == "admin", row.scope, roles)
+            for token_id, row in found.items()
+        }
+        with self._lock:
+            tabs = [
+                (sid, each)
+                for sid, each in self._open.items()
+                if now_known.get(each.token_id, each.access) != each.access
+            ]
+            for _, each in tabs:
+                each.access = now_known[each.token_id]
+        self._join_all_anew(tabs)
 
     def _tokens(self) -> dict[str, int]:
         with self._lock:
@@ -216,11 +236,15 @@ class Sockets:
                 manager.basic_leave_room(sid, NAMESPACE, room)
 
     def _people_changed(self, _: Any) -> None:
-        """Somebody's token, role or dataset has changed: nobody hears any longer what is not for him."""
+        """Somebody's token, role, name or dataset has changed: nobody hears any longer what is not for him."""
         self._services.token_cache.forget_here()
         self._services.roles.forget()
+        self._watch.look()
         with self._lock:
             tabs = list(self._open.items())
+        self._join_all_anew(tabs)
+
+    def _join_all_anew(self, tabs: list[tuple[str, Connection]]) -> None:
         for sid, tab in tabs:
             for name, batched in list(tab.joined.items()):
                 self._join_anew(sid, tab, name, batched)

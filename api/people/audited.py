@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.people.rights import DATASET, IMAGE, JOB, MODEL
+from api.people.rights import DATASET, IMAGE, JOB, MODEL, PERSON
 from api.services import app_services
 from common.people.audit import note
 
@@ -19,12 +19,20 @@ ACTS = {
     "POST /api/v1/auth/logout": "session.end",
     "POST /api/v1/tokens": "token.make",
     "DELETE /api/v1/tokens/<int:token_id>": "token.delete",
+    "PUT /api/v1/auth/password": "password.change",
+    "DELETE /api/v1/sessions": "session.end",
+    "DELETE /api/v1/sessions/<int:token_id>": "session.end",
     "POST /api/v1/users": "person.invite",
     "DELETE /api/v1/auth/identities/<int:identity_id>": "identity.unlink",
     "POST /api/v1/auth/second-factor/confirm": "second-factor.begin",
     "POST /api/v1/auth/second-factor/recovery-codes": "second-factor.renew",
     "POST /api/v1/auth/second-factor/off": "second-factor.end",
-    "DELETE /api/v1/users/<path:name>/second-factor": "second-factor.reset",
+    f"DELETE {PERSON}/second-factor": "second-factor.reset",
+    f"PATCH {PERSON}": "person.change",
+    f"DELETE {PERSON}": "person.remove",
+    f"POST {PERSON}/link": "person.link",
+    f"DELETE {PERSON}/tokens": "token.delete",
+    f"DELETE {PERSON}/tokens/<int:token_id>": "token.delete",
     "POST /api/v1/datasets": "dataset.make",
     "POST /api/v1/datasets/sample": "dataset.make",
     f"PATCH {DATASET}": "dataset.rename",

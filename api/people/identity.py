@@ -11,11 +11,12 @@ from itsdangerous import BadSignature, Signer
 
 from api.people.access import Access, Place, access
 from api.people.rights import Right, is_open, listed, right_of
+from api.request import MAX_ID, MAX_KEY
 from api.services import Services, app_services
 from common.db.tables import Token, User
-from common.errors import ClipBrowserError, Forbidden, NotFound, Unauthorized
+from common.errors import ClipBrowserError, Forbidden, InvalidInput, NotFound, Unauthorized
 from common.jobs.states import no_such_job
-from common.people.credentials import issue_token
+from common.people.credentials import NOWHERE, Beginning, issue_token
 from common.people.rights import Role, includes
 from common.people.roles import no_dataset
 from common.settings import Settings
@@ -60,13 +61,11 @@ def require_seen(dataset_id: str) -> None:
         raise _absent("dataset_id", dataset_id)
 
 
-def start_session(services: Services, person: User, origin: str) -> str:
-    """A new sign-in of a person; its secret. origin: `password`, `link` or `oidc`."""
+def start_session(services: Services, person: User, begun: Beginning = NOWHERE) -> str:
+    """A new sign-in of a person; its secret."""
     with services.sessions() as session:
         lives = timedelta(days=services.settings.session_days)
-        row, secret = issue_token(session, person, "session", lives=lives)
-        row.origin = origin
-        return secret
+        return issue_token(session, person, "session", lives=lives, begun=begun)[1]
 
 
 def set_cookie(response: Response, settings: Settings, secret: str) -> None:
@@ -134,6 +133,7 @@ def _require(right: Right, named: dict[str, Any]) -> None:
             raise _refusal(right, who, None)
         return
     kind = next(name for name in TARGETS if name in named)
+    _require_fit(kind, named[kind])
     place = _place(kind, named[kind])
     if place is None and kind == "model_id":
         return  # one of the catalogue, or none: its view says so
@@ -143,6 +143,15 @@ def _require(right: Right, named: dict[str, Any]) -> None:
         raise _absent(kind, named[kind])
     if not who.may(right, place):
         raise _refusal(right, who, role)
+
+
+def _require_fit(kind: str, key: str | int) -> None:
+    """Raises InvalidInput for what no database takes as a key."""
+    fits = 0 < key <= MAX_ID if isinstance(key, int) else len(key) <= MAX_KEY and "\x00" not in key
+    if not fits:
+        raise InvalidInput(
+            f"{kind}: there is none like {ascii(key)[:40]}", remedy=f"Correct {kind}."
+        )
 
 
 def _place(kind: str, key: Any) -> Place | None:
@@ -162,7 +171,7 @@ def _refusal(right: Right, who: Access, role: Role | None) -> Forbidden:
             details={"scope": who.scope, "needed": right.needed_scope},
         )
     return Forbidden(
-        f"You are {role} here, and only a {right.role} may {right.does}.",
+        f"You are a {role} of this dataset, and this needs a {right.role}.",
         remedy="Ask an owner of the dataset for another role.",
         details={"role": role, "needed": right.role},
     )

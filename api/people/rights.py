@@ -37,6 +37,7 @@ DATASET = "/api/v1/datasets/<dataset_id>"
 IMAGE = "/api/v1/images/<int:image_id>"
 JOB = "/api/v1/jobs/<job_id>"
 MODEL = "/api/v1/models/<path:model_id>"
+PERSON = "/api/v1/users/<int:user_id>"
 
 # Without a sign-in
 OPEN = frozenset(
@@ -98,7 +99,7 @@ RIGHTS = (
         "viewer",
     ),
     Right(
-        "caption: claim, save, flag, dismiss suggestions",
+        "caption: claim, save, flag; propose and dismiss suggestions",
         (
             f"POST {DATASET}/claim",
             f"POST {DATASET}/claims",
@@ -106,34 +107,37 @@ RIGHTS = (
             f"POST {IMAGE}/release",
             f"PUT {IMAGE}/caption",
             f"PUT {IMAGE}/flag",
+            f"POST {DATASET}/suggestions",
             f"POST {IMAGE}/suggestions/dismiss",
         ),
         "captioner",
     ),
-    Right("review captions of others", (f"PUT {IMAGE}/review",), "captioner"),
+    Right(
+        "review captions of others, mark many images",
+        (f"PUT {IMAGE}/review", f"POST {DATASET}/marks"),
+        "captioner",
+    ),
     Right(
         "decide on variants of captions",
         ("PATCH /api/v1/variants/<int:variant_id>", f"POST {DATASET}/variants/decide"),
         "captioner",
     ),
     Right(
-        "add and remove images, import captions, propose suggestions",
+        "add and remove images, import captions",
         (
             f"POST {DATASET}/images",
             f"POST {DATASET}/captions",
-            f"POST {DATASET}/suggestions",
             f"DELETE {IMAGE}",
             f"POST {DATASET}/images/delete",
         ),
         "manager",
     ),
     Right(
-        "edit captions and marks of many images at once, and take that back",
+        "edit captions of many images at once, and take that back",
         (
             f"POST {DATASET}/edits",
             f"POST {DATASET}/edits/preview",
             f"POST {JOB}/undo",
-            f"POST {DATASET}/marks",
         ),
         "manager",
     ),
@@ -209,8 +213,16 @@ RIGHTS = (
     ),
     Right("bring in models", ("POST /api/v1/models",), scope="train"),
     Right(
-        "one's own tokens",
-        ("GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/<int:token_id>"),
+        "one's own password, sessions and tokens",
+        (
+            "PUT /api/v1/auth/password",
+            "GET /api/v1/sessions",
+            "DELETE /api/v1/sessions",
+            "DELETE /api/v1/sessions/<int:token_id>",
+            "GET /api/v1/tokens",
+            "POST /api/v1/tokens",
+            "DELETE /api/v1/tokens/<int:token_id>",
+        ),
         scope="admin",
     ),
     Right(
@@ -229,11 +241,24 @@ RIGHTS = (
     ),
     Right(
         "see who has a second factor, and reset it",
-        ("GET /api/v1/second-factors", "DELETE /api/v1/users/<path:name>/second-factor"),
+        ("GET /api/v1/second-factors", f"DELETE {PERSON}/second-factor"),
         scope="admin",
         admin=True,
     ),
-    Right("let people in", ("POST /api/v1/users",), scope="admin", admin=True),
+    Right(
+        "let people in, see where they are signed in, rename, disable and remove them, give them links and roles",
+        (
+            "POST /api/v1/users",
+            f"GET {PERSON}",
+            f"PATCH {PERSON}",
+            f"DELETE {PERSON}",
+            f"POST {PERSON}/link",
+            f"DELETE {PERSON}/tokens",
+            f"DELETE {PERSON}/tokens/<int:token_id>",
+        ),
+        scope="admin",
+        admin=True,
+    ),
     Right(
         "pause queues",
         ("POST /api/v1/queues/<name>/pause", "POST /api/v1/queues/<name>/resume"),

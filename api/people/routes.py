@@ -1,78 +1,149 @@
-"""API tokens of one's own, and the users of the service."""
+"""The people of the service: seen by all, changed by administrators."""
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api.answer import Problem
 from api.capability import make_blueprint
 from api.people.audited import note_details
-from api.people.identity import user
+from api.people.identity import token
 from api.people.schemas import (
-    NewToken,
-    NewTokenOut,
+    NewLink,
     NewUser,
     NewUserOut,
     Person,
-    TokenList,
-    TokenOut,
-    TokenPath,
+    PersonChange,
+    PersonDetail,
+    PersonPath,
+    PersonTokenPath,
     UserList,
 )
+from api.people.tokens import end_tokens, read_sessions, read_tokens
 from api.services import app_services
-from common.db.tables import Token, User
+from common.db.tables import FormerName, User
 from common.errors import NotFound
-from common.people.credentials import issue_token, make_sign_in_link, make_user
+from common.people.accounts import (
+    change_role,
+    disable,
+    enable,
+    invite,
+    remove,
+    rename,
+    renew_link,
+)
+from common.people.credentials import make_sign_in_link
 
 people = make_blueprint("people", __name__, "people")
 
 
-@people.get("/tokens", responses={200: TokenList})
-def list_tokens() -> TokenList:
-    """One's own API tokens, without their secrets."""
-    with app_services().readers() as session:
-        found = session.scalars(
-            select(Token).where(Token.user_id == user().id, Token.kind == "api").order_by(Token.id)
-        )
-        return TokenList(items=[TokenOut.of(token) for token in found])
-
-
-@people.post("/tokens", responses={201: NewTokenOut, 400: Problem})
-def make_token(body: NewToken) -> tuple[NewTokenOut, int]:
-    """A new API token; its secret is in this answer only."""
-    with app_services().sessions() as session:
-        row, secret = issue_token(session, user(), "api", name=body.name)
-        return NewTokenOut.of(row, token=secret), 201
-
-
-@people.delete("/tokens/<int:token_id>", responses={204: None, 404: Problem})
-def delete_token(path: TokenPath) -> tuple[str, int]:
-    """Make one of one's own API tokens invalid."""
-    with app_services().sessions() as session:
-        gone = session.execute(
-            delete(Token)
-            .where(Token.id == path.token_id, Token.user_id == user().id, Token.kind == "api")
-            .returning(Token.id)
-        ).first()
-    if gone is None:
-        raise NotFound(f"You have no token {path.token_id}.", remedy="Look at the list of tokens.")
-    app_services().token_cache.forget()
-    return "", 204
-
-
 @people.get("/users", responses={200: UserList})
 def list_users() -> UserList:
-    """Everybody who can sign in."""
+    """Everybody who can sign in, or could if it were not for being disabled."""
     with app_services().readers() as session:
-        found = session.scalars(select(User).order_by(User.name))
+        found = session.scalars(select(User).where(User.removed_at.is_(None)).order_by(User.name))
         return UserList(items=[Person.of(each) for each in found])
 
 
-@people.post("/users", responses={201: NewUserOut, 403: Problem, 409: Problem})
-def invite(body: NewUser) -> tuple[NewUserOut, int]:
+@people.post("/users", responses={201: NewUserOut, 400: Problem, 403: Problem, 409: Problem})
+def invite_person(body: NewUser) -> tuple[NewUserOut, int]:
     """Let somebody in (administrators only): the link signs them in once."""
     with app_services().sessions() as session:
-        new = make_user(session, body.name, body.role)
+        new = invite(session, body.name, body.role)
         link = make_sign_in_link(session, app_services().settings, new)
         note_details(name=new.name, role=new.role)
         return NewUserOut(user=Person.of(new), link=link), 201
+
+
+@people.get("/users/<int:user_id>", responses={200: PersonDetail, 404: Problem})
+def get_person(path: PersonPath) -> PersonDetail:
+    """What administrators see of somebody: sessions and tokens, too."""
+    with app_services().readers() as session:
+        return _detail(session, _find(session, path.user_id))
+
+
+@people.patch(
+    "/users/<int:user_id>",
+    responses={200: PersonDetail, 400: Problem, 404: Problem, 409: Problem},
+)
+def change_person(path: PersonPath, body: PersonChange) -> PersonDetail:
+    """Give another name or role; disable, which ends every session and token at once, or enable."""
+    with _changing(path.user_id) as (session, person):
+        before: dict[str, Any] = {"name": person.name}
+        if body.role is not None and body.role != person.role:
+            before["role"] = change_role(session, person, body.role)
+        if body.disabled is not None:
+            before["disabled"] = person.disabled_at is not None
+            (disable if body.disabled else enable)(session, person)
+        if body.name is not None:
+            rename(session, person, body.name)
+        note_details(before=before, **body.model_dump(exclude_none=True))
+        return _detail(session, person)
+
+
+@people.delete("/users/<int:user_id>", responses={204: None, 404: Problem, 409: Problem})
+def remove_person(path: PersonPath) -> tuple[str, int]:
+    """Remove somebody for good. What the person made stays, under a name that nobody else can take."""
+    with _changing(path.user_id) as (session, person):
+        note_details(name=person.name)
+        remove(session, person)
+    return "", 204
+
+
+@people.post("/users/<int:user_id>/link", responses={201: NewLink, 404: Problem, 409: Problem})
+def make_link(path: PersonPath) -> tuple[NewLink, int]:
+    """A new sign-in link for somebody who has lost theirs, or the password: it lets them set one."""
+    with _changing(path.user_id) as (session, person):
+        note_details(name=person.name)
+        return NewLink(link=renew_link(session, app_services().settings, person)), 201
+
+
+@people.delete("/users/<int:user_id>/tokens", responses={204: None, 404: Problem})
+def end_all_of_person(path: PersonPath) -> tuple[str, int]:
+    """End all of somebody's sessions and API tokens."""
+    with app_services().readers() as session:
+        note_details(name=_find(session, path.user_id).name)
+    end_tokens(path.user_id, None)
+    return "", 204
+
+
+@people.delete("/users/<int:user_id>/tokens/<int:token_id>", responses={204: None, 404: Problem})
+def end_one_of_person(path: PersonTokenPath) -> tuple[str, int]:
+    """End a session or an API token of somebody."""
+    with app_services().readers() as session:
+        note_details(name=_find(session, path.user_id).name)
+    if not end_tokens(path.user_id, None, path.token_id):
+        raise NotFound(f"There is no token {path.token_id}.", remedy="Look at the list.")
+    return "", 204
+
+
+@contextmanager
+def _changing(user_id: int) -> Iterator[tuple[Session, User]]:
+    """A person, to be changed; afterwards all processes know, and what may no longer be heard is not."""
+    with app_services().sessions() as session:
+        yield session, _find(session, user_id)
+    app_services().roles.forget()
+    app_services().token_cache.forget()
+
+
+def _find(session: Session, user_id: int) -> User:
+    person = session.get(User, user_id)
+    if person is None or person.removed_at is not None:
+        raise NotFound(f"There is no person {user_id}.", remedy="Look at the list of people.")
+    return person
+
+
+def _detail(session: Session, person: User) -> PersonDetail:
+    names = select(FormerName.name).where(FormerName.user_id == person.id)
+    return PersonDetail(
+        user=Person.of(person),
+        has_password=person.password_hash is not None,
+        former_names=list(session.scalars(names.order_by(FormerName.given_up_at))),
+        sessions=read_sessions(session, person.id, token().id),
+        tokens=read_tokens(session, person.id),
+    )

@@ -7,10 +7,13 @@ from sqlalchemy import delete
 
 from api.answer import Problem, as_response
 from api.capability import PREFIX, make_blueprint
+from api.people.access import access
 from api.people.audited import note_act, note_actor
+from api.people.devices import where_from
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
 from api.people.schemas import LinkToken, Login, Me, Person, SignedIn
 from api.people.sign_in_ways import require_link_for, require_passwords
+from api.people.tokens import needs_current
 from api.people.visitor import read_visitor, remember_browser
 from api.services import app_services
 from common.db.tables import Token, User
@@ -33,10 +36,11 @@ def login(body: Login) -> Response:
     return _signed_in(found, "password")
 
 
-@auth.post("/link", responses={200: SignedIn, 401: Problem, 403: Problem})
+@auth.post("/link", responses={200: SignedIn, 401: Problem, 403: Problem, 429: Problem})
 def link(body: LinkToken) -> Response:
     """Sign in with the token of a one-time link."""
-    found = app_services().sign_ins.by_link(body.token)
+    visitor = read_visitor(app_services().settings, "")
+    found = app_services().sign_ins.by_link(visitor, body.token)
     require_link_for(app_services().settings, found)
     return _signed_in(found, "link")
 
@@ -56,12 +60,18 @@ def logout() -> Response:
 @auth.get("/me", responses={200: Me})
 def me() -> Me:
     """Who makes this request."""
-    return Me(user=Person.of(user()), origin=token().origin)
+    return Me(
+        user=Person.of(user()),
+        origin=token().origin,
+        has_password=user().password_hash is not None,
+        needs_current=needs_current(user(), token()),
+        scope=access().scope,
+    )
 
 
 def _signed_in(found: User, origin: str) -> Response:
     note_actor(found.name)
-    secret = start_session(app_services(), found, origin)
+    secret = start_session(app_services(), found, where_from(origin))
     signed_in = SignedIn(token=secret, user=Person.of(found))
     response = as_response(signed_in)
     set_cookie(response, app_services().settings, secret)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+import contextlib
+from collections.abc import Iterator
 
 import redis as redis_client
 from prometheus_client import Counter
@@ -14,10 +14,9 @@ from api.people.visitor import Visitor
 from common.db.engine import SessionFactory
 from common.db.tables import User
 from common.errors import SecondFactorNeeded, TooManyRequests, Unauthorized
-from common.people.credentials import check_password, redeem_link, require_link
+from common.people.credentials import check_password, hash_password, redeem_link, require_link
 from common.people.second_factors import SecondFactors
 
-T = TypeVar("T")
 MAX_PLACES = 48
 HASHED_AT_ONCE = 2  # for strangers; and one for browsers that are known
 
@@ -52,62 +51,48 @@ class SignIns:
         Raises Unauthorized, SecondFactorNeeded, and TooManyRequests before anything is hashed.
         """
         line = self._strangers if visitor.browser is None else self._known
+        with (
+            self._counting_refusals(),
+            line.place(visitor.client),
+            self._limit.count(visitor, name) as one,
+        ):
+            found = check_password(self._readers, self._sessions, name, password, line.in_turn)
+            try:
+                self._second_factors.require(found.id, code)
+            except SecondFactorNeeded:
+                one.given_back = True  # half way in is no failure
+                raise
+            one.given_back = True
+            return found
+
+    def by_link(self, visitor: Visitor, secret: str) -> User:
+        """The user of a one-time link. Raises Unauthorized, and TooManyRequests before anything is looked up.
+
+        A link that nobody made is refused by a look: changing something, on SQLite, waits for all
+        who save, and they would wait for whoever sends nonsense.
+        """
+        with self._counting_refusals(), self._limit.count_link(visitor) as one:
+            with self._readers() as session:
+                require_link(session, secret)
+            with self._sessions() as session:
+                found = redeem_link(session, secret)
+            one.given_back = True
+            return found
+
+    def hash(self, visitor: Visitor, password: str) -> str:
+        """A new password of somebody who has signed in, hashed in the same line."""
+        with self._known.place(visitor.client):
+            return self._known.in_turn(lambda: hash_password(password))
+
+    @contextlib.contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
         try:
-            with line.place(visitor.client):
-                return self._check(line, visitor, name, password, code)
+            yield
         except SecondFactorNeeded:
-            raise  # half way in
+            raise
         except Unauthorized:
             self.refused.labels("wrong").inc()
             raise
         except TooManyRequests as refused:
             self.refused.labels((refused.details or {})["reason"]).inc()
             raise
-
-    def by_link(self, secret: str) -> User:
-        """The user of a one-time link. Raises Unauthorized.
-
-        A link that nobody made is refused by a look: changing something, on SQLite, waits for all
-        who save, and they would wait for whoever sends nonsense.
-        """
-        try:
-            with self._readers() as session:
-                require_link(session, secret)
-            with self._sessions() as session:
-                return redeem_link(session, secret)
-        except Unauthorized:
-            self.refused.labels("wrong").inc()
-            raise
-
-    def _check(
-        self, line: SignInLine, visitor: Visitor, name: str, password: str, code: str
-    ) -> User:
-        self._require_allowed(visitor, name)
-
-        def in_turn(work: Callable[[], T]) -> T:
-            return line.in_turn(lambda: self._if_allowed(visitor, name, work))
-
-        try:
-            found = check_password(self._readers, self._sessions, name, password, in_turn)
-            self._second_factors.require(found.id, code)
-        except SecondFactorNeeded:
-            raise
-        except Unauthorized:
-            self._limit.note_failure(visitor, name)
-            raise
-        self._limit.note_success(visitor, name)
-        return found
-
-    def _if_allowed(self, visitor: Visitor, name: str, work: Callable[[], T]) -> T:
-        """Look again: others who stood in the line have failed meanwhile."""
-        self._require_allowed(visitor, name)
-        return work()
-
-    def _require_allowed(self, visitor: Visitor, name: str) -> None:
-        wait_s = self._limit.wait_s(visitor, name)
-        if wait_s:
-            raise TooManyRequests(
-                "Too many sign-ins have failed.",
-                remedy=f"Try again in {wait_s} s, in a browser that has signed in before, or by a link.",
-                details={"reason": "failures", "retry_after_s": wait_s},
-            )

@@ -19,7 +19,7 @@ from api.services import app_services
 from api.training.plan import plan_for
 from api.training.schemas import Clone, NewSweep, SweepOut
 from common.db.tables import Job, Model
-from common.errors import Conflict, NotFound
+from common.errors import Conflict
 from common.jobs import states
 from common.jobs.kinds import offered_kinds
 from common.models import catalogue
@@ -91,13 +91,7 @@ def _with_rate(params: dict[str, Any], rate: float) -> dict[str, Any]:
 
 
 def _cloneable(session: Session, job_id: str) -> Job:
-    try:
-        job = states.get_job(session, job_id)
-    except NotFound as gone:
-        raise NotFound(
-            f"There is no job {job_id}.",
-            remedy="Look at the list of jobs; those of a deleted dataset went with it.",
-        ) from gone
+    job = states.get_job(session, job_id)
     if job.kind not in offered_kinds() or job.dataset_id is None:
         raise Conflict(
             f"A job of kind {job.kind} cannot be cloned.",

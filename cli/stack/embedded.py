@@ -171,13 +171,15 @@ class _Stack:
                 remedy="Look at the message; a backup of the data directory helps before retrying.",
             )
         facts: dict[str, Any] = json.loads(out)
-        self._link = facts["link"]
+        self._link, self._note = facts["link"], facts["note"]
         path = self._settings.data_dir / "cli.json"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
             json.dump({"url": self._settings.address, "token": facts["token"]}, handle)
 
     def _greet(self) -> None:
         print(f"\n  Open this link to sign in (it works once, for a day):\n\n    {self._link}\n")
+        if self._note:
+            print(f"  {self._note}\n")
         print("  Press Ctrl-C to stop.", flush=True)
 
     def _redis_answers(self) -> bool:

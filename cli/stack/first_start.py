@@ -1,6 +1,6 @@
 """Before the first request: migrate, make sure there is an admin, make the sign-in link.
 
-`python -m cli.stack.first_start` prints `{"link", "token"}` as JSON for `clip-browser up`.
+`python -m cli.stack.first_start` prints `{"link", "token", "note"}` as JSON for `clip-browser up`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from sqlalchemy.orm import Session
 
 from common.db.engine import migrate, open_engine, session_factory
 from common.db.tables import Token, User
-from common.people.credentials import ensure_admin, issue_token, make_sign_in_link
+from common.people.credentials import (
+    ensure_admin,
+    explain_admin_password,
+    issue_token,
+    make_sign_in_link,
+)
 from common.settings import load_settings
 
 CLI_TOKEN = "the terminal on this machine"
@@ -28,6 +33,7 @@ def main() -> None:
         facts = {
             "link": make_sign_in_link(session, settings, admin),
             "token": renew_cli_token(session, admin),
+            "note": explain_admin_password(admin, settings),
         }
     print(json.dumps(facts))
 

@@ -111,7 +111,10 @@ def get_job(session: Session, job_id: str) -> Job:
 
 def no_such_job(job_id: str) -> NotFound:
     """What is raised when no job has this id."""
-    return NotFound(f"There is no job {job_id}.", remedy="Look at the list of jobs.")
+    return NotFound(
+        f"There is no job {job_id}.",
+        remedy="Look at the list of jobs; those of a deleted dataset went with it.",
+    )
 
 
 def _lock_before(session: Session, job_id: str) -> Job | None:

@@ -9,19 +9,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import shlex
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, case, delete, select, union_all, update
 from sqlalchemy.orm import Session
 
-from common.db.engine import SessionFactory
-from common.db.tables import Token, User, now
+from common.db.engine import SessionFactory, hold
+from common.db.tables import FormerName, Token, User, now
 from common.errors import Conflict, Unauthorized
+from common.people.names import looks, name_key
+from common.people.rights import Scope
 from common.settings import Settings
 
 ADMIN = "admin"
@@ -34,6 +37,17 @@ SCRYPT = (
 )
 _SCRYPT_MEMORY_BYTES = 64 * 1024 * 1024
 T = TypeVar("T")
+
+
+class Beginning(NamedTuple):
+    """How and where a session began: origin is `password`, `link` or `oidc`; address and device where the browser is."""
+
+    origin: str = ""
+    address: str = ""
+    device: str = ""
+
+
+NOWHERE = Beginning()
 
 
 def hash_password(password: str) -> str:
@@ -78,14 +92,21 @@ def token_hash(secret: str) -> str:
 
 
 def issue_token(
-    session: Session, user: User, kind: str, *, name: str = "", lives: timedelta | None = None
+    session: Session,
+    user: User,
+    kind: str,
+    *,
+    name: str = "",
+    lives: timedelta | None = None,
+    scope: Scope = "admin",
+    begun: Beginning = NOWHERE,
 ) -> tuple[Token, str]:
     """A new token of a user: (row, secret). The secret is shown now and never again."""
     secret = secrets.token_urlsafe(32)
     expires_at = None if lives is None else now() + lives
     row = Token(
-        user_id=user.id, kind=kind, name=name, token_hash=token_hash(secret),
-        created_at=now(), expires_at=expires_at,
+        user_id=user.id, kind=kind, name=name, scope=scope, token_hash=token_hash(secret),
+        created_at=now(), expires_at=expires_at, **begun._asdict(),
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -93,7 +114,10 @@ def issue_token(
 
 
 def user_of_token(session: Session, secret: str) -> tuple[User, Token] | None:
-    """The user whose API token or session this is; None when it is unknown or has expired."""
+    """The user whose API token or session this is; None when it is unknown or has expired.
+
+    Raises Unauthorized when that user is disabled.
+    """
     row = session.execute(
         select(User, Token)
         .join(Token, Token.user_id == User.id)
@@ -101,11 +125,22 @@ def user_of_token(session: Session, secret: str) -> tuple[User, Token] | None:
     ).first()
     if row is None or _expired(row[1].expires_at):
         return None
+    require_enabled(row[0])
     return row[0], row[1]
 
 
+def require_enabled(user: User) -> None:
+    """Nothing, when the user may come in. Raises Unauthorized."""
+    if user.disabled_at is not None or user.removed_at is not None:
+        raise Unauthorized(
+            f"The account of {user.name} is disabled.",
+            remedy="Ask an administrator to enable it.",
+            details={"reason": "disabled"},
+        )
+
+
 def require_link(session: Session, secret: str) -> None:
-    """Nothing, when somebody may sign in by this link. Changes nothing. Raises Unauthorized."""
+    """Nothing, when there is such a link and it is not used up. Changes nothing. Raises Unauthorized."""
     if session.scalar(select(Token.id).where(*_open_link(secret))) is None:
         raise _no_link()
 
@@ -119,6 +154,7 @@ def redeem_link(session: Session, secret: str) -> User:
     user = None if used is None else session.get(User, used.user_id)
     if user is None:
         raise _no_link()
+    require_enabled(user)
     return user
 
 
@@ -134,7 +170,7 @@ def _open_link(secret: str) -> tuple[ColumnElement[bool], ...]:
 def _no_link() -> Unauthorized:
     return Unauthorized(
         "This sign-in link is unknown, was used before, or is too old.",
-        remedy="Ask for a new link; `clip-browser up` prints one at each start.",
+        remedy="Ask an administrator for a new link; `clip-browser up` prints one for theirs at each start.",
     )
 
 
@@ -154,7 +190,7 @@ def check_password(
 
     in_turn: calls what it is given, which hashes and so takes a quarter of a second of processor
     time and 64 MiB, when its turn has come. No connection to the database is held meanwhile.
-    Raises Unauthorized without saying which was wrong.
+    Raises Unauthorized without saying which was wrong; who is right and disabled is told so.
     """
     with readers() as session:
         user = session.scalar(select(User).where(User.name == name))
@@ -162,6 +198,7 @@ def check_password(
     fresh = in_turn(lambda: _fresh_hash(password, stored))
     if fresh is None or user is None or stored is None:
         raise Unauthorized("The user name or the password is wrong.", remedy="Check both.")
+    require_enabled(user)
     if fresh != stored:
         _renew(sessions, user.id, stored, fresh)
     return user
@@ -186,23 +223,64 @@ def _renew(sessions: SessionFactory, user_id: int, stored: str, renewed: str) ->
 
 
 def make_user(session: Session, name: str, role: str, password: str = "") -> User:
-    """A new user, who signs in by link until there is a password. Raises Conflict on a taken name."""
-    if session.scalar(select(User.id).where(User.name == name)) is not None:
-        raise Conflict(f"There is a user '{name}' already.", remedy="Choose another name.")
-    user = User(name=name, role=role, password_hash=hash_password(password) if password else None)
+    """A new user, who signs in by link until there is a password. Raises Conflict on a taken name.
+
+    What people may be called at all is for `common.people.accounts`.
+    """
+    require_free(session, name)
+    user = User(
+        name=name, name_key=name_key(name), role=role,
+        password_hash=hash_password(password) if password else None,
+    )  # fmt: skip
     session.add(user)
     session.flush()
     return user
 
 
+def require_free(session: Session, name: str, user_id: int | None = None) -> None:
+    """That no name which anybody has or had looks like this one. Raises Conflict.
+
+    user_id: whose own names do not count. In the session's transaction nobody else chooses a name.
+    """
+    hold(session, "names of people")
+    names = union_all(select(User.id, User.name), select(FormerName.user_id, FormerName.name))
+    wanted = looks(name)
+    for owner, other in session.execute(names):
+        if owner != user_id and wanted & looks(other):
+            same = f"There is a user '{other}' already."
+            raise Conflict(
+                same if name == other else f"'{name}' looks like '{other}', whose name is taken.",
+                remedy="Choose another name.",
+            )
+
+
 def ensure_admin(session: Session, settings: Settings) -> User:
-    """The user `admin`; made at the first start, with CLIP_BROWSER_ADMIN_PASSWORD if that is set."""
-    user = session.scalar(select(User).where(User.name == ADMIN))
+    """An administrator who may come in: `admin` if that is one, else whoever is one longest.
+
+    The user `admin` is made at the first start, with CLIP_BROWSER_ADMIN_PASSWORD if that is set.
+    """
+    user = session.scalar(
+        select(User)
+        .where(User.role == "admin", User.disabled_at.is_(None), User.removed_at.is_(None))
+        .order_by(case((User.name == ADMIN, 0), else_=1), User.id)
+        .limit(1)
+    )
     if user is None:
-        user = make_user(session, ADMIN, "admin", settings.admin_password)
-    elif user.password_hash is None and settings.admin_password:
+        return make_user(session, ADMIN, "admin", settings.admin_password)
+    if user.name == ADMIN and user.password_hash is None and settings.admin_password:
         user.password_hash = hash_password(settings.admin_password)
     return user
+
+
+def explain_admin_password(admin: User, settings: Settings) -> str | None:
+    """What to tell whoever starts the service with another CLIP_BROWSER_ADMIN_PASSWORD than is stored; else None."""
+    given = settings.admin_password
+    if not given or admin.password_hash is None or verify_password(given, admin.password_hash):
+        return None
+    return (
+        f"CLIP_BROWSER_ADMIN_PASSWORD is not the password of {admin.name}: it counts at the first start only. "
+        f"To change the password: clip-browser user password {shlex.quote(admin.name)}"
+    )
 
 
 def make_sign_in_link(session: Session, settings: Settings, user: User) -> str:

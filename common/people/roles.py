@@ -131,7 +131,7 @@ def take_role(session: Session, dataset_id: str, name: str) -> Role:
 
 def find_user(session: Session, name: str) -> User:
     """A person, by name. Raises NotFound."""
-    user = session.scalar(select(User).where(User.name == name))
+    user = session.scalar(select(User).where(User.name == name, User.removed_at.is_(None)))
     if user is None:
         raise NotFound(
             f"There is nobody called '{name[:80]}'.",

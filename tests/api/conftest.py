@@ -149,9 +149,12 @@ class Caller:
         require_described(self.client.application, method, full, response)
         return response
 
-    def dataset(self, name: str = "Cats") -> str:
-        """A new dataset's id."""
-        return str(self("POST", "/datasets", 201, json={"name": name})["id"])
+    def dataset(self, name: str = "Cats", everyone: str | None = "captioner") -> str:
+        """A new dataset's id. everyone: what each member of the service is in it."""
+        dataset = str(self("POST", "/datasets", 201, json={"name": name})["id"])
+        if everyone != "captioner":
+            self("PUT", f"/datasets/{dataset}/everyone", json={"role": everyone})
+        return dataset
 
 
 _ROOT = ("/healthz", "/readyz", "/metrics", "/openapi.json")

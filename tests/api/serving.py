@@ -43,7 +43,7 @@ class Browser:
     def __init__(self, address: str, token: str) -> None:
         self.client = socketio.Client(reconnection=False)
         self.events: Queue[tuple[str, Any]] = Queue()
-        for name in ("job", "queue", "caption", "image", "presence", "dataset", "batch"):
+        for name in ("job", "queue", "caption", "image", "presence", "dataset", "batch", "left"):
             self.client.on(name, self._keep(name))
         self.client.connect(address, auth={"token": token}, transports=["websocket"])
 

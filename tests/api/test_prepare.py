@@ -43,3 +43,14 @@ def test_without_a_password_a_link_that_signs_in_once_is_printed(
     assert found
     with session_factory(open_engine(settings.database))() as session:
         assert redeem_link(session, found[1]).name == "admin"
+
+
+def test_another_admin_password_at_a_later_start_is_explained(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare_database(settings.model_copy(update={"admin_password": "a long password"}))
+    assert not capsys.readouterr().out
+    prepare_database(settings.model_copy(update={"admin_password": "another password"}))
+    assert "clip-browser user password admin" in capsys.readouterr().out
+    sessions = session_factory(open_engine(settings.database))
+    assert check_password(sessions, sessions, "admin", "a long password").role == "admin"

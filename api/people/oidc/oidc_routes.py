@@ -11,6 +11,7 @@ from sqlalchemy import select
 from api.answer import Problem, as_response
 from api.capability import PREFIX, make_blueprint
 from api.people.audited import note_act, note_actor, note_details
+from api.people.devices import where_from
 from api.people.identity import secret_of, set_cookie, start_session, user
 from api.people.oidc.flow import (
     Flow,
@@ -181,7 +182,7 @@ def _finish(provider: Provider, flow: Flow, code: str) -> Response:
     note_act("session.begin")
     note_actor(found.name)
     response = _to(flow.next)
-    set_cookie(response, services.settings, start_session(services, found, "oidc"))
+    set_cookie(response, services.settings, start_session(services, found, where_from("oidc")))
     remember_browser(response, services.settings, found.name)
     return response
 

@@ -17,7 +17,7 @@ from common.db.tables.identities import (
 from common.db.tables.images import Image, ImageSource
 from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
-from common.db.tables.people import AuditEvent, Member, Token, User
+from common.db.tables.people import AuditEvent, FormerName, Member, Token, User
 from common.db.tables.search import SearchIndex
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Caption",
     "CaptionRevision",
     "Dataset",
+    "FormerName",
     "GroupRole",
     "Identity",
     "Image",

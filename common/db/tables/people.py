@@ -16,21 +16,39 @@ from common.db.tables.base import Base, BigId, now
 
 
 class User(Base):
-    """A person. `password_hash` is None for people who come by link only."""
+    """A person. `password_hash` is None for people who come by link only.
+
+    name_key: what names that look alike have in common (`common.people.names`); None for those that looked
+    like another before that was refused. disabled_at: since then nobody comes in as this person. removed_at:
+    for good; the row stays, so that the name and what was done under it stay this person's.
+    """
 
     __tablename__ = "users"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
     role: Mapped[str] = mapped_column(String(16), default="member")
+    name_key: Mapped[str | None] = mapped_column(String(320), unique=True, index=True)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    disabled_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+
+class FormerName(Base):
+    """What a person was called before: nobody else may be called so, and what still comes under it is theirs."""
+
+    __tablename__ = "former_names"
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    given_up_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Token(Base):
     """A bearer secret, stored as its SHA-256. kind: api (named), session (cookie), link (once).
 
-    scope: the most that it may be used for, one of `common.people.rights.SCOPES`. origin: how a session
-    began, `password`, `link` or `oidc`.
+    scope: the most that it may be used for, one of `common.people.rights.SCOPES`. used_at: of a link when
+    it was used up, of the others when they were used last (to some minutes). origin: how a session began:
+    password, link, oidc or "" (before that was noted). address, device: where a session began, or a token was made.
     """
 
     __tablename__ = "tokens"
@@ -39,11 +57,13 @@ class Token(Base):
     kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(80), default="")
     scope: Mapped[str] = mapped_column(String(16), default="admin", server_default="admin")
-    origin: Mapped[str] = mapped_column(String(16), default="", server_default="")
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+    origin: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    address: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    device: Mapped[str] = mapped_column(String(120), default="", server_default="")
 
 
 class Member(Base):

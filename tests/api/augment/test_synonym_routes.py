@@ -46,10 +46,10 @@ def test_entries_of_a_dataset_win_over_the_shared_ones(
     assert merged_map(any_service.services.store, "another").entries["dog"] == ("hound",)
 
 
-def test_members_change_the_maps_of_datasets_and_only_administrators_the_shared_one(
+def test_managers_change_the_maps_of_datasets_and_only_administrators_the_shared_one(
     any_service: Service, call_any: Caller
 ) -> None:
-    dataset, member = call_any.dataset(), any_service.person("ben")
+    dataset, member = call_any.dataset(everyone="manager"), any_service.person("ben")
     shared = member("GET", "/synonyms")
     assert put(member, "/synonyms", {}, shared["version"], 403)["code"] == "forbidden"
     own = member("GET", f"/datasets/{dataset}/synonyms")
@@ -59,7 +59,7 @@ def test_members_change_the_maps_of_datasets_and_only_administrators_the_shared_
 def test_a_map_based_on_an_older_one_is_refused_with_the_current_one(
     any_service: Service, call_any: Caller
 ) -> None:
-    path = f"/datasets/{call_any.dataset()}/synonyms"
+    path = f"/datasets/{call_any.dataset(everyone='manager')}/synonyms"
     first = call_any("GET", path)
     hers = put(call_any, path, {"big": ["large"]}, first["version"])
     refused = put(any_service.person("ben"), path, {"big": ["huge"]}, first["version"], 409)
@@ -72,7 +72,7 @@ def test_a_map_based_on_an_older_one_is_refused_with_the_current_one(
 def test_of_many_who_save_at_once_on_the_same_base_one_wins(
     any_service: Service, call_any: Caller
 ) -> None:
-    path = f"/datasets/{call_any.dataset()}/synonyms"
+    path = f"/datasets/{call_any.dataset(everyone='manager')}/synonyms"
     base = call_any("GET", path)["version"]
     people = [any_service.person(f"person {n}") for n in range(6)]
 

@@ -194,7 +194,8 @@ def test_two_requests_that_hand_an_upload_over_make_one_job(service: Service, ca
 def test_portions_of_a_folder_join_the_job_that_has_not_begun(
     any_service: Service, call_any: Caller
 ) -> None:
-    dataset, other = call_any.dataset("one"), call_any.dataset("other")
+    dataset = call_any.dataset("one", everyone="manager")
+    other = call_any.dataset("other", everyone="manager")
     address = f"/datasets/{dataset}/images"
     first = call_any("POST", address, 202, **files(("a.png", b"1")))["job"]
     join = f"{address}?join={first['id']}"

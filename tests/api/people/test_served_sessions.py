@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
+from queue import Empty
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import socketio
 import websocket
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from api.live.session_watch import SIGN_IN_WITHIN_S
-from common.db.tables import Token, User, now
+from common.db.tables import Dataset, Token, User, now
 from common.people.credentials import issue_token, token_hash
 from tests.api.conftest import PASSWORD, Service, wait_until
 
@@ -86,7 +88,30 @@ def delete_person(service: Service, _: str) -> None:
         session.execute(delete(User).where(User.name.like("leaver%")))
 
 
-@pytest.mark.parametrize("end", [sign_out, delete_token, let_expire, delete_person])
+def as_admin(service: Service, method: str, path: str, **options: Any) -> None:
+    headers = {"Authorization": f"Bearer {service.admin_token}"}
+    url = f"{service.settings.address}/api/v1{path}"
+    httpx.request(method, url, headers=headers, **options).raise_for_status()
+
+
+def id_of(service: Service, name: str) -> int:
+    with service.services.readers() as session:
+        return session.scalars(select(User.id).where(User.name == name)).one()
+
+
+def disable_person(service: Service, _: str) -> None:
+    as_admin(
+        service, "PATCH", f"/users/{id_of(service, 'leaver disable_person')}", json={"disabled": True}
+    )  # fmt: skip
+
+
+def remove_person(service: Service, _: str) -> None:
+    as_admin(service, "DELETE", f"/users/{id_of(service, 'leaver remove_person')}")
+
+
+@pytest.mark.parametrize(
+    "end", [sign_out, delete_token, let_expire, delete_person, disable_person, remove_person]
+)
 def test_connections_end_with_their_session_within_two_seconds_and_say_why(
     served: Service,
     end: Callable[[Service, str], None],
@@ -97,7 +122,7 @@ def test_connections_end_with_their_session_within_two_seconds_and_say_why(
         session.flush()
         ending, staying = (issue_token(session, leaver, "session")[1] for _ in range(2))
     tabs = [Tab(served, ending), Tab(served, ending), Tab(served, served.admin_token)]
-    if end is not delete_person:
+    if end not in (delete_person, disable_person, remove_person):
         tabs.append(Tab(served, staying))
     began = time.monotonic()
     end(served, ending)
@@ -109,6 +134,54 @@ def test_connections_end_with_their_session_within_two_seconds_and_say_why(
     for tab in tabs[2:]:
         assert "snapshots" in tab.client.call("subscribe", {"rooms": ["jobs"]}, timeout=10)
         tab.client.disconnect()
+
+
+def test_no_event_comes_once_a_session_has_ended(
+    served: Service, browse: Callable[[str], Any]
+) -> None:
+    """Within the tenths of a second for which what is told gathers, and not only at the next look: four
+    sessions end a quarter of a second after each other.
+    """
+    with served.services.sessions() as session:
+        leaver = User(name="leaver", role="admin")
+        session.add(leaver)
+        session.flush()
+        secrets = [issue_token(session, leaver, "session")[1] for _ in range(4)]
+    tabs = [browse(secret) for secret in secrets]
+    for tab in tabs:
+        assert "error" not in tab.subscribe("jobs")["snapshots"]["jobs"]
+    ended_at = []
+    for tick in range(80):
+        served.services.events.emit("queue", {"name": str(time.monotonic())}, ["jobs"])
+        time.sleep(0.025)
+        if tick in (10, 20, 30, 40):
+            sign_out(served, secrets[len(ended_at)])
+            ended_at.append(time.monotonic())
+    for tab, ended in zip(tabs, ended_at, strict=True):
+        heard = [float(data["name"]) for _, data in tab.events.queue]
+        assert heard[0] < ended
+        assert heard[-1] - ended < 0.5
+
+
+def test_who_is_no_administrator_any_more_hears_no_more_than_a_member(
+    served: Service, browse: Callable[[str], Any]
+) -> None:
+    with served.services.sessions() as session:
+        boss = User(name="boss for now", role="admin")
+        dataset = Dataset(id="of-nobody-else", name="x", created_by="x")
+        session.add_all([boss, dataset])
+        session.flush()
+        dataset.everyone_role = None
+        secret = issue_token(session, boss, "session")[1]
+    tab = browse(secret)
+    room = "dataset:of-nobody-else"
+    assert "error" not in tab.subscribe(room)["snapshots"][room]
+    as_admin(served, "PATCH", f"/users/{boss.id}", json={"role": "member"})
+    time.sleep(0.5)
+    served.services.events.emit("image", {"image_id": 1}, [room])
+    with pytest.raises(Empty):
+        tab.next("image", 1)
+    assert tab.subscribe(room)["snapshots"][room]["error"]["code"] == "not_found"
 
 
 class Tab:

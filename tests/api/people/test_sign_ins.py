@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from api.people.sign_in_limit import OF_PAIR, SignInLimit
+from api.people.sign_in_limit import OF_LINKS, OF_NAME, OF_PAIR, SignInLimit
 from api.people.sign_in_line import SignInLine
+from api.people.sign_ins import SignIns
 from api.people.visitor import COOKIE, Visitor
 from common.db.tables import User
-from common.errors import TooManyRequests
+from common.errors import TooManyRequests, Unauthorized
 from common.people import credentials
 from tests.api.conftest import PASSWORD, Caller, Service, wait_until
 
@@ -43,7 +45,11 @@ def sign_in(client: FlaskClient, password: str, name: str = "admin") -> int:
 def fail(service: Service, visitor: Visitor, times: int, name: str = "admin") -> None:
     """As if so many sign-ins had failed."""
     for _ in range(times):
-        SignInLimit(service.services.queue.redis).note_failure(visitor, name)
+        with (
+            contextlib.suppress(TooManyRequests),
+            SignInLimit(service.services.queue.redis).count(visitor, name),
+        ):
+            pass
 
 
 def refused(call: Caller, reason: str) -> float:
@@ -95,19 +101,51 @@ def test_a_flood_waits_in_a_short_line_and_the_rest_is_refused_at_once(
     assert sign_in(service.app.test_client(), "wrong", "x") == 401
 
 
-def test_guesses_that_stood_in_line_are_counted_before_the_next_is_hashed(
+def test_of_sixty_guesses_at_once_no_more_are_checked_than_may_fail(
     service: Service, call: Caller, hashing: threading.Semaphore
 ) -> None:
-    service.services.sign_ins._strangers = SignInLine(places=2 * 20, at_once=1)
-    fail(service, HERE, OF_PAIR.amount - 2)
+    """Through two lines, as of two processes, so that several are hashed at the same time."""
+    services = service.services
+    for line in (services.sign_ins, second := SignIns(
+        services.readers, services.sessions, services.queue.redis, 8, services.second_factors
+    )):  # fmt: skip
+        line._strangers = SignInLine(places=2 * 60, at_once=4)
     hashing.release(100)
-    with ThreadPoolExecutor(20) as people:
-        statuses = list(
-            people.map(lambda _: sign_in(service.app.test_client(), "wrong"), range(20))
-        )
+
+    def guess(number: int) -> str:
+        try:
+            (services.sign_ins, second)[number % 2].by_password(HERE, "admin", "wrong")
+        except (Unauthorized, TooManyRequests) as refused:
+            return refused.code
+        return "let in"
+
+    with ThreadPoolExecutor(60) as people:
+        answers = list(people.map(guess, range(60)))
     hashed = 100 - sum(hashing.acquire(blocking=False) for _ in range(100))
-    assert hashed == statuses.count(401) <= 3
-    assert refused(call, "failures") == statuses.count(429) >= 17
+    assert hashed == answers.count("unauthorized") == OF_PAIR
+    assert answers.count("too_many_requests") == 60 - OF_PAIR
+
+
+def test_links_that_nobody_made_are_looked_up_so_often_only(service: Service) -> None:
+    client = service.app.test_client()
+    tries = [
+        client.post("/api/v1/auth/link", json={"token": "nonsense"}).status_code
+        for _ in range(OF_LINKS + 1)
+    ]
+    assert tries == [401] * OF_LINKS + [429]
+
+
+def test_a_known_browser_gets_in_while_its_name_is_tried_from_everywhere(
+    service: Service, hashing: threading.Semaphore
+) -> None:
+    known, strange = service.app.test_client(), service.app.test_client()
+    hashing.release(3)
+    assert sign_in(known, PASSWORD) == 200
+    service.services.queue.redis.delete(*service.services.queue.redis.keys("*signed-in*"))
+    for number in range(OF_NAME):
+        fail(service, Visitor(f"192.0.2.{number}"), 1)
+    assert sign_in(strange, PASSWORD) == 429
+    assert sign_in(known, PASSWORD) == 200
 
 
 def test_a_browser_that_has_signed_in_is_let_in_beside_a_flood_from_its_own_address(
@@ -125,7 +163,7 @@ def test_a_browser_that_has_signed_in_is_let_in_beside_a_flood_from_its_own_addr
         hashing.release(2)  # the one in the line, and ours
         assert sign_in(known, PASSWORD) == 200
     hashing.release(2)
-    fail(service, HERE, OF_PAIR.amount)
+    fail(service, HERE, OF_PAIR)
     assert sign_in(service.app.test_client(), PASSWORD) == 429
     assert sign_in(known, PASSWORD) == 200
     assert sign_in(known, "wrong", "eve") == 401  # as eve it is a stranger
@@ -144,13 +182,13 @@ def test_the_mark_of_a_known_browser_cannot_be_forged(
     assert cookie.http_only
     forger = service.app.test_client()
     forger.set_cookie(COOKIE, alter(cookie.value), path="/api/v1/auth")
-    fail(service, HERE, OF_PAIR.amount)
+    fail(service, HERE, OF_PAIR)
     assert sign_in(forger, PASSWORD) == 429
     assert sign_in(known, PASSWORD) == 200
 
 
 def test_the_answer_says_when_to_come_again(service: Service) -> None:
-    fail(service, HERE, OF_PAIR.amount)
+    fail(service, HERE, OF_PAIR)
     given = {"username": "admin", "password": PASSWORD}
     answer = service.app.test_client().post(LOGIN, json=given)
     assert answer.status_code == 429

@@ -34,7 +34,9 @@ def test_another_servers_sign_out_is_known_here_soon(service: Service, call: Cal
     made = call("POST", "/tokens", 201, json={"name": "script"})
     script = Caller(service.app.test_client(), made["token"])
     script("GET", "/auth/me")
-    other = TokenCache(service.services.readers, lambda: None, kept_s=0.2)
+    other = TokenCache(
+        service.services.readers, service.services.sessions, lambda: None, kept_s=0.2
+    )
     assert other.find(made["token"]) is not None
     call("DELETE", f"/tokens/{made['id']}", 204)
     time.sleep(0.25)
@@ -53,7 +55,7 @@ def test_a_token_is_not_asked_for_again_at_once_and_not_kept_past_its_own_end(
     with service.services.sessions() as session:
         admin = session.query(User).one()
         _, secret = issue_token(session, admin, "session", lives=timedelta(seconds=0.3))
-    known = TokenCache(readers, lambda: None)
+    known = TokenCache(readers, service.services.sessions, lambda: None)
     assert known.find(secret) is not None
     assert known.find(secret) is not None
     assert len(asked) == 1

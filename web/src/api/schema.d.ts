@@ -174,6 +174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set or change one's own password; all other sessions end, and links that were not used. */
+        put: operations["people_put_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/second-factor": {
         parameters: {
             query?: never;
@@ -1400,6 +1417,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where one is signed in. */
+        get: operations["people_list_sessions"];
+        put?: never;
+        post?: never;
+        /** End all of one's own sessions but this one. */
+        delete: operations["people_end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's own sessions. */
+        delete: operations["people_end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/synonyms": {
         parameters: {
             query?: never;
@@ -1479,7 +1531,7 @@ export interface paths {
         /** One's own API tokens, without their secrets. */
         get: operations["people_list_tokens"];
         put?: never;
-        /** A new API token; its secret is in this answer only. */
+        /** A new API token, which may do no more, and no longer, than what it is made with; its secret is in this answer only. */
         post: operations["people_make_token"];
         delete?: never;
         options?: never;
@@ -1553,18 +1605,54 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everybody who can sign in. */
+        /** Everybody who can sign in, or could if it were not for being disabled. */
         get: operations["people_list_users"];
         put?: never;
         /** Let somebody in (administrators only): the link signs them in once. */
-        post: operations["people_invite"];
+        post: operations["people_invite_person"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/{name}/second-factor": {
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What administrators see of somebody: sessions and tokens, too. */
+        get: operations["people_get_person"];
+        put?: never;
+        post?: never;
+        /** Remove somebody for good. What the person made stays, under a name that nobody else can take. */
+        delete: operations["people_remove_person"];
+        options?: never;
+        head?: never;
+        /** Give another name or role; disable, which ends every session and token at once, or enable. */
+        patch: operations["people_change_person"];
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new sign-in link for somebody who has lost theirs, or the password: it lets them set one. */
+        post: operations["people_make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/second-factor": {
         parameters: {
             query?: never;
             header?: never;
@@ -1576,6 +1664,40 @@ export interface paths {
         post?: never;
         /** Take it away from somebody who has lost it (administrators only). */
         delete: operations["people_reset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End all of somebody's sessions and API tokens. */
+        delete: operations["people_end_all_of_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session or an API token of somebody. */
+        delete: operations["people_end_one_of_person"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2099,7 +2221,7 @@ export interface components {
         };
         /**
          * FactorOf
-         * @description Somebody who has a second factor.
+         * @description Somebody who has a second factor. user_id: the person's.
          */
         FactorOf: {
             /**
@@ -2109,6 +2231,8 @@ export interface components {
             confirmed_at: string;
             /** Name */
             name: string;
+            /** User Id */
+            user_id: number;
         };
         /**
          * FlagChange
@@ -2690,11 +2814,23 @@ export interface components {
         };
         /**
          * Me
-         * @description Who makes this request. origin: how the session began, `password`, `link` or `oidc`; empty: not known.
+         * @description Who makes this request. has_password: else only a link of an administrator lets in again.
+         *
+         *     scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
+         *     session began, `password`, `link` or `oidc`; empty: not known.
          */
         Me: {
+            /** Has Password */
+            has_password: boolean;
+            /** Needs Current */
+            needs_current: boolean;
             /** Origin */
             origin: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
             user: components["schemas"]["Person"];
         };
         /**
@@ -3121,6 +3257,27 @@ export interface components {
             priority?: number;
         };
         /**
+         * NewLink
+         * @description A one-time sign-in link to hand over; those made before no longer work.
+         */
+        NewLink: {
+            /** Link */
+            link: string;
+        };
+        /**
+         * NewPassword
+         * @description A password for oneself. current: the one there is, unless a link was used to sign in lately.
+         */
+        NewPassword: {
+            /**
+             * Current
+             * @default null
+             */
+            current?: string | null;
+            /** Password */
+            password: string;
+        };
+        /**
          * NewProbe
          * @description The params of a train job whose pace and memory are to be measured.
          */
@@ -3198,11 +3355,24 @@ export interface components {
         };
         /**
          * NewToken
-         * @description A name for a token, such as the script that will use it.
+         * @description A name for a token, such as the script that will use it; what it is for, and how long.
+         *
+         *     scope: the most it may do; without it as much as what it is made with. days: until it ends; without them
+         *     as late as what it is made with, which for a session is never.
          */
         NewToken: {
+            /**
+             * Days
+             * @default null
+             */
+            days?: number | null;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @default null
+             */
+            scope?: ("read" | "caption" | "train" | "admin") | null;
         };
         /**
          * NewTokenOut
@@ -3214,12 +3384,21 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Expires At */
+            expires_at: string | null;
             /** Id */
             id: number;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
             /** Token */
             token: string;
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * NewUpload
@@ -3302,7 +3481,7 @@ export interface components {
         };
         /**
          * Person
-         * @description Somebody who signs in.
+         * @description Somebody who signs in. disabled: nobody does as this person, for now.
          */
         Person: {
             /**
@@ -3310,6 +3489,10 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Disabled */
+            disabled: boolean;
+            /** Id */
+            id: number;
             /** Name */
             name: string;
             /**
@@ -3317,6 +3500,42 @@ export interface components {
              * @enum {string}
              */
             role: "admin" | "member";
+        };
+        /**
+         * PersonChange
+         * @description What is to change about a person.
+         */
+        PersonChange: {
+            /**
+             * Disabled
+             * @default null
+             */
+            disabled?: boolean | null;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Role
+             * @default null
+             */
+            role?: ("admin" | "member") | null;
+        };
+        /**
+         * PersonDetail
+         * @description What administrators see of somebody.
+         */
+        PersonDetail: {
+            /** Former Names */
+            former_names: string[];
+            /** Has Password */
+            has_password: boolean;
+            /** Sessions */
+            sessions: components["schemas"]["SessionOut"][];
+            /** Tokens */
+            tokens: components["schemas"]["TokenOut"][];
+            user: components["schemas"]["Person"];
         };
         /**
          * PlannedSetting
@@ -3608,6 +3827,44 @@ export interface components {
             is_on: boolean;
             /** Recovery Codes */
             recovery_codes: number;
+        };
+        /**
+         * SessionList
+         * @description Somebody's sessions, the newest first.
+         */
+        SessionList: {
+            /** Items */
+            items: components["schemas"]["SessionOut"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * SessionOut
+         * @description A sign-in. device: browser and system. origin: by password or link, "" when it was not noted.
+         */
+        SessionOut: {
+            /** Address */
+            address: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Device */
+            device: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: number;
+            /** Is Current */
+            is_current: boolean;
+            /** Origin */
+            origin: string;
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * SignedIn
@@ -3908,7 +4165,7 @@ export interface components {
         };
         /**
          * TokenOut
-         * @description An API token without its secret.
+         * @description An API token without its secret. expires_at: null for never. used_at: to some minutes; null for never.
          */
         TokenOut: {
             /**
@@ -3916,10 +4173,19 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Expires At */
+            expires_at: string | null;
             /** Id */
             id: number;
             /** Name */
             name: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "read" | "caption" | "train" | "admin";
+            /** Used At */
+            used_at: string | null;
         };
         /**
          * TrainPlanOut
@@ -4641,6 +4907,8 @@ export type NewDataset = components['schemas']['NewDataset'];
 export type NewEdit = components['schemas']['NewEdit'];
 export type NewGroupRole = components['schemas']['NewGroupRole'];
 export type NewJob = components['schemas']['NewJob'];
+export type NewLink = components['schemas']['NewLink'];
+export type NewPassword = components['schemas']['NewPassword'];
 export type NewProbe = components['schemas']['NewProbe'];
 export type NewSecondFactor = components['schemas']['NewSecondFactor'];
 export type NewSuggestion = components['schemas']['NewSuggestion'];
@@ -4657,6 +4925,8 @@ export type NoBody = components['schemas']['NoBody'];
 export type Pause = components['schemas']['Pause'];
 export type Paused = components['schemas']['Paused'];
 export type Person = components['schemas']['Person'];
+export type PersonChange = components['schemas']['PersonChange'];
+export type PersonDetail = components['schemas']['PersonDetail'];
 export type PlannedSetting = components['schemas']['PlannedSetting'];
 export type PlannedSettings = components['schemas']['PlannedSettings'];
 export type PreviewOut = components['schemas']['PreviewOut'];
@@ -4678,6 +4948,8 @@ export type SavedCaption = components['schemas']['SavedCaption'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SearchedIndex = components['schemas']['SearchedIndex'];
 export type SecondFactorState = components['schemas']['SecondFactorState'];
+export type SessionList = components['schemas']['SessionList'];
+export type SessionOut = components['schemas']['SessionOut'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type Skipped = components['schemas']['Skipped'];
 export type StateCounts = components['schemas']['StateCounts'];
@@ -4876,6 +5148,15 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5278,6 +5559,72 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_put_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10623,6 +10970,151 @@ export interface operations {
             };
         };
     };
+    people_list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     augment_get_shared: {
         parameters: {
             query?: never;
@@ -10967,6 +11459,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11335,7 +11836,7 @@ export interface operations {
             };
         };
     };
-    people_invite: {
+    people_invite_person: {
         parameters: {
             query?: never;
             header?: never;
@@ -11403,12 +11904,269 @@ export interface operations {
             };
         };
     };
+    people_get_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_remove_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_change_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewLink"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     people_reset: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                user_id: number;
             };
             cookie?: never;
         };
@@ -11441,6 +12199,117 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_all_of_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_one_of_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+                token_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -22,6 +22,7 @@ from common.datasets.changes import touch_dataset
 from common.db.rows import insert_rows, run, update_rows
 from common.db.tables import Caption, CaptionRevision, Image, now
 from common.errors import CaptionConflict, ClipBrowserError, Internal, InvalidInput, NotFound
+from common.people.former_names import current_names
 
 REFUSED = (IntegrityError, DataError)  # by the database, because of a value
 log = logging.getLogger(__name__)
@@ -158,6 +159,8 @@ class _Batch:
         ids = sorted({save.image_id for save in saves})
         found = run(session, _LOCKED_IMAGES, {"ids": ids})
         self._images = {row.id: _Image(*row) for row in found}
+        # after the lock as well: who is renamed meanwhile is waited for
+        self._renamed = current_names(session, (save.author for save in saves))
         self._shown = {image.id: replace(image) for image in self._images.values()}
         heads = heads_by_image(session, ids)  # after the lock, or they might be older than it
         self._heads = {head[:2]: head for own in heads.values() for head in own}
@@ -185,6 +188,8 @@ class _Batch:
 
     def save(self, save: Save) -> Saved | ClipBrowserError:
         """Write one, if it may be written."""
+        if save.author in self._renamed:
+            save = replace(save, author=self._renamed[save.author])
         try:
             text = None if save.text is None else normalise_caption(save.text)
             image = self._image(save)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common.db.tables import Model, now
+from common.people.former_names import current_names
 from workers.runtime.job_context import JobContext, LeaseLost
 
 Keep = Callable[[JobContext, Session, dict[str, Any]], None]
@@ -64,6 +65,8 @@ def store_model(
     made = {"model_id": model_id, **result}
     try:
         with ctx.session() as session:
+            renamed = current_names(session, [row.created_by])  # while this took hours
+            row.created_by = renamed.get(row.created_by, row.created_by)
             session.add(row)
             keep(ctx, session, made)
     except (IntegrityError, LeaseLost):  # the former: the dataset was deleted, and the job with it

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -64,7 +64,6 @@ def upgrade() -> None:
         _of_user(),
         sa.PrimaryKeyConstraint("user_id", "code_hash"),
     )
-    op.add_column("tokens", sa.Column("origin", sa.String(16), server_default="", nullable=False))
 
 
 def _user_id() -> sa.Column[int]:

@@ -23,6 +23,8 @@ export type Session =
 
 export const session = signal<Session>({ state: "asking" });
 let isStarted = false;
+/** While somebody signs out: the socket may hear of it before the answer is there. */
+let leaving: { isAtProvider: boolean } | null = null;
 
 function start(user: User): void {
   connect({
@@ -61,9 +63,9 @@ export function signedIn(user: User, origin = ""): void {
 }
 
 /** Shows the sign-in page, which says why. */
-function signedOut(why = "", isAtProvider = false): void {
+function signedOut(why = ""): void {
   if (session.value.state === "out") return;
-  session.value = { state: "out", why, isAtProvider };
+  session.value = { state: "out", why: leaving ? "" : why, isAtProvider: leaving?.isAtProvider ?? false };
   disconnect();
   const next = location.pathname + location.search;
   if (location.pathname !== "/signin") go(next === "/" ? "/signin" : `/signin?next=${encodeURIComponent(next)}`, { replace: true });
@@ -82,9 +84,10 @@ export async function askSession(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  const isAtProvider = session.value.state === "in" && session.value.origin === "oidc";
+  leaving = { isAtProvider: session.value.state === "in" && session.value.origin === "oidc" };
   await logout().catch(() => undefined);
-  signedOut("", isAtProvider);
+  signedOut();
+  leaving = null;
 }
 
 export const isAdmin = (): boolean => session.value.state === "in" && session.value.user.role === "admin";

@@ -1,0 +1,1 @@
+"""The people of a service on this machine, straight in its database."""
