@@ -26,7 +26,7 @@ from api.people.schemas import (
 )
 from api.people.tokens import end_tokens, read_sessions, read_tokens
 from api.services import app_services
-from common.db.tables import FormerName, User
+from common.db.tables import User
 from common.errors import NotFound
 from common.people.accounts import (
     change_role,
@@ -38,6 +38,7 @@ from common.people.accounts import (
     renew_link,
 )
 from common.people.credentials import make_sign_in_link
+from common.people.former_names import read_former_names
 
 people = make_blueprint("people", __name__, "people")
 
@@ -139,11 +140,10 @@ def _find(session: Session, user_id: int) -> User:
 
 
 def _detail(session: Session, person: User) -> PersonDetail:
-    names = select(FormerName.name).where(FormerName.user_id == person.id)
     return PersonDetail(
         user=Person.of(person),
         has_password=person.password_hash is not None,
-        former_names=list(session.scalars(names.order_by(FormerName.given_up_at))),
+        former_names=read_former_names(session, person.id),
         sessions=read_sessions(session, person.id, token().id),
         tokens=read_tokens(session, person.id),
     )

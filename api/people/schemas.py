@@ -105,12 +105,14 @@ class SignedIn(Answer):
 class Me(Answer):
     """Who makes this request. has_password: else only a link of an administrator lets in again.
 
-    scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
-    session began, `password`, `link` or `oidc`; empty: not known.
+    scope: of the session or token. needs_current: a new password asks for the one there is. former_names:
+    under which this browser may keep what was not sent. origin: how the session began, `password`, `link` or
+    `oidc`; empty: not known.
     """
 
     user: Person
     origin: str
+    former_names: list[str]
     has_password: bool
     needs_current: bool
     scope: Scope

@@ -18,6 +18,7 @@ from api.people.visitor import read_visitor, remember_browser
 from api.services import app_services
 from common.db.tables import Token, User
 from common.errors import SecondFactorNeeded
+from common.people.former_names import read_former_names
 
 auth = make_blueprint("auth", __name__, "people", f"{PREFIX}/auth")
 
@@ -60,9 +61,12 @@ def logout() -> Response:
 @auth.get("/me", responses={200: Me})
 def me() -> Me:
     """Who makes this request."""
+    with app_services().readers() as session:
+        former = read_former_names(session, user().id)
     return Me(
         user=Person.of(user()),
         origin=token().origin,
+        former_names=former,
         has_password=user().password_hash is not None,
         needs_current=needs_current(user(), token()),
         scope=access().scope,

@@ -12,6 +12,7 @@ from common.db.engine import hold
 from common.db.tables import Base, FormerName, Member, Token, User, now
 from common.errors import Conflict, InvalidInput
 from common.people.credentials import make_sign_in_link, make_user, require_free
+from common.people.former_names import read_former_names
 from common.people.names import name_key, require_choosable
 from common.settings import Settings
 
@@ -63,12 +64,12 @@ def rename(session: Session, user: User, name: str) -> str:
 
 
 def _require_few_names(session: Session, user: User) -> None:
-    had = session.scalars(select(FormerName.name).where(FormerName.user_id == user.id)).all()
+    had = read_former_names(session, user.id)
     if len(had) >= MAX_FORMER_NAMES:
         raise Conflict(
             f"{user.name} has had {len(had)} other names, and each is kept.",
             remedy="Choose one of them.",
-            details={"names": list(had)},
+            details={"names": had},
         )
 
 

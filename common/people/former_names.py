@@ -18,3 +18,9 @@ def current_names(session: Session, names: Iterable[str]) -> dict[str, str]:
         .where(FormerName.name.in_(set(names)))
     )
     return {row.name: row.current for row in found}
+
+
+def read_former_names(session: Session, user_id: int) -> list[str]:
+    """What somebody was called before, in order."""
+    names = select(FormerName.name).where(FormerName.user_id == user_id)
+    return list(session.scalars(names.order_by(FormerName.given_up_at)))

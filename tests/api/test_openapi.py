@@ -12,11 +12,22 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from sqlalchemy import select
 
 from api.answer import Answer
 from api.openapi import KnownSchema
 from api.request import Request
-from common.db.tables import Dataset, JobMetric, Model, SearchIndex, Suggestion, Variant, now
+from common.db.tables import (
+    Dataset,
+    JobMetric,
+    Model,
+    SearchIndex,
+    Suggestion,
+    User,
+    Variant,
+    now,
+)
+from common.people.credentials import issue_token
 from tests.api.conftest import PASSWORD, Caller, Service
 from tests.api.described import PROBLEM
 from tests.api.search.test_routes import INDEX, answer_once
@@ -119,6 +130,8 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
     with service.services.sessions() as session:
         session.add(_model(dataset, job))
         session.add(JobMetric(job_id=job, name="loss", step=1, epoch=0.5, value=2.0, time=now()))
+        admin = session.scalars(select(User)).one()
+        issue_token(session, admin, "session")
         session.add(SearchIndex(dataset_id=dataset, model_id="ViT-B-32/openai", prefix="i/x", images=4, dim=512))  # fmt: skip
         session.get_one(Dataset, dataset).variants_job_id = "augmented"
         session.add(_variant(dataset, ids[0]))
@@ -137,7 +150,7 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
     os.utime(service.settings.data_dir / "uploads/forgotten/a.png", (0, 0))
     return {
         "dataset_id": dataset, "image_id": str(ids[0]), "job_id": job, "upload_id": upload,
-        "model_id": "20261123-080000_cats", "waits": waits, "failed": failed, "free": str(ids[3]),
+        "user_id": str(admin.id), "model_id": "20261123-080000_cats", "waits": waits, "failed": failed, "free": str(ids[3]),
     }  # fmt: skip
 
 
@@ -213,7 +226,15 @@ CHANGES: list[tuple[str, str, int, Any]] = [
     ("PUT", "/synonyms", 409, {"map": {}, "base": "none"}),
     ("POST", "/tokens", 201, {"name": "script"}),
     ("POST", "/users", 201, {"name": "bob"}),
-    ("POST", "/auth/login", 200, {"username": "admin", "password": PASSWORD}),
+    ("PATCH", "/users/{user_id}", 200, {"name": "Grace"}),
+    ("PATCH", "/users/{user_id}", 409, {"disabled": True}),
+    ("POST", "/users/{user_id}/link", 201, None),
+    ("DELETE", "/users/{user_id}", 409, None),
+    ("DELETE", "/users/{user_id}/tokens/99", 404, None),
+    ("PUT", "/auth/password", 403, {"password": "a long password"}),
+    ("DELETE", "/sessions", 204, None),
+    ("DELETE", "/sessions/99", 404, None),
+    ("POST", "/auth/login", 200, {"username": "Grace", "password": PASSWORD}),
 ]  # fmt: skip
 
 

@@ -2816,10 +2816,13 @@ export interface components {
          * Me
          * @description Who makes this request. has_password: else only a link of an administrator lets in again.
          *
-         *     scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
-         *     session began, `password`, `link` or `oidc`; empty: not known.
+         *     scope: of the session or token. needs_current: a new password asks for the one there is. former_names:
+         *     under which this browser may keep what was not sent. origin: how the session began, `password`, `link` or
+         *     `oidc`; empty: not known.
          */
         Me: {
+            /** Former Names */
+            former_names: string[];
             /** Has Password */
             has_password: boolean;
             /** Needs Current */

@@ -2,12 +2,12 @@
 
 export type Route =
   | { page: "datasets" }
-  | { page: "overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map"; dataset: string }
+  | { page: "overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map" | "people"; dataset: string }
   | { page: "caption"; dataset: string; image: number | null }
   | { page: "run"; job: string }
-  | { page: "compare" | "models" | "jobs" | "workers" | "settings" | "signin" | "nowhere" };
+  | { page: "compare" | "models" | "jobs" | "workers" | "settings" | "everybody" | "signin" | "nowhere" };
 
-const PLACES = ["images", "prepare", "review-variants", "train", "search", "map"] as const;
+const PLACES = ["images", "prepare", "review-variants", "train", "search", "map", "people"] as const;
 const TOP = ["compare", "models", "jobs", "workers", "settings", "signin"] as const;
 
 function isOneOf<T extends string>(names: readonly T[], name: string | undefined): name is T {
@@ -38,6 +38,7 @@ export function parseRoute(path: string): Route {
   if (first === undefined) return { page: "datasets" };
   if (first === "d" && second !== undefined) return parseDatasetRoute(second, rest);
   if (first === "runs" && second !== undefined && rest.length === 0) return { page: "run", job: second };
+  if (first === "people" && second === undefined) return { page: "everybody" };
   if (isOneOf(TOP, first) && second === undefined) return { page: first };
   return { page: "nowhere" };
 }
@@ -47,7 +48,7 @@ export function datasetOf(route: Route): string | null {
   return "dataset" in route ? route.dataset : null;
 }
 
-export type Place = "images" | "caption" | "prepare" | "review-variants" | "train" | "search" | "map";
+export type Place = "images" | "caption" | "prepare" | "review-variants" | "train" | "search" | "map" | "people";
 
 /** The address of a dataset's overview or of a place in it. */
 export function datasetPath(dataset: string, place?: Place): string {

@@ -24,9 +24,11 @@ const RunPage = lazyPage<{ id: string }>(() => import("../pages/jobs/run/run").t
 const ComparePage = lazyPage(() => import("../pages/training/compare/compare").then((m) => m.ComparePage));
 const ModelsPage = lazyPage(() => import("../pages/models/list/models").then((m) => m.ModelsPage));
 const WorkersPage = lazyPage(() => import("../pages/ops/workers").then((m) => m.WorkersPage));
+const MembersPage = lazyPage<{ id: string }>(() => import("../pages/people/members/members").then((m) => m.MembersPage));
+const EverybodyPage = lazyPage(() => import("../pages/people/everybody/everybody").then((m) => m.EverybodyPage));
 const SettingsPage = lazyPage(() => import("../pages/people/settings/settings").then((m) => m.SettingsPage));
 
-const IN_DATASET: Record<"overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map", ComponentType<{ id: string }>> = {
+const IN_DATASET: Record<"overview" | "images" | "prepare" | "review-variants" | "train" | "search" | "map" | "people", ComponentType<{ id: string }>> = {
   overview: OverviewPage,
   images: ImagesPage,
   prepare: PreparePage,
@@ -34,6 +36,7 @@ const IN_DATASET: Record<"overview" | "images" | "prepare" | "review-variants" |
   train: TrainPage,
   search: SearchPage,
   map: MapPage,
+  people: MembersPage,
 };
 
 function Nowhere() {
@@ -62,6 +65,8 @@ function Page({ of }: { of: Route }) {
       return <WorkersPage />;
     case "settings":
       return <SettingsPage />;
+    case "everybody":
+      return <EverybodyPage />;
     case "signin":
       return <SignInPage />;
     case "nowhere":

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { Boxes, ChartScatter, Ellipsis, Images, LayoutGrid, LayoutList, ListChecks, type LucideIcon, PencilLine, Search, Server, Settings, Split, TrendingUp } from "lucide-preact";
+import { Boxes, ChartScatter, Ellipsis, Images, LayoutGrid, LayoutList, ListChecks, type LucideIcon, PencilLine, Search, Server, Settings, Split, TrendingUp, Users } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../design/dialog";
 import { path } from "../routing/router";
@@ -35,6 +35,7 @@ function placesOf(dataset: string): PlaceLink[] {
     { href: datasetPath(dataset, "train"), icon: TrendingUp, name: "Train" },
     { href: datasetPath(dataset, "search"), icon: Search, name: "Search" },
     { href: datasetPath(dataset, "map"), icon: ChartScatter, name: "Map" },
+    { href: datasetPath(dataset, "people"), icon: Users, name: "People" },
   ];
 }
 

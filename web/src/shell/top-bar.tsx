@@ -27,6 +27,8 @@ const PAGE_NAMES: Record<Route["page"], string> = {
   jobs: "Jobs",
   workers: "Workers",
   settings: "Settings",
+  everybody: "People",
+  people: "People",
   signin: "Sign in",
   nowhere: "Not found",
 };

@@ -83,6 +83,14 @@ export function ago(iso: string, now_ms: number = Date.now()): string {
   return `${Math.round(s / DAY_S)} d ago`;
 }
 
+/** How long until then: "in 5 min", "in 90 d"; "over" when it has passed. */
+export function until(iso: string, now_ms: number = Date.now()): string {
+  const s = (millisOf(iso) - now_ms) / 1000;
+  if (!(s > 0)) return "over";
+  if (s < HOUR_S) return `in ${Math.max(1, Math.round(s / MINUTE_S))} min`;
+  return s < DAY_S ? `in ${Math.round(s / HOUR_S)} h` : `in ${Math.round(s / DAY_S)} d`;
+}
+
 /** The exact time in the reader's own zone. */
 export function exact(iso: string): string {
   const date = new Date(millisOf(iso));

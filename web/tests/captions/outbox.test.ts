@@ -1,17 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { adopted, afterConflict, afterRefused, afterSaved, decide, dropEntry, type Entry, loadEntries, outcomeOf, outcomeOfFailure, readCurrent, retryDelay_ms, sendable, storeEntry } from "../../src/state/captions/outbox";
-import type { KeyValueStorage } from "../../src/state/key-value-storage";
+import { MapStorage } from "../fixtures/map-storage";
 
-class MapStorage implements KeyValueStorage {
-  private readonly map = new Map<string, string>();
-  get length(): number {
-    return this.map.size;
-  }
-  key = (index: number): string | null => [...this.map.keys()][index] ?? null;
-  getItem = (key: string): string | null => this.map.get(key) ?? null;
-  setItem = (key: string, value: string): void => void this.map.set(key, value);
-  removeItem = (key: string): void => void this.map.delete(key);
-}
 function entry(change: Partial<Entry> = {}): Entry {
   return {
     client_id: "a",

@@ -37,7 +37,7 @@ describe("a dataset on a page", () => {
       return null;
     };
     render(h(Counts, {}), page as unknown as Element);
-    await soon();
+    await vi.waitFor(() => expect(asked).toHaveLength(1), { timeout: 1000 });
   });
 
   afterEach(() => {

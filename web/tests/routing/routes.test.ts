@@ -18,6 +18,8 @@ describe("addresses", () => {
     ["/models", { page: "models" }],
     ["/jobs", { page: "jobs" }],
     ["/workers", { page: "workers" }],
+    ["/d/birds/people", { page: "people", dataset: "birds" }],
+    ["/people", { page: "everybody" }],
     ["/settings", { page: "settings" }],
     ["/signin", { page: "signin" }],
   ])("%s is a page", (path, route) => {

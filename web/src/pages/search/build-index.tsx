@@ -6,6 +6,7 @@ import { Card } from "../../design/card";
 import { EmptyState, ErrorState, Notice } from "../../design/states";
 import { useLastJob } from "../../state/jobs/last-job";
 import { acceptJob, activeJobs } from "../../state/jobs/live-jobs";
+import { needs } from "../../state/people/roles";
 import { useAction } from "../../state/resource";
 import { JobWatch } from "../jobs/controls/job-watch";
 
@@ -23,7 +24,7 @@ export function BuildIndex({ datasetId, model, index }: BuildIndexProps) {
   const failed = last?.state === "failed" && last.params.model === model ? last : undefined;
   const watched = running ?? failed;
   const button = (kind: "primary" | "secondary") => (
-    <Button kind={kind} icon={Waypoints} busy={build.busy} onClick={() => build.run()}>Build index</Button>
+    <Button kind={kind} icon={Waypoints} busy={build.busy} {...needs(datasetId, "manager")} onClick={() => build.run()}>Build index</Button>
   );
   const problem = build.error && <ErrorState problem={build.error} datasetId={datasetId} onRetry={() => build.run()} />;
   if (running) return <Card title="Building the index"><JobWatch id={running.id} /></Card>;

@@ -3,6 +3,7 @@ import { chooseModel } from "../../api/models";
 import { Button } from "../../design/button";
 import { ErrorState } from "../../design/states";
 import { touchDataset } from "../../state/datasets/live-datasets";
+import { needs } from "../../state/people/roles";
 import { useAction } from "../../state/resource";
 import { announce } from "../../state/toasts";
 
@@ -28,7 +29,7 @@ export function DefaultModel({ datasetId, model, name, chosen, onChanged }: Defa
   return (
     <>
       <p class="search-line">
-        <Button kind="quiet" small icon={Star} busy={choose.busy} onClick={() => choose.run()}>Make {name} the default here</Button>
+        <Button kind="quiet" small icon={Star} busy={choose.busy} {...needs(datasetId, "manager")} onClick={() => choose.run()}>Make {name} the default here</Button>
       </p>
       {choose.error && <ErrorState problem={choose.error} datasetId={datasetId} onRetry={() => choose.run()} />}
     </>

@@ -15,7 +15,9 @@ const DRAFT = "clip-browser.draft.";
 const known = signal<ReadonlyMap<string, Draft | null>>(new Map());
 let author = "";
 
-const keyOf = (image: number, slot: number): string => `${DRAFT}${encodeURIComponent(author)}.${image}.${slot}`;
+/** How the keys of a person's drafts begin. */
+export const draftPrefix = (name: string): string => `${DRAFT}${encodeURIComponent(name)}.`;
+const keyOf = (image: number, slot: number): string => `${draftPrefix(author)}${image}.${slot}`;
 
 export function readDraft(storage: KeyValueStorage, key: string): Draft | null {
   const draft = parsed<Draft>(storage.getItem(key));

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { type Dataset, getDataset } from "../../api/datasets";
 import { connection, enterRoom } from "../../api/socket";
+import { rememberRole } from "../people/roles";
 import { type Resource, useResource } from "../resource";
 import { createTabThrottle } from "../tab-throttle";
 
@@ -43,8 +44,9 @@ export function acceptDataset(id: string, dataset: Dataset | null | undefined): 
 async function fetchDataset(id: string, stop: AbortSignal): Promise<Dataset> {
   const before = told.value.get(id);
   const found = await getDataset(id, stop);
+  rememberRole(id, found.role);
   const now = told.value.get(id);
-  return now && now !== before ? now.dataset : found;
+  return now && now !== before ? { ...now.dataset, role: found.role } : found;
 }
 
 /** Says that many captions of a dataset may have changed, each without an event of its own. */
@@ -67,7 +69,8 @@ export function useDataset(id: string): Resource<Dataset> {
   const dataset = useResource((stop) => fetchDataset(id, stop), [id], asks.value.get(id) ?? 0);
   const { reload, set } = dataset;
   const newest = told.value.get(id);
-  useEffect(() => newest && set(newest.dataset), [newest]);
+  const role = dataset.data?.role ?? null; // what is told to all says nobody's role
+  useEffect(() => newest && set({ ...newest.dataset, role }), [newest]);
   const every_ms = connection.value === "online" ? POLL_ONLINE_MS : POLL_OFFLINE_MS;
   useEffect(() => {
     const isTold = () => Date.now() - (told.value.get(id)?.at_ms ?? 0) < every_ms;

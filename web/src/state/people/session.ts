@@ -1,30 +1,40 @@
 /** Who is signed in; starts and ends what lives as long as that. */
 import { signal } from "@preact/signals";
-import { listDatasets } from "../../api/datasets";
+import { type Dataset, listDatasets } from "../../api/datasets";
 import { asApiError, onSignedOut } from "../../api/http";
-import { getMe, logout, type User } from "../../api/people";
+import { getMe, logout, type Me, type User } from "../../api/people";
 import { connect, disconnect, whenConnected } from "../../api/socket";
 import { go } from "../../routing/router";
+import { kept, stored } from "../browser-storage";
 import { followDrafts } from "../captions/drafts";
+import { takeOver } from "../captions/former-names";
 import { onCaptionEvent, onConflictEvent, retryNow, startSaving } from "../captions/outbox-sender";
 import { rememberDatasetName } from "../datasets/dataset-names";
 import { acceptDataset, touchCaptions } from "../datasets/live-datasets";
 import { onCaptionSaved, onImageEvent } from "../images/live-images";
 import { acceptEvent, acceptSnapshot, refreshJobs, startPolling } from "../jobs/live-jobs";
 import { touchQueue } from "../jobs/live-queues";
+import { rememberRole } from "./roles";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 
-/** origin: how this session began, as far as it is known. isAtProvider: who signed out goes on being signed in there. */
+/** isAtProvider: who has signed out goes on being signed in at the OpenID provider. */
 export type Session =
   | { state: "asking" }
-  | { state: "in"; user: User; origin: string }
+  | { state: "in"; user: User }
   | { state: "out"; why: string; isAtProvider: boolean }
   | { state: "unreachable" };
 
 export const session = signal<Session>({ state: "asking" });
+/** More about me than a sign-in says; null until it is asked for. */
+export const me = signal<Me | null>(null);
 let isStarted = false;
 /** While somebody signs out: the socket may hear of it before the answer is there. */
 let leaving: { isAtProvider: boolean } | null = null;
+
+function remember({ id, name, role }: Dataset): void {
+  rememberDatasetName(id, name);
+  rememberRole(id, role);
+}
 
 function start(user: User): void {
   connect({
@@ -44,7 +54,7 @@ function start(user: User): void {
     snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),
   });
   void refreshJobs().catch(() => undefined);
-  void listDatasets().then(({ items }) => items.forEach((one) => rememberDatasetName(one.id, one.name))).catch(() => undefined);
+  void listDatasets().then(({ items }) => items.forEach(remember)).catch(() => undefined);
   void startSaving(user.name);
   if (isStarted) return;
   isStarted = true;
@@ -57,15 +67,29 @@ function start(user: User): void {
   followDrafts();
 }
 
-export function signedIn(user: User, origin = ""): void {
-  session.value = { state: "in", user, origin };
+export function signedIn(user: User): void {
+  session.value = { state: "in", user };
   start(user);
+  if (me.value?.user.id !== user.id) void askMe().catch(() => undefined);
+}
+
+/** Asks again whether I have a password, and so on. */
+export async function askMe(): Promise<Me> {
+  const found = await getMe();
+  me.value = found;
+  const { former_names: former, user } = found;
+  if (former.length > 0) {
+    stored(() => takeOver(kept, former, user.name));
+    if (session.value.state === "in") void startSaving(user.name);
+  }
+  return found;
 }
 
 /** Shows the sign-in page, which says why. */
 function signedOut(why = ""): void {
   if (session.value.state === "out") return;
   session.value = { state: "out", why: leaving ? "" : why, isAtProvider: leaving?.isAtProvider ?? false };
+  me.value = null;
   disconnect();
   const next = location.pathname + location.search;
   if (location.pathname !== "/signin") go(next === "/" ? "/signin" : `/signin?next=${encodeURIComponent(next)}`, { replace: true });
@@ -75,8 +99,7 @@ function signedOut(why = ""): void {
 export async function askSession(): Promise<void> {
   session.value = { state: "asking" };
   try {
-    const { user, origin } = await getMe();
-    signedIn(user, origin);
+    signedIn((await askMe()).user);
   } catch (thrown) {
     if (asApiError(thrown).status === 401) signedOut();
     else session.value = { state: "unreachable" };
@@ -84,7 +107,7 @@ export async function askSession(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  leaving = { isAtProvider: session.value.state === "in" && session.value.origin === "oidc" };
+  leaving = { isAtProvider: me.value?.origin === "oidc" };
   await logout().catch(() => undefined);
   signedOut();
   leaving = null;

@@ -8,6 +8,7 @@ import { type Choice, Choices, TextField } from "../../../design/field";
 import { ErrorState, Notice } from "../../../design/states";
 import { useLastJob } from "../../../state/jobs/last-job";
 import { acceptJob } from "../../../state/jobs/live-jobs";
+import { whyICannot } from "../../../state/people/roles";
 import { useAction } from "../../../state/resource";
 import { seedProblem, wholeProblem } from "../../../text/form-checks";
 import { count } from "../../../text/format";
@@ -28,6 +29,7 @@ function AugmentForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean
   const [method, setMethod] = useState<Method>("synonyms");
   const [perCaption, setPerCaption] = useState("3");
   const [seed, setSeed] = useState("0");
+  const cannot = whyICannot(datasetId, "manager");
   const problems = { perCaption: wholeProblem(perCaption, 1, 20), seed: seedProblem(seed) };
   const action = useAction(async (using: Method) => {
     const params = { method: using, per_caption: Number(perCaption), seed: Number(seed) };
@@ -61,7 +63,7 @@ function AugmentForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean
         />
       )}
       <div class="form-foot">
-        <Button kind="primary" type="submit" icon={WandSparkles} busy={action.busy} disabled={isBusy}>Run augmentation</Button>
+        <Button kind="primary" type="submit" icon={WandSparkles} busy={action.busy} disabled={isBusy || cannot !== ""} title={cannot || undefined}>Run augmentation</Button>
       </div>
     </form>
   );

@@ -1,6 +1,7 @@
 import { useEffect } from "preact/hooks";
 import { Button } from "../../../design/button";
 import { PageHead } from "../../../design/page-head";
+import { RoleNotice } from "../../../design/role-notice";
 import { Loaded } from "../../../design/states";
 import { datasetPath } from "../../../routing/routes";
 import { rememberDatasetName } from "../../../state/datasets/dataset-names";
@@ -30,6 +31,7 @@ export function PreparePage({ id }: { id: string }) {
       <Loaded of={dataset} heights={[320, 320]}>
         {(data) => (
           <div class="stack">
+            <RoleNotice datasetId={id} needed="manager" />
             <div class="columns">
               <SplitCard dataset={data} />
               <AugmentCard dataset={data} />

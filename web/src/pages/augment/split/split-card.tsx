@@ -8,6 +8,7 @@ import { Check, type Option, Select, TextField } from "../../../design/field";
 import { ErrorState, Notice } from "../../../design/states";
 import { useLastJob } from "../../../state/jobs/last-job";
 import { acceptJob } from "../../../state/jobs/live-jobs";
+import { whyICannot } from "../../../state/people/roles";
 import { useAction } from "../../../state/resource";
 import { fractionProblem, seedProblem } from "../../../text/form-checks";
 import { isActive } from "../../../text/jobs/job-words";
@@ -31,6 +32,7 @@ function SplitForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean }
   const [seed, setSeed] = useState("0");
   const [isGrouped, setGrouped] = useState(true);
   const [stratify, setStratify] = useState("none");
+  const cannot = whyICannot(datasetId, "manager");
   const problems = { fraction: fractionProblem(fraction), seed: seedProblem(seed) };
   const action = useAction(async () => {
     const params = { val_fraction: Number(fraction), seed: Number(seed), group_near_duplicates: isGrouped, stratify };
@@ -52,7 +54,7 @@ function SplitForm({ datasetId, isBusy }: { datasetId: string; isBusy: boolean }
       <Check label="Keep near-duplicates on one side" checked={isGrouped} onChange={setGrouped} />
       {action.error && <ErrorState problem={action.error} datasetId={datasetId} onRetry={() => action.run()} />}
       <div class="form-foot">
-        <Button kind="primary" type="submit" icon={Split} busy={action.busy} disabled={isBusy}>Split captions</Button>
+        <Button kind="primary" type="submit" icon={Split} busy={action.busy} disabled={isBusy || cannot !== ""} title={cannot || undefined}>Split captions</Button>
       </div>
     </form>
   );

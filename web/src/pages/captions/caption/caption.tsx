@@ -2,6 +2,7 @@ import { ImageOff } from "lucide-preact";
 import type { ApiError } from "../../../api/http";
 import { connection } from "../../../api/socket";
 import { Button } from "../../../design/button";
+import { RoleNotice } from "../../../design/role-notice";
 import { EmptyState, ErrorState, Notice } from "../../../design/states";
 import { go, params } from "../../../routing/router";
 import { captionPath, datasetPath } from "../../../routing/routes";
@@ -9,6 +10,7 @@ import { headOf } from "../../../state/captions/heads";
 import { knownCaption } from "../../../state/captions/outbox-sender";
 import { rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { useDataset } from "../../../state/datasets/live-datasets";
+import { whyICannot } from "../../../state/people/roles";
 import { useTitle } from "../../../state/title";
 import { filterQuery, type ImageFilter, parseFilter } from "../../../text/images/image-filter";
 import { type Captioning, useCaptioning } from "./captioning";
@@ -82,6 +84,7 @@ function Above(captioning: Captioning) {
       {item && <ImageInfo item={item} />}
       <div class="above">
         <FilterBar filter={filter} nearby={nearby} clearHref={captionPath(id, image)} />
+        <RoleNotice datasetId={id} needed="captioner" />
         <Unsaved datasetId={id} onChoose={() => context.open("choose")} />
         <Notices {...captioning} />
       </div>
@@ -109,6 +112,18 @@ function Slots({ context, run }: Captioning) {
 /** Why the next image is not there yet. */
 const waitingWords = (): string =>
   connection.value === "offline" ? "Kept in this browser. The next image comes when the server answers again." : "Looking for the next image";
+
+/** What stands there, for whoever looks only. */
+function Standing({ context }: Captioning) {
+  const { item, slots, nearby, image, navigation } = context;
+  const texts = item ? slots.map((slot) => headOf(item, slot).text).filter((text) => text !== null) : [];
+  return (
+    <div class="writing">
+      {texts.length === 0 ? <p class="muted">No caption yet.</p> : texts.map((text, index) => <p key={index} dir="auto">{text}</p>)}
+      <Filmstrip items={nearby.items} current={image} hrefOf={navigation.hrefOf} />
+    </div>
+  );
+}
 
 /** The box, and below it what helps to fill it. */
 function Below(captioning: Captioning) {
@@ -141,7 +156,7 @@ function CaptioningView({ id, image, filter }: { id: string; image: number; filt
   return (
     <main id="page" class="captioning" tabIndex={-1} onMouseDown={keepFocus}>
       <Above {...captioning} />
-      <Below {...captioning} />
+      {whyICannot(id, "captioner") ? <Standing {...captioning} /> : <Below {...captioning} />}
       <Panels {...captioning} />
     </main>
   );

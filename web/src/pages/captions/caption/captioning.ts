@@ -6,6 +6,7 @@ import { headOf } from "../../../state/captions/heads";
 import { captionsVersion } from "../../../state/datasets/live-datasets";
 import { fetchImage } from "../../../state/images/live-images";
 import { myName } from "../../../state/people/session";
+import { whyICannot } from "../../../state/people/roles";
 import { announce } from "../../../state/toasts";
 import type { Vocabulary } from "../../../text/captions/completion";
 import { filterQuery, type ImageFilter } from "../../../text/images/image-filter";
@@ -83,7 +84,7 @@ export interface Captioning {
 export function useCaptioning(id: string, image: number, filter: ImageFilter): Captioning {
   const slot = openSlot(image);
   const isFiltered = filterQuery(filter) !== "";
-  const claims = useClaims(id, image, !isFiltered);
+  const claims = useClaims(id, image, !isFiltered && whyICannot(id, "captioner") === "");
   const nearby = useNearbyImages(id, image, filter);
   const upcoming = isFiltered ? nearby.upcoming : claims.upcoming;
   const editor = useEditor({ datasetId: id, image, slot }, claims.item);

@@ -11,6 +11,7 @@ import { When } from "../../../design/when";
 import { go } from "../../../routing/router";
 import { rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { useDataset } from "../../../state/datasets/live-datasets";
+import { needs, whyICannot } from "../../../state/people/roles";
 import { activeJobs } from "../../../state/jobs/live-jobs";
 import { type Resource, useAction } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
@@ -18,7 +19,6 @@ import { kindWord } from "../../../text/jobs/job-kinds";
 import { ImportCaptions } from "../../captions/import/import-captions";
 import { TeamCard } from "../../captions/team/team";
 import { AddImages } from "../../images/upload/add-images";
-import { GroupRoles } from "../../people/group-roles/group-roles";
 import { JobWatch } from "../../jobs/controls/job-watch";
 import { ExportMenu } from "./export-menu";
 import { Gallery } from "./gallery";
@@ -62,8 +62,8 @@ function DatasetActions({ dataset }: { dataset: Resource<Dataset> }) {
   return (
     <>
       <ExportMenu datasetId={known.id} />
-      <Button kind="quiet" icon={Pencil} label="Rename dataset" onClick={() => setOpen("rename")} />
-      <Button kind="quiet" icon={Trash2} label="Delete dataset" onClick={() => setOpen("delete")} />
+      <Button kind="quiet" icon={Pencil} label="Rename dataset" {...needs(known.id, "manager")} onClick={() => setOpen("rename")} />
+      <Button kind="quiet" icon={Trash2} label="Delete dataset" {...needs(known.id, "owner")} onClick={() => setOpen("delete")} />
       {open === "rename" && <RenameDialog dataset={dataset} onClose={close} />}
       {open === "delete" && (
         <Confirm
@@ -111,6 +111,7 @@ export function OverviewPage({ id }: { id: string }) {
   const known = dataset.data;
   if (known) rememberDatasetName(id, known.name);
   useTitle(known?.name);
+  const mayAdd = whyICannot(id, "manager") === "";
   return (
     <>
       <PageHead title={known?.name ?? id} text={known && madeBy(known)}>
@@ -124,14 +125,13 @@ export function OverviewPage({ id }: { id: string }) {
               <div class="stack">
                 {data.counts.images > 0 && <Gallery datasetId={id} total={data.counts.images} />}
                 {data.counts.images > 0 && <TeamCard datasetId={id} />}
-                {data.counts.images === 0 && <AddImages datasetId={id} />}
+                {data.counts.images === 0 && mayAdd && <AddImages datasetId={id} />}
               </div>
               <div class="stack">
-                {data.counts.images > 0 && <AddImages datasetId={id} />}
+                {data.counts.images > 0 && mayAdd && <AddImages datasetId={id} />}
                 <Running datasetId={id} />
-                <ImportCaptions datasetId={id} />
+                {mayAdd && <ImportCaptions datasetId={id} />}
                 <Files dataset={data} />
-                <GroupRoles dataset={data} />
               </div>
             </div>
           </div>

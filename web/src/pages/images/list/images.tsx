@@ -10,6 +10,7 @@ import { go, params } from "../../../routing/router";
 import { captionPath, datasetPath } from "../../../routing/routes";
 import { rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { datasetVersion, useDataset } from "../../../state/datasets/live-datasets";
+import { whyICannot } from "../../../state/people/roles";
 import { useJob } from "../../../state/jobs/live-jobs";
 import { useResource } from "../../../state/resource";
 import { useThrottled } from "../../../state/throttled-values";
@@ -129,7 +130,7 @@ function List({ id, filter, listing, size, open, setOpen }: ListProps) {
         onActive={activate}
         onEdit={setEditing}
         onOpen={(image) => go(pathOf(image))}
-        onDelete={() => setOpen("delete")}
+        onDelete={() => whyICannot(id, "manager") || setOpen("delete")}
         onSight={(from, to) => setSight([from, to])}
       />
       {open === "edit" && (
@@ -166,6 +167,7 @@ export function ImagesPage({ id }: { id: string }) {
   const [open, setOpen] = useState<Open>(null);
   const show = (next: ImageFilter) => go(datasetPath(id, "images") + filterQuery(next), { replace: true });
   const isFiltered = filterQuery(filter) !== "";
+  const cannotEdit = whyICannot(id, "manager");
   const change = (part: object) => show(Object.fromEntries(Object.entries({ ...filter, ...part }).filter(([, value]) => value !== undefined)) as ImageFilter);
   const resize = (next: Size) => {
     keepSize(next);
@@ -175,7 +177,7 @@ export function ImagesPage({ id }: { id: string }) {
     <div class="images-page">
       <PageHead title="Images" text="Choose some to caption, review, flag or edit them together.">
         <Tabs name="Size of the pictures" value={size} tabs={SIZES} onChange={resize} />
-        <Button icon={Replace} disabled={listing.ids.length === 0} onClick={() => setOpen("edit")}>Find and replace</Button>
+        <Button icon={Replace} disabled={listing.ids.length === 0 || cannotEdit !== ""} title={cannotEdit || undefined} onClick={() => setOpen("edit")}>Find and replace</Button>
       </PageHead>
       <Filters filter={filter} team={team.data} onChange={change} />
       {!listing.isThere && (listing.error ? <ErrorState problem={listing.error} datasetId={id} onRetry={listing.refresh} /> : <Skeleton heights={[28, 200, 200, 200]} />)}

@@ -1,6 +1,7 @@
 import { BadgeCheck, Flag, FlagOff, PencilLine, Replace, Tag, Trash2, X } from "lucide-preact";
 import { Button } from "../../../design/button";
 import { imageOf } from "../../../state/images/live-images";
+import { needs } from "../../../state/people/roles";
 import { useAction } from "../../../state/resource";
 import { count } from "../../../text/format";
 import { mark } from "./actions";
@@ -27,11 +28,11 @@ export function SelectionBar({ datasetId, chosen, onCaption, onEdit, onTag, onDe
       <b class="num" role="status">{count(chosen.length)} chosen</b>
       <div class="row">
         <Button small icon={PencilLine} onClick={onCaption}>Caption</Button>
-        <Button small icon={Replace} onClick={onEdit}>Edit captions</Button>
-        <Button small icon={BadgeCheck} busy={review.busy} onClick={() => review.run()}>{areReviewed ? "Not reviewed" : "Mark reviewed"}</Button>
-        <Button small icon={areFlagged ? FlagOff : Flag} busy={flag.busy} onClick={() => flag.run()}>{areFlagged ? "Unflag" : "Flag"}</Button>
-        <Button small icon={Tag} onClick={onTag}>Tag</Button>
-        <Button small kind="danger" icon={Trash2} onClick={onDelete}>Delete</Button>
+        <Button small icon={Replace} {...needs(datasetId, "manager")} onClick={onEdit}>Edit captions</Button>
+        <Button small icon={BadgeCheck} busy={review.busy} {...needs(datasetId, "captioner")} onClick={() => review.run()}>{areReviewed ? "Not reviewed" : "Mark reviewed"}</Button>
+        <Button small icon={areFlagged ? FlagOff : Flag} busy={flag.busy} {...needs(datasetId, "captioner")} onClick={() => flag.run()}>{areFlagged ? "Unflag" : "Flag"}</Button>
+        <Button small icon={Tag} {...needs(datasetId, "captioner")} onClick={onTag}>Tag</Button>
+        <Button small kind="danger" icon={Trash2} {...needs(datasetId, "manager")} onClick={onDelete}>Delete</Button>
       </div>
       <Button small kind="quiet" icon={X} label="Choose none (Esc)" onClick={onClear} />
     </div>

@@ -5,6 +5,7 @@ import { type Job, resumeJob, retryJob, stopJob } from "../../../api/jobs";
 import { Button } from "../../../design/button";
 import { isUndoable, undoEdit, undoVerb } from "../../../state/captions/bulk-edits";
 import { acceptJob } from "../../../state/jobs/live-jobs";
+import { needs } from "../../../state/people/roles";
 import { useAction } from "../../../state/resource";
 import { toast } from "../../../state/toasts";
 import { isActive } from "../../../text/jobs/job-words";
@@ -45,7 +46,7 @@ function StopButton({ job, small }: { job: Job; small: boolean }) {
 
 function UndoButton({ job, small }: { job: Job; small: boolean }) {
   const action = useAction(() => undoEdit(job.id));
-  return <Button small={small} icon={Undo2} busy={action.busy} onClick={() => action.run()}>{undoVerb(job)}</Button>;
+  return <Button small={small} icon={Undo2} busy={action.busy} {...(job.dataset_id ? needs(job.dataset_id, "manager") : {})} onClick={() => action.run()}>{undoVerb(job)}</Button>;
 }
 
 /** What this person can do about a job in its state: stop, resume, retry, take back. */

@@ -37,7 +37,7 @@ function PauseButton({ queue, onChanged }: { queue: Queue; onChanged: (queue: Qu
   );
 }
 
-const isQuiet = (queue: Queue): boolean => !queue.paused && queue.running.length + queue.waiting.length === 0;
+const isQuiet = (queue: Queue): boolean => !queue.paused && queue.running.length + queue.waiting.length + queue.others === 0;
 
 function Content({ queue, of }: { queue: Queue; of: Resource<Queue> }) {
   if (isQuiet(queue) && !of.error) return null;
@@ -51,6 +51,7 @@ function Content({ queue, of }: { queue: Queue; of: Resource<Queue> }) {
         </ul>
       )}
       {queue.waiting.length > 0 && <WaitingList queue={queue} onMoved={(waiting) => of.set({ ...queue, waiting })} onFailed={of.reload} />}
+      {queue.others > 0 && <p class="muted">And {countOf(queue.others, "job")} of datasets that you do not see.</p>}
       {queue.workers === 0 && queue.waiting.length > 0 && <Notice>No worker serves this queue. Jobs wait until one is started.</Notice>}
     </div>
   );

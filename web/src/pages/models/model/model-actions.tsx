@@ -2,6 +2,7 @@ import { Download, Pencil, Star, Trash2, TrendingUp } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { type Model, modelDownload } from "../../../api/models";
 import { Button } from "../../../design/button";
+import { needs } from "../../../state/people/roles";
 import { DefaultDialog, TrainOnDialog } from "./dataset-dialogs";
 import { DeleteModel, EditModel } from "./model-dialogs";
 
@@ -22,14 +23,15 @@ export function ModelActions({ model, known, small = false, onChanged, onDeleted
   const [open, setOpen] = useState<Open>(null);
   const dialog = { model, onChanged, onClose: () => setOpen(null) };
   const look = (verb: string) => (small ? { kind: "quiet" as const, small: true, label: `${verb}: ${model.name}` } : { children: verb });
+  const mine = model.dataset_id ? needs(model.dataset_id, "manager") : {};
   return (
     <>
       <div class={small ? "model-actions" : "row"} role="group" aria-label={`Actions of ${model.name}`}>
         <Button icon={Star} {...look("Make default")} onClick={() => setOpen("default")} />
         <Button icon={TrendingUp} {...look("Train on from it")} onClick={() => setOpen("train")} />
         <Button icon={Download} {...look("Download")} href={modelDownload(model.id)} download />
-        <Button icon={Pencil} {...look("Rename, note and tag")} onClick={() => setOpen("edit")} />
-        <Button icon={Trash2} {...look("Delete")} onClick={() => setOpen("delete")} />
+        <Button icon={Pencil} {...look("Rename, note and tag")} {...mine} onClick={() => setOpen("edit")} />
+        <Button icon={Trash2} {...look("Delete")} {...mine} onClick={() => setOpen("delete")} />
       </div>
       {open === "default" && <DefaultDialog {...dialog} />}
       {open === "train" && <TrainOnDialog {...dialog} />}

@@ -8,8 +8,9 @@ import { TextField } from "../../../design/field";
 import { ErrorState } from "../../../design/states";
 import { go, params } from "../../../routing/router";
 import { safeNext } from "../../../routing/routes";
-import { session, signedIn } from "../../../state/people/session";
+import { askMe, session, signedIn } from "../../../state/people/session";
 import { useAction, useResource } from "../../../state/resource";
+import { toast } from "../../../state/toasts";
 import { useTitle } from "../../../state/title";
 import { ProviderButton, ProviderProblem, StillSignedInThere } from "./provider";
 import "./sign-in.css";
@@ -21,6 +22,13 @@ const needsCode = (error: ApiError | undefined): boolean => error?.code === "sec
 function enter({ user }: { user: User }): void {
   signedIn(user);
   go(safeNext(params.value.get("next")), { replace: true });
+}
+
+/** Says to whoever has come by link that it was the last time, unless there is a password. */
+async function enterByLink(signedInAs: { user: User }): Promise<void> {
+  enter(signedInAs);
+  const { has_password } = await askMe();
+  if (!has_password) toast({ tone: "waiting", text: "You have no password yet. Set one in the settings; once you sign out, this link does not let you in again." });
 }
 
 function PasswordForm() {
@@ -59,13 +67,13 @@ function PasswordForm() {
 }
 
 function LinkSignIn({ token }: { token: string }) {
-  const action = useAction(() => signInByLink(token).then(enter));
+  const action = useAction(() => signInByLink(token).then(enterByLink));
   useEffect(() => action.run(), [token]);
   if (!action.error) return <p role="status">Signing in with your link.</p>;
   return (
     <div class="stack">
       <ErrorState problem={{ code: "sign_in", message: action.error.message, remedy: action.error.remedy }} onRetry={() => action.run()} />
-      <p class="muted">A link works once. Sign in with a password, or ask for a new link.</p>
+      <p class="muted">A link works once. Sign in with a password, or ask an administrator for a new link.</p>
       <PasswordForm />
     </div>
   );

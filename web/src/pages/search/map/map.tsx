@@ -14,6 +14,7 @@ import { rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { datasetVersion, useDataset } from "../../../state/datasets/live-datasets";
 import { useLastJob } from "../../../state/jobs/last-job";
 import { acceptJob, activeJobs } from "../../../state/jobs/live-jobs";
+import { whyICannot } from "../../../state/people/roles";
 import { useAction, useResource } from "../../../state/resource";
 import { theme } from "../../../state/theme";
 import { useTitle } from "../../../state/title";
@@ -99,6 +100,7 @@ function MapView({ datasetId, map }: { datasetId: string; map: DatasetMap }) {
 
 function BuildMap({ datasetId, model, hasMap }: { datasetId: string; model: string; hasMap: boolean }) {
   const build = useAction(async () => void acceptJob(await startJob(datasetId, "map", { model })));
+  const cannot = whyICannot(datasetId, "manager");
   const running = activeJobs.value.find((job) => job.kind === "map" && job.dataset_id === datasetId);
   const last = useLastJob(datasetId, "map").job;
   const problem = build.error && <ErrorState problem={build.error} datasetId={datasetId} onRetry={() => build.run()} />;
@@ -106,7 +108,7 @@ function BuildMap({ datasetId, model, hasMap }: { datasetId: string; model: stri
   if (hasMap) return problem || null;
   return (
     <EmptyState icon={ChartScatter} title="No map yet" text="A map lays out the images so that those the model sees as alike lie close together, and names the groups.">
-      <Button kind="primary" icon={ChartScatter} busy={build.busy} disabled={model === ""} onClick={() => build.run()}>Build map</Button>
+      <Button kind="primary" icon={ChartScatter} busy={build.busy} disabled={model === "" || cannot !== ""} title={cannot || undefined} onClick={() => build.run()}>Build map</Button>
       {problem}
       {last?.state === "failed" && <JobWatch id={last.id} />}
     </EmptyState>
@@ -129,12 +131,13 @@ export function MapPage({ id }: { id: string }) {
   useTitle("Map", dataset.data?.name);
   const choice = useModelChoice(id, params.value.get("model"), dataset.data?.model_id ?? null);
   const rebuild = useAction(async () => void acceptJob(await startJob(id, "map", { model: choice.model })));
+  const cannot = whyICannot(id, "manager");
   const isBuilding = activeJobs.value.some((job) => job.kind === "map" && job.dataset_id === id);
   return (
     <>
       <PageHead title="Map" text="Point at a dot to see its image, click to open it.">
         <Select hideLabel label="Model" value={choice.model} options={choice.options} onChange={(model) => go(`${datasetPath(id, "map")}?model=${encodeURIComponent(model)}`)} />
-        <Button busy={rebuild.busy} disabled={choice.model === "" || isBuilding} onClick={() => rebuild.run()}>Build map anew</Button>
+        <Button busy={rebuild.busy} disabled={choice.model === "" || isBuilding || cannot !== ""} title={cannot || undefined} onClick={() => rebuild.run()}>Build map anew</Button>
       </PageHead>
       <div class="stack">
         {rebuild.error && <ErrorState problem={rebuild.error} datasetId={id} onRetry={() => rebuild.run()} />}

@@ -9,6 +9,7 @@ import { ErrorState } from "../../../design/states";
 import { runPath } from "../../../routing/routes";
 import { acceptJob, jobById } from "../../../state/jobs/live-jobs";
 import { useQueue } from "../../../state/jobs/live-queues";
+import { whyICannot } from "../../../state/people/roles";
 import { useAction } from "../../../state/resource";
 import { countOf, rate } from "../../../text/format";
 import { jobWord, progressText } from "../../../text/jobs/job-words";
@@ -33,11 +34,12 @@ export function SweepButton({ datasetId, form, plan, params, onStarted }: SweepB
     sweep.jobs.forEach(acceptJob);
     onStarted(sweep);
   });
+  const cannot = whyICannot(datasetId, "manager");
   if (rates.length < 2) return null;
   return (
     <>
       <div class="row">
-        <Button icon={ListPlus} busy={action.busy} disabled={params === null} describedBy="sweep-rates" onClick={() => action.run()}>
+        <Button icon={ListPlus} busy={action.busy} disabled={params === null || cannot !== ""} title={cannot || undefined} describedBy="sweep-rates" onClick={() => action.run()}>
           Try {rates.length} learning rates
         </Button>
         <span class="muted num" id="sweep-rates">{rates.map(rate).join(", ")}</span>

@@ -7,11 +7,13 @@ import { cloneJob, getTrainPlan, type Sweep, type TrainPlan } from "../../../api
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { PageHead } from "../../../design/page-head";
+import { RoleNotice } from "../../../design/role-notice";
 import { ErrorState, Skeleton } from "../../../design/states";
 import { go, params as address } from "../../../routing/router";
 import { datasetPath, runPath } from "../../../routing/routes";
 import { rememberDatasetName } from "../../../state/datasets/dataset-names";
 import { datasetVersion, useDataset } from "../../../state/datasets/live-datasets";
+import { whyICannot } from "../../../state/people/roles";
 import { acceptJob } from "../../../state/jobs/live-jobs";
 import { useAction, useResource } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
@@ -83,11 +85,13 @@ export function TrainPage({ id }: { id: string }) {
   const params = hasProblems || !latest ? null : paramsOf(form, latest);
   const action = useAction(async () => go(runPath(acceptJob(await start(id, state)).id)));
   const fields = { form, change, before };
+  const cannot = whyICannot(id, "manager");
   const isCopying = address.value.get("from") !== null;
   return (
     <>
       <PageHead title="Train" text="Fine-tune a model on your captions. Every field has a value that holds up; change what you like." />
       <div class="stack">
+        <RoleNotice datasetId={id} needed="manager" />
         <div class="columns">
           <Card title="Settings">
             <form
@@ -105,7 +109,7 @@ export function TrainPage({ id }: { id: string }) {
               {models.error && <ErrorState problem={models.error} onRetry={models.reload} />}
               {action.error && <ErrorState problem={action.error} datasetId={id} onRetry={() => action.run()} />}
               <div class="form-foot">
-                <Button kind="primary" type="submit" icon={Play} busy={action.busy} disabled={hasProblems}>Start training</Button>
+                <Button kind="primary" type="submit" icon={Play} busy={action.busy} disabled={hasProblems || cannot !== ""} title={cannot || undefined}>Start training</Button>
                 <SweepButton datasetId={id} form={form} plan={latest} params={params} onStarted={setSweep} />
               </div>
             </form>

@@ -11,7 +11,7 @@ import { useResource } from "../../../state/resource";
 const COLUMNS = [{ title: "Name" }, { title: "Since" }, { title: "Actions", isUnseen: true }];
 
 /** Who has a second factor; an administrator takes it from who has lost it. */
-export function SecondFactorsOfOthers() {
+export function SecondFactors() {
   const factors = useResource((stop) => listSecondFactors(stop), []);
   const [lost, setLost] = useState<FactorOf | null>(null);
   return (

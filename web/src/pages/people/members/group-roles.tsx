@@ -50,7 +50,7 @@ function AddGroup({ dataset, groups }: { dataset: string; groups: Resource<Group
   });
   return (
     <form
-      class="stack"
+      class="inline-form"
       onSubmit={(event) => {
         event.preventDefault();
         add.run();
