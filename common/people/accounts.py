@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from common.db.engine import hold
 from common.db.tables import Base, FormerName, Member, Token, User, now
 from common.errors import Conflict, InvalidInput
+from common.names import name_key, require_choosable
 from common.people.credentials import make_sign_in_link, make_user, require_free
 from common.people.former_names import read_former_names
-from common.people.names import name_key, require_choosable
 from common.settings import Settings
 
 MIN_PASSWORD, MAX_PASSWORD = 10, 1000

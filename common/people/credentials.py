@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from common.db.engine import SessionFactory, hold
 from common.db.tables import FormerName, Token, User, now
 from common.errors import Conflict, Unauthorized
-from common.people.names import looks, name_key
+from common.names import looks, name_key
 from common.people.rights import Scope
 from common.settings import Settings
 

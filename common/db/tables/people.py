@@ -18,7 +18,7 @@ from common.db.tables.base import Base, BigId, now
 class User(Base):
     """A person. `password_hash` is None for people who come by link only.
 
-    name_key: what names that look alike have in common (`common.people.names`); None for those that looked
+    name_key: what names that look alike have in common (`common.names`); None for those that looked
     like another before that was refused. disabled_at: since then nobody comes in as this person. removed_at:
     for good; the row stays, so that the name and what was done under it stay this person's.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from common.people.names import name_key
+from common.names import name_key
 
 revision = "0012"
 down_revision = "0011"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import InvalidInput
-from common.people.names import MAX_KEY, looks, name_key, require_choosable
+from common.names import MAX_KEY, looks, name_key, require_choosable
 
 
 @pytest.mark.parametrize(
