@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from common.db.engine import hold
 from common.db.tables import Identity, User, UserGroup, now
 from common.errors import Conflict, InvalidInput, NotFound
+from common.names import require_choosable
 from common.people.accounts import change_role, invite
 from common.people.credentials import require_enabled
-from common.people.names import require_choosable
 
 MAX_NAME = 80
 MAX_SHOWN = 200
