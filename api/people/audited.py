@@ -32,7 +32,7 @@ ACTS = {
     "POST /api/v1/auth/second-factor/confirm": "second-factor.begin",
     "POST /api/v1/auth/second-factor/recovery-codes": "second-factor.renew",
     "POST /api/v1/auth/second-factor/off": "second-factor.end",
-    "DELETE /api/v1/users/<path:name>/second-factor": "second-factor.reset",
+    f"DELETE {PERSON}/second-factor": "second-factor.reset",
     "POST /api/v1/datasets": "dataset.make",
     "POST /api/v1/datasets/sample": "dataset.make",
     f"PATCH {DATASET}": "dataset.rename",

@@ -260,7 +260,7 @@ RIGHTS = (
     ),
     Right(
         "see who has a second factor, and reset it",
-        ("GET /api/v1/second-factors", "DELETE /api/v1/users/<path:name>/second-factor"),
+        ("GET /api/v1/second-factors", f"DELETE {PERSON}/second-factor"),
         scope="admin",
         admin=True,
     ),

@@ -111,11 +111,11 @@ class Me(Answer):
     """
 
     user: Person
+    origin: str
     former_names: list[str]
     has_password: bool
     needs_current: bool
     scope: Scope
-    origin: str
 
 
 class TokenOut(Answer):

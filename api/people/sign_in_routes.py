@@ -65,11 +65,11 @@ def me() -> Me:
         former = read_former_names(session, user().id)
     return Me(
         user=Person.of(user()),
+        origin=token().origin,
         former_names=former,
         has_password=user().password_hash is not None,
         needs_current=needs_current(user(), token()),
         scope=access().scope,
-        origin=token().origin,
     )
 
 

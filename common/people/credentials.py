@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class Beginning(NamedTuple):
-    """How and where a session began: origin is `password` or `link`; address and device where the browser is."""
+    """How and where a session began: origin is `password`, `link` or `oidc`; address and device where the browser is."""
 
     origin: str = ""
     address: str = ""

@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session
 from common.db.engine import hold
 from common.db.tables import Identity, User, UserGroup, now
 from common.errors import Conflict, InvalidInput, NotFound
-from common.people.credentials import ADMIN, make_user
+from common.names import require_choosable
+from common.people.accounts import change_role, invite
+from common.people.credentials import require_enabled
 
 MAX_NAME = 80
 MAX_SHOWN = 200
@@ -45,7 +47,10 @@ class ProvidedPerson:
 
 
 def enter(session: Session, given: ProvidedPerson) -> User:
-    """Whose identity it is, with the groups of this moment; a new account at the first time."""
+    """Whose identity it is, with the groups of this moment; a new account at the first time.
+
+    Raises Unauthorized when the account is disabled or was removed.
+    """
     hold(session, "identities")  # two tabs at once must not make two accounts
     known = _find(session, given)
     if known is None:
@@ -53,6 +58,7 @@ def enter(session: Session, given: ProvidedPerson) -> User:
         session.add(_identity(user, given))
     else:
         user = session.get_one(User, known.user_id)
+        require_enabled(user)
         known.used_at, known.shown = now(), given.shown[:MAX_SHOWN]
     _refresh(session, user, given)
     return user
@@ -117,7 +123,7 @@ def _make_account(session: Session, wanted: str) -> User:
     for name in _names(wanted):
         try:
             with session.begin_nested():
-                return make_user(session, name, "member")
+                return invite(session, name, "member")
         except (Conflict, InvalidInput, IntegrityError):
             continue
     raise Conflict(
@@ -126,8 +132,13 @@ def _make_account(session: Session, wanted: str) -> User:
 
 
 def _names(wanted: str) -> Iterator[str]:
-    base = " ".join(wanted.split())
-    base = "".join(letter for letter in base if letter.isprintable())[: MAX_NAME - 9] or "person"
+    """ada, ada-2 ... ada-99; of what nobody may be called, even with a number, person ..."""
+    base = "".join(letter for letter in " ".join(wanted.split()) if letter.isprintable())
+    base = base[: MAX_NAME - 9] or "person"
+    try:
+        require_choosable(f"{base}-2")
+    except InvalidInput:
+        base = "person"
     yield base
     for number in range(2, TRIES + 1):
         yield f"{base}-{number}"
@@ -135,9 +146,13 @@ def _names(wanted: str) -> Iterator[str]:
 
 
 def _refresh(session: Session, user: User, given: ProvidedPerson) -> None:
-    """The groups of this moment. The user `admin` stays one: whoever has the machine comes in as him."""
-    if given.is_admin is not None and user.name != ADMIN:
-        user.role = "admin" if given.is_admin else "member"
+    """The groups of this moment, and the role that they give. The last administrator stays one."""
+    wanted = {True: "admin", False: "member", None: user.role}[given.is_admin]
+    if wanted != user.role:
+        try:
+            change_role(session, user, wanted)
+        except Conflict as last:
+            log.warning("%s stays an administrator: %s", user.name, last.message)
     groups = sorted(name for name in given.groups if 0 < len(name) <= MAX_GROUP_NAME)
     if len(groups) > MAX_GROUPS:
         log.warning("%s is in %s groups; %s are kept", user.name, len(groups), MAX_GROUPS)

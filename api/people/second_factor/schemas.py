@@ -7,19 +7,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from api.answer import Answer, Moment, Page
-from api.request import Body, Request, UserName, no_nul
+from api.request import Body, no_nul
 
 
 class Code(Body):
     """A code of the app, or a recovery code."""
 
     code: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(no_nul)]
-
-
-class PersonPath(Request):
-    """A person, by name."""
-
-    name: UserName
 
 
 class SecondFactorState(Answer):
@@ -47,8 +41,9 @@ class RecoveryCodes(Answer):
 
 
 class FactorOf(Answer):
-    """Somebody who has a second factor."""
+    """Somebody who has a second factor. user_id: the person's."""
 
+    user_id: int
     name: str
     confirmed_at: Moment
 

@@ -10,13 +10,14 @@ from sqlalchemy import select
 
 from api.answer import Problem
 from api.capability import make_blueprint
+from api.people.audited import note_details
 from api.people.identity import user
+from api.people.schemas import PersonPath
 from api.people.second_factor.schemas import (
     Code,
     FactorList,
     FactorOf,
     NewSecondFactor,
-    PersonPath,
     RecoveryCodes,
     SecondFactorState,
 )
@@ -24,7 +25,6 @@ from api.people.sign_in_ways import require_session
 from api.services import app_services
 from common.db.tables import SecondFactor, User
 from common.errors import InvalidInput, NotFound, Unauthorized
-from common.people.roles import find_user
 from common.people.second_factors import count_recovery_codes, is_on, reset_second_factor
 
 second_factor = make_blueprint("second_factor", __name__, "people")
@@ -89,24 +89,31 @@ def list_second_factors() -> FactorList:
     """Who has one (administrators only)."""
     with app_services().readers() as session:
         found = session.execute(
-            select(User.name, SecondFactor.confirmed_at)
+            select(User.id, User.name, SecondFactor.confirmed_at)
             .join(SecondFactor, SecondFactor.user_id == User.id)
             .where(SecondFactor.confirmed_at.is_not(None))
             .order_by(User.name)
         )
-        return FactorList(items=[FactorOf(name=name, confirmed_at=at) for name, at in found if at])
+        return FactorList(
+            items=[
+                FactorOf(user_id=key, name=name, confirmed_at=at) for key, name, at in found if at
+            ]
+        )
 
 
 @second_factor.delete(
-    "/users/<path:name>/second-factor", responses={204: None, 403: Problem, 404: Problem}
+    "/users/<int:user_id>/second-factor", responses={204: None, 403: Problem, 404: Problem}
 )
 def reset(path: PersonPath) -> tuple[str, int]:
     """Take it away from somebody who has lost it (administrators only)."""
     with app_services().sessions() as session:
-        if not reset_second_factor(session, find_user(session, path.name).id):
+        found = session.get(User, path.user_id)
+        if found is None or not reset_second_factor(session, found.id):
             raise NotFound(
-                f"'{path.name}' has no second factor.", remedy="Look at the list of those who have."
+                f"User {path.user_id} has no second factor.",
+                remedy="Look at the list of those who have.",
             )
+        note_details(name=found.name)
     return "", 204
 
 

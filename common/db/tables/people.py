@@ -57,11 +57,11 @@ class Token(Base):
     kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(80), default="")
     scope: Mapped[str] = mapped_column(String(16), default="admin", server_default="admin")
-    origin: Mapped[str] = mapped_column(String(16), default="", server_default="")
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+    origin: Mapped[str] = mapped_column(String(16), default="", server_default="")
     address: Mapped[str] = mapped_column(String(64), default="", server_default="")
     device: Mapped[str] = mapped_column(String(120), default="", server_default="")
 

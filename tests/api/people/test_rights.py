@@ -371,4 +371,8 @@ def test_every_open_route_is_one_that_needs_to_be() -> None:
         "GET /openapi.json",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/link",
+        "GET /api/v1/auth/ways",
+        "GET /api/v1/auth/oidc/start",
+        "GET /api/v1/auth/oidc/callback",
+        "GET /api/v1/auth/oidc/sign-out",
     }

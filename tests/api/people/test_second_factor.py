@@ -188,9 +188,10 @@ def test_an_administrator_resets_it_for_who_has_lost_it(service: Service, call: 
     assert [each["name"] for each in call("GET", "/second-factors")["items"]] == ["admin"]
     ada = service.person("ada")
     ada("GET", "/second-factors", 403)
-    ada("DELETE", "/users/admin/second-factor", 403)
-    call("DELETE", "/users/ada/second-factor", 404)
-    call("DELETE", "/users/admin/second-factor", 204)
+    ids = {each["name"]: each["id"] for each in call("GET", "/users")["items"]}
+    ada("DELETE", f"/users/{ids['admin']}/second-factor", 403)
+    call("DELETE", f"/users/{ids['ada']}/second-factor", 404)
+    call("DELETE", f"/users/{ids['admin']}/second-factor", 204)
     assert log_in(service).status_code == 200
     assert call("GET", "/second-factors")["items"] == []
 

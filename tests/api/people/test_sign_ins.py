@@ -107,7 +107,7 @@ def test_of_sixty_guesses_at_once_no_more_are_checked_than_may_fail(
     """Through two lines, as of two processes, so that several are hashed at the same time."""
     services = service.services
     for line in (services.sign_ins, second := SignIns(
-        services.readers, services.sessions, services.queue.redis, threads=8
+        services.readers, services.sessions, services.queue.redis, 8, services.second_factors
     )):  # fmt: skip
         line._strangers = SignInLine(places=2 * 60, at_once=4)
     hashing.release(100)

@@ -1785,23 +1785,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/{name}/second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Take it away from somebody who has lost it (administrators only). */
-        delete: operations["people_reset"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/users/{user_id}": {
         parameters: {
             query?: never;
@@ -1833,6 +1816,23 @@ export interface paths {
         /** A new sign-in link for somebody who has lost theirs, or the password: it lets them set one. */
         post: operations["people_make_link"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take it away from somebody who has lost it (administrators only). */
+        delete: operations["people_reset"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2478,7 +2478,7 @@ export interface components {
         };
         /**
          * FactorOf
-         * @description Somebody who has a second factor.
+         * @description Somebody who has a second factor. user_id: the person's.
          */
         FactorOf: {
             /**
@@ -2488,6 +2488,8 @@ export interface components {
             confirmed_at: string;
             /** Name */
             name: string;
+            /** User Id */
+            user_id: number;
         };
         /**
          * FilterOfImages
@@ -3109,9 +3111,12 @@ export interface components {
          * @description Who makes this request. has_password: else only a link of an administrator lets in again.
          *
          *     scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
-         *     session began, `password`, `link` or `oidc`; empty: not known.
+         *     session began, `password`, `link` or `oidc`; empty: not known. former_names: under which this browser may
+         *     keep what was not sent.
          */
         Me: {
+            /** Former Names */
+            former_names: string[];
             /** Has Password */
             has_password: boolean;
             /** Needs Current */
@@ -14477,71 +14482,6 @@ export interface operations {
             };
         };
     };
-    people_reset: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     people_get_person: {
         parameters: {
             query?: never;
@@ -14839,6 +14779,71 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

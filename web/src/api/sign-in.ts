@@ -12,7 +12,7 @@ import type {
   Ways,
 } from "./schema";
 
-export type { GroupList, GroupOut as GroupRole, IdentityOut as Identity, NewSecondFactor, Ways } from "./schema";
+export type { FactorOf, GroupList, GroupOut as GroupRole, IdentityOut as Identity, NewSecondFactor, Ways } from "./schema";
 
 const OIDC = "/auth/oidc";
 const FACTOR = "/auth/second-factor";
@@ -33,7 +33,7 @@ export const confirmSecondFactor = (code: string) => request<RecoveryCodes>("POS
 export const renewRecoveryCodes = (code: string) => request<RecoveryCodes>("POST", `${FACTOR}/recovery-codes`, codeOf(code));
 export const endSecondFactor = (code: string) => request<null>("POST", `${FACTOR}/off`, codeOf(code));
 export const listSecondFactors = (signal?: AbortSignal) => request<FactorList>("GET", "/second-factors", withSignal(signal));
-export const resetSecondFactor = (name: string) => request<null>("DELETE", `/users/${part(name)}/second-factor`);
+export const resetSecondFactor = (userId: number) => request<null>("DELETE", `/users/${part(String(userId))}/second-factor`);
 
 const groupsOf = (dataset: string) => `/datasets/${part(dataset)}/groups`;
 export const listGroupRoles = (dataset: string, signal?: AbortSignal) =>

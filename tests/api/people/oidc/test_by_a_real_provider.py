@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from common.db.tables import Identity, User, UserGroup
-from common.people.identities import ProvidedPerson, enter
+from common.people.credentials import make_user
+from common.people.identities import ProvidedPerson, enter, link
 from tests.api.conftest import PASSWORD, Caller, Service
 from tests.api.people.oidc.conftest import Browser, Made, query_of, sign_in_at
 from tests.migrated import hash_of
@@ -109,11 +110,11 @@ def test_where_one_only_signs_in_by_the_provider(make_service: Made, real_provid
     answer = client.post("/api/v1/auth/login", json=right)
     assert (answer.status_code, answer.get_json()["code"]) == (403, "forbidden")
     admin = Caller(client, service.admin_token)
-    link = admin("POST", "/users", 201, json={"name": "eve"})["link"]
-    token = query_of(link)["token"]
+    address = admin("POST", "/users", 201, json={"name": "eve"})["link"]
+    token = query_of(address)["token"]
     assert client.post("/api/v1/auth/link", json={"token": token}).status_code == 403
-    link = admin("POST", "/users", 201, json={"name": "root", "role": "admin"})["link"]
-    token = query_of(link)["token"]
+    address = admin("POST", "/users", 201, json={"name": "zoe", "role": "admin"})["link"]
+    token = query_of(address)["token"]
     assert client.post("/api/v1/auth/link", json={"token": token}).status_code == 200
     assert come_in(service, "ada").name() == "ada"
 
@@ -202,6 +203,46 @@ def test_a_group_has_a_role_in_a_dataset_until_one_leaves_the_group(
     admin("DELETE", f"/datasets/{dataset}/groups/staff")
     admin("DELETE", f"/datasets/{dataset}/groups/staff", 404)
     assert bob.get(place).status_code == 404
+
+
+def test_who_is_disabled_or_removed_stays_out(make_service: Made, real_provider: str) -> None:
+    service = make_service(real_provider, oidc_scopes=SCOPES)
+    admin = Caller(service.app.test_client(), service.admin_token)
+    come_in(service, "ada")
+    ids = {each["name"]: each["id"] for each in admin("GET", "/users")["items"]}
+    admin("PATCH", f"/users/{ids['ada']}", json={"disabled": True})
+    ada = come_in(service, "ada")
+    assert ada.name() is None
+    assert "disabled" in ada.problem()["message"]
+    admin("DELETE", f"/users/{ids['ada']}", 204)
+    assert come_in(service, "ada").name() is None  # and gets no new account
+    with service.services.readers() as session:
+        assert session.query(User).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "called"),
+    [
+        ("cleo", "cleo"), ("admin", "person"), ("me", "me-2"), ("", "person"), ("a\x00b\n c", "ab c"),
+        ("аdmin", "person"), ("x" * 200, "x" * 71),
+    ],
+)  # fmt: skip
+def test_a_new_account_is_called_as_it_is_there_if_that_may_be(
+    service: Service, wanted: str, called: str
+) -> None:
+    with service.services.sessions() as session:
+        assert enter(session, ProvidedPerson("https://x", wanted, wanted, "x")).name == called
+
+
+def test_the_last_administrator_stays_one(make_service: Made, real_provider: str) -> None:
+    service = make_service(real_provider)
+    mine = ProvidedPerson(real_provider, "me", "me", "me", is_admin=False)
+    with service.services.sessions() as session:
+        admin = session.query(User).one()
+        link(session, admin.id, mine)
+        assert enter(session, mine).role == "admin"
+        make_user(session, "zoe", "admin")
+        assert enter(session, mine).role == "member"
 
 
 def test_two_first_sign_ins_at_once_make_one_account(

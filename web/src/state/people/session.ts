@@ -17,10 +17,10 @@ import { touchQueue } from "../jobs/live-queues";
 import { rememberRole } from "./roles";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 
-/** origin: how this session began, as far as it is known. isAtProvider: who signed out goes on being signed in there. */
+/** isAtProvider: who has signed out goes on being signed in at the OpenID provider. */
 export type Session =
   | { state: "asking" }
-  | { state: "in"; user: User; origin: string }
+  | { state: "in"; user: User }
   | { state: "out"; why: string; isAtProvider: boolean }
   | { state: "unreachable" };
 
@@ -28,6 +28,8 @@ export const session = signal<Session>({ state: "asking" });
 /** More about me than a sign-in says; null until it is asked for. */
 export const me = signal<Me | null>(null);
 let isStarted = false;
+/** While somebody signs out: the socket may hear of it before the answer is there. */
+let leaving: { isAtProvider: boolean } | null = null;
 
 function remember({ id, name, role }: Dataset): void {
   rememberDatasetName(id, name);
@@ -65,8 +67,8 @@ function start(user: User): void {
   followDrafts();
 }
 
-export function signedIn(user: User, origin = ""): void {
-  session.value = { state: "in", user, origin };
+export function signedIn(user: User): void {
+  session.value = { state: "in", user };
   start(user);
   if (me.value?.user.id !== user.id) void askMe().catch(() => undefined);
 }
@@ -84,9 +86,9 @@ export async function askMe(): Promise<Me> {
 }
 
 /** Shows the sign-in page, which says why. */
-function signedOut(why = "", isAtProvider = false): void {
+function signedOut(why = ""): void {
   if (session.value.state === "out") return;
-  session.value = { state: "out", why, isAtProvider };
+  session.value = { state: "out", why: leaving ? "" : why, isAtProvider: leaving?.isAtProvider ?? false };
   me.value = null;
   disconnect();
   const next = location.pathname + location.search;
@@ -97,8 +99,7 @@ function signedOut(why = "", isAtProvider = false): void {
 export async function askSession(): Promise<void> {
   session.value = { state: "asking" };
   try {
-    const { user, origin } = await askMe();
-    signedIn(user, origin);
+    signedIn((await askMe()).user);
   } catch (thrown) {
     if (asApiError(thrown).status === 401) signedOut();
     else session.value = { state: "unreachable" };
@@ -106,9 +107,10 @@ export async function askSession(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  const isAtProvider = session.value.state === "in" && session.value.origin === "oidc";
+  leaving = { isAtProvider: me.value?.origin === "oidc" };
   await logout().catch(() => undefined);
-  signedOut("", isAtProvider);
+  signedOut();
+  leaving = null;
 }
 
 export const isAdmin = (): boolean => session.value.state === "in" && session.value.user.role === "admin";

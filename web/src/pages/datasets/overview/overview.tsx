@@ -21,7 +21,6 @@ import { kindWord } from "../../../text/jobs/job-kinds";
 import { ImportCaptions } from "../../captions/import/import-captions";
 import { TeamCard } from "../../captions/team/team";
 import { AddImages } from "../../images/upload/add-images";
-import { GroupRoles } from "../../people/group-roles/group-roles";
 import { JobWatch } from "../../jobs/controls/job-watch";
 import { ExportMenu } from "./export-menu";
 import { Gallery } from "./gallery";
@@ -139,7 +138,6 @@ export function OverviewPage({ id }: { id: string }) {
                 <Running datasetId={id} />
                 {mayAdd && <ImportCaptions datasetId={id} />}
                 <Files dataset={data} />
-                <GroupRoles dataset={data} />
               </div>
             </div>
           </div>

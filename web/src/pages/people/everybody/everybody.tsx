@@ -14,6 +14,7 @@ import { useAction, useResource } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
 import { ShownOnce } from "../settings/shown-once";
 import { PersonDialog } from "./person";
+import { SecondFactors } from "./second-factors";
 import "../settings/settings.css";
 
 const ROLES = [
@@ -77,6 +78,7 @@ export function EverybodyPage() {
             </Table>
           )}
         </Loaded>
+        {mayChange && <SecondFactors />}
       </div>
       {open !== null && <PersonDialog id={open} onClose={() => setOpen(null)} onChanged={users.reload} />}
     </>

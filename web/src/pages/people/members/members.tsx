@@ -19,6 +19,7 @@ import { type Resource, useAction, useResource } from "../../../state/resource";
 import { useTitle } from "../../../state/title";
 import { ROLE_WORDS, type Role, ROLES } from "../../../text/people/roles";
 import "../settings/settings.css";
+import { GroupRoles } from "./group-roles";
 import "./members.css";
 
 const CHOICES = ROLES.map((role) => ({ value: role, label: `${role}: ${ROLE_WORDS[role]}` }));
@@ -128,6 +129,7 @@ export function MembersPage({ id }: { id: string }) {
             </>
           )}
         </Loaded>
+        {dataset.data && <GroupRoles dataset={dataset.data} />}
       </div>
       {leaving && <Leaving {...part} one={leaving} onClose={() => setLeaving(null)} />}
     </>

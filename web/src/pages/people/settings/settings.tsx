@@ -13,7 +13,6 @@ import { countOf } from "../../../text/format";
 import { KeyTable, ResetKeys } from "../../captions/caption/keys/key-table";
 import { Identities } from "./identities";
 import { Password } from "./password";
-import { SecondFactorsOfOthers } from "./second-factors-of-others";
 import { Sessions } from "./sessions";
 import { Tokens } from "./tokens";
 import { TwoFactor } from "./two-factor";
@@ -27,7 +26,8 @@ const THEMES: { value: Theme; title: string; text: string }[] = [
 
 function SignOut() {
   const [isAsking, setAsking] = useState(false);
-  const leave = () => (me.value?.has_password === false ? setAsking(true) : void signOut());
+  const comesBack = me.value?.has_password !== false || me.value.origin === "oidc";
+  const leave = () => (comesBack ? void signOut() : setAsking(true));
   return (
     <>
       <Button icon={LogOut} onClick={leave}>Sign out</Button>
@@ -81,10 +81,7 @@ export function SettingsPage() {
           <Card title="Looks"><Choices legend="Theme" value={theme.value} choices={THEMES} onChange={setTheme} /></Card>
         </div>
         <div class="columns">
-          <div class="stack">
-            <TwoFactor />
-            {isAdmin() && <SecondFactorsOfOthers />}
-          </div>
+          <TwoFactor />
           <Identities />
         </div>
         <Sessions />

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { listSecondFactors, resetSecondFactor } from "../../../api/sign-in";
+import { type FactorOf, listSecondFactors, resetSecondFactor } from "../../../api/sign-in";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { Confirm } from "../../../design/dialog";
@@ -11,9 +11,9 @@ import { useResource } from "../../../state/resource";
 const COLUMNS = [{ title: "Name" }, { title: "Since" }, { title: "Actions", isUnseen: true }];
 
 /** Who has a second factor; an administrator takes it from who has lost it. */
-export function SecondFactorsOfOthers() {
+export function SecondFactors() {
   const factors = useResource((stop) => listSecondFactors(stop), []);
-  const [lost, setLost] = useState<string | null>(null);
+  const [lost, setLost] = useState<FactorOf | null>(null);
   return (
     <Card title="People with a second factor" text="Reset it for somebody who has lost the app and the recovery codes.">
       <Loaded of={factors}>
@@ -22,11 +22,11 @@ export function SecondFactorsOfOthers() {
             <p class="muted">Nobody yet.</p>
           ) : (
             <Table name="People with a second factor" columns={COLUMNS}>
-              {items.map(({ name, confirmed_at }) => (
-                <tr key={name}>
-                  <th scope="row">{name}</th>
-                  <td><When at={confirmed_at} /></td>
-                  <td class="right"><Button kind="quiet" small onClick={() => setLost(name)}>Reset</Button></td>
+              {items.map((each) => (
+                <tr key={each.user_id}>
+                  <th scope="row">{each.name}</th>
+                  <td><When at={each.confirmed_at} /></td>
+                  <td class="right"><Button kind="quiet" small onClick={() => setLost(each)}>Reset</Button></td>
                 </tr>
               ))}
             </Table>
@@ -35,11 +35,11 @@ export function SecondFactorsOfOthers() {
       </Loaded>
       {lost !== null && (
         <Confirm
-          title={`Reset the second factor of ${lost}?`}
+          title={`Reset the second factor of ${lost.name}?`}
           text="The password alone lets in then. Be sure that it is this person who asks."
           verb="Reset"
           onClose={() => setLost(null)}
-          act={() => resetSecondFactor(lost).then(factors.reload)}
+          act={() => resetSecondFactor(lost.user_id).then(factors.reload)}
         />
       )}
     </Card>

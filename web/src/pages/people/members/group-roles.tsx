@@ -50,7 +50,7 @@ function AddGroup({ dataset, groups }: { dataset: string; groups: Resource<Group
   });
   return (
     <form
-      class="stack"
+      class="inline-form"
       onSubmit={(event) => {
         event.preventDefault();
         add.run();
@@ -72,7 +72,7 @@ export function GroupRoles({ dataset }: { dataset: Dataset }) {
   const groups = useResource((stop) => listGroupRoles(dataset.id, stop), [provider ? dataset.id : null]);
   if (!provider) return null;
   return (
-    <Card title={`Groups of ${provider.name}`} text="Everybody in a group has its role here, from the next sign-in on that names it.">
+    <Card title={`Groups of ${provider.name}`} text="Everybody in a group has its role here. Who is in it is asked at each sign-in.">
       <div class="stack">
         <Loaded of={groups}>{() => <GroupTable dataset={dataset.id} groups={groups} />}</Loaded>
         <AddGroup dataset={dataset.id} groups={groups} />
