@@ -22,7 +22,7 @@ from tests.api.described import PROBLEM
 from tests.api.search.test_routes import INDEX, answer_once
 
 CAPABILITIES = {
-    "people", "datasets", "images", "captions", "augment", "training", "models", "search", "jobs", "ops",
+    "people", "datasets", "images", "captions", "augment", "training", "models", "search", "jobs", "ops", "trash",
 }  # fmt: skip
 METHODS = ("get", "put", "post", "delete", "patch")
 REPORTS = {("/readyz", "503")}  # says what is missing, which is no refusal
