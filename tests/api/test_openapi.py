@@ -133,6 +133,7 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
         f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
     )
     service.services.store.put_bytes("models_finetuned/20261123-080000_cats/README.md", b"# cats")
+    call("DELETE", f"/datasets/{call.dataset('Deleted')}", 204)
     service.services.store.put_bytes("uploads/forgotten/a.png", b"half a picture")
     os.utime(service.settings.data_dir / "uploads/forgotten/a.png", (0, 0))
     return {
