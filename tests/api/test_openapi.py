@@ -34,7 +34,7 @@ from tests.api.described import PROBLEM
 from tests.api.search.test_routes import INDEX, answer_once
 
 CAPABILITIES = {
-    "people", "datasets", "images", "captions", "augment", "training", "models", "search", "jobs", "ops",
+    "people", "datasets", "images", "captions", "augment", "training", "models", "search", "jobs", "ops", "trash",
 }  # fmt: skip
 METHODS = ("get", "put", "post", "delete", "patch")
 REPORTS = {("/readyz", "503")}  # says what is missing, which is no refusal
@@ -179,6 +179,7 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
         f"maps/{dataset}/ViT-B-32_openai.json", json.dumps(drawn).encode()
     )
     service.services.store.put_bytes("models_finetuned/20261123-080000_cats/README.md", b"# cats")
+    call("DELETE", f"/datasets/{call.dataset('Deleted')}", 204)
     service.services.store.put_bytes("uploads/forgotten/a.png", b"half a picture")
     os.utime(service.settings.data_dir / "uploads/forgotten/a.png", (0, 0))
     return {
