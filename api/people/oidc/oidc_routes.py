@@ -38,7 +38,7 @@ from api.people.sign_in_ways import require_session
 from api.people.visitor import client_of, remember_browser
 from api.services import app_services
 from common.db.tables import UserGroup
-from common.errors import ClipBrowserError, NotFound, Unauthorized
+from common.errors import ClipBrowserError, Forbidden, NotFound, Unauthorized
 from common.people.identities import ProvidedPerson, enter, link, read_identities, unlink
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def callback(query: Callback) -> Response:
     try:
         response = _finish(provider, _matching(flow, query), query.code)
     except ClipBrowserError as problem:
-        note_act("session.refuse")
+        if isinstance(problem, Forbidden):
+            note_act("session.refuse")
         note_details(by="oidc", reason=problem.message)
         response = _back(flow, problem)
     drop_flow(response)
@@ -173,6 +174,9 @@ def _finish(provider: Provider, flow: Flow, code: str) -> Response:
     services = app_services()
     with provider.place(client_of(request.remote_addr or "")):
         given = provider.person(flow, code)
+    # From here on a refusal is noted, as above where somebody known there may not come in here. Answers that
+    # nobody vouches for are not: any stranger could fill the log with them.
+    note_act("session.refuse")
     note_details(by="oidc", shown=given.shown)
     if flow.person_id is not None:
         return _link(flow, flow.person_id, given)

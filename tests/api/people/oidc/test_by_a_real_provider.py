@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from common.db.tables import Identity, User, UserGroup
+from common.db.tables import AuditEvent, Identity, User, UserGroup
 from common.people.credentials import make_user
 from common.people.identities import ProvidedPerson, enter, link
 from tests.api.conftest import PASSWORD, Caller, Service
@@ -81,6 +81,9 @@ def test_groups_let_in_and_make_administrators(make_service: Made, real_provider
     bob = come_in(service, "bob")
     assert bob.name() is None
     assert "none of the groups" in bob.problem()["message"]
+    with service.services.readers() as session:
+        acts = [each.act for each in session.query(AuditEvent).order_by(AuditEvent.id)]
+    assert acts == ["session.begin", "session.refuse"]
     with service.services.sessions() as session:  # somebody who left the group, at the next sign-in
         enter(session, ProvidedPerson(real_provider, "ada", "ada", "ada", is_admin=False))
     assert groups_of(service, "ada") == set()
@@ -214,6 +217,10 @@ def test_who_is_disabled_or_removed_stays_out(make_service: Made, real_provider:
     ada = come_in(service, "ada")
     assert ada.name() is None
     assert "disabled" in ada.problem()["message"]
+    with service.services.readers() as session:
+        last = session.query(AuditEvent).order_by(AuditEvent.id.desc()).first()
+        assert last is not None
+        assert (last.act, last.details["shown"]) == ("session.refuse", "ada@museum.example")
     admin("DELETE", f"/users/{ids['ada']}", 204)
     assert come_in(service, "ada").name() is None  # and gets no new account
     with service.services.readers() as session:

@@ -180,7 +180,7 @@ def test_what_the_provider_refuses_is_said_in_words_once(lied_to: Lied) -> None:
     )
     assert refused(service, browser)["message"].startswith("Museum refused: server_error: sorry<b>")
     with service.services.readers() as session:
-        assert {each.act for each in session.query(AuditEvent)} == {"session.refuse"}
+        assert session.query(AuditEvent).count() == 0  # or any stranger could fill the log
 
 
 @pytest.mark.parametrize(
