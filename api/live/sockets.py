@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -28,7 +28,6 @@ from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
 from api.live.handshake import Handshake, place_of
 from api.live.listener import EventListener
-from api.live.presence import PRESENCE_S
 from api.live.rooms import (
     Audience,
     Room,
@@ -39,6 +38,7 @@ from api.live.rooms import (
 )
 from api.live.session_watch import SessionWatch
 from api.live.siblings import ALONE, Siblings
+from api.live.whereabouts import PresenceNews, Whereabouts
 from api.people.access import Access
 from api.people.identity import same_origin, secret_of
 from api.services import Services
@@ -52,7 +52,6 @@ from common.people.roles import no_dataset
 LIVE = "clip_browser_live"  # where the app keeps its sockets
 NAMESPACE = "/"
 MAX_ROOMS = 200
-TELL_AFTER_S = 0.3
 # A ping wakes four threads and starts one: every 25 s, as is usual, those of a hundred tabs took some 0.5 % of a core.
 # Not rarer, since proxies cut what has been silent for a minute.
 PING_EVERY_S = 45
@@ -81,8 +80,7 @@ class Sockets:
         self._services = services
         self._open: dict[str, Connection] = {}
         self._lock = threading.Lock()
-        self._refreshing = False
-        self._moved: set[str] = set()  # datasets in which somebody came, went on or left
+        self._news = PresenceNews(services.presence, services.events, self._here)
         self.socketio = SocketIO(
             app,
             async_mode="threading",
@@ -199,8 +197,7 @@ class Sockets:
         with self._lock:
             left = self._open.pop(_sid(), None)
         if left is not None and left.dataset_id is not None:
-            self._services.presence.leave(left.dataset_id, _sid())
-            self._tell_presence(left.dataset_id)
+            self._news.leave(left.dataset_id, _sid())
 
     def _renew(self, found: Mapping[int, Any]) -> None:
         """Give the tabs the name, the role in the service and the scope that their tokens stand for now."""
@@ -250,15 +247,17 @@ class Sockets:
             return self._snapshot(room, mine.access)
         except ClipBrowserError as problem:
             mine.joined.pop(name, None)
-            self._leave(_sid(), name)
+            self._leave(_sid(), self._rooms_of(_sid(), name))
             return {"error": problem.to_dict()}
 
-    def _leave(self, sid: str, name: str) -> None:
-        """Take a tab out of what stands for a room that it named, whether it is still one of its own."""
-        manager = self.socketio.server.manager
-        for room in list(manager.get_rooms(sid, NAMESPACE) or ()):
-            if shown_name(room.removesuffix(twin_of(""))) == name:
-                manager.basic_leave_room(sid, NAMESPACE, room)
+    def _rooms_of(self, sid: str, name: str) -> set[str]:
+        """The rooms that a tab is in, of those that stand for one that it named."""
+        joined = self.socketio.server.manager.get_rooms(sid, NAMESPACE) or ()
+        return {each for each in joined if shown_name(each.removesuffix(twin_of(""))) == name}
+
+    def _leave(self, sid: str, rooms: Iterable[str]) -> None:
+        for room in rooms:
+            self.socketio.server.manager.basic_leave_room(sid, NAMESPACE, room)
 
     def _people_changed(self, _: Any) -> None:
         """Somebody's token, role, name or dataset has changed: nobody hears any longer what is not for him."""
@@ -273,17 +272,22 @@ class Sockets:
         for sid, tab in tabs:
             for name, batched in list(tab.joined.items()):
                 self._join_anew(sid, tab, name, batched)
+            if not self._may_be_in(tab.access, tab.dataset_id):
+                self._news.leave(str(tab.dataset_id), sid)
+                tab.dataset_id = None
 
     def _join_anew(self, sid: str, tab: Connection, name: str, batched: bool) -> None:
-        manager = self.socketio.server.manager
-        self._leave(sid, name)
-        if not may_join(tab.access, read_room(name)):
+        """Only what has changed, so that nothing is missed that is told meanwhile."""
+        before, wanted = self._rooms_of(sid, name), set[str]()
+        if may_join(tab.access, read_room(name)):
+            wanted = {twin_of(e) if batched else e for e in rooms_within(tab.access, name)}
+        self._leave(sid, before - wanted)
+        for each in wanted - before:
+            with contextlib.suppress(ValueError):  # it was closed just now
+                self.socketio.server.manager.basic_enter_room(sid, NAMESPACE, each)
+        if not wanted:
             tab.joined.pop(name, None)
             self.socketio.emit("left", {"room": name}, to=sid)
-            return
-        for each in rooms_within(tab.access, name):
-            with contextlib.suppress(ValueError):  # it was closed just now
-                manager.basic_enter_room(sid, NAMESPACE, twin_of(each) if batched else each)
 
     def _snapshot(self, room: Room, who: Access) -> dict[str, Any]:
         with self._services.readers() as session:
@@ -313,7 +317,7 @@ class Sockets:
         for name in rooms:
             if (mine := self._open.get(_sid())) is not None:
                 mine.joined.pop(name, None)
-            self._leave(_sid(), name)
+            self._leave(_sid(), self._rooms_of(_sid(), name))
 
     def _presence(self, place: Any = None) -> None:
         """Note which image is open in this tab; `dataset_id: null` when none is."""
@@ -328,54 +332,23 @@ class Sockets:
             mine.dataset_id = dataset_id
             mine.image_id = image_id if isinstance(image_id, int) else None
         if before not in (None, dataset_id):
-            self._services.presence.leave(str(before), _sid())
-            self._tell_presence(str(before))
+            self._news.leave(str(before), _sid())
         if dataset_id is not None:
-            self._services.presence.enter(dataset_id, _sid(), mine.access.name, mine.image_id)
-            self._tell_presence(dataset_id)
-            self._keep_refreshing()
+            self._news.enter(Whereabouts(_sid(), mine.access.name, dataset_id, mine.image_id))
+
+    def _here(self) -> list[Whereabouts]:
+        with self._lock:
+            return [
+                Whereabouts(sid, each.access.name, each.dataset_id, each.image_id)
+                for sid, each in self._open.items()
+                if each.dataset_id is not None
+            ]
 
     @staticmethod
     def _may_be_in(who: Access, dataset_id: Any) -> bool:
         if dataset_id is None:
             return True
         return isinstance(dataset_id, str) and who.role_in(dataset_id) is not None
-
-    def _tell_presence(self, dataset_id: str) -> None:
-        """Tell all who is where, soon: a hundred people who move on are told as one change."""
-        with self._lock:
-            is_waiting = dataset_id in self._moved
-            self._moved.add(dataset_id)
-        if not is_waiting:
-            timer = threading.Timer(TELL_AFTER_S, self._emit_presence, [dataset_id])
-            timer.daemon = True
-            timer.start()
-
-    def _emit_presence(self, dataset_id: str) -> None:
-        with self._lock:
-            self._moved.discard(dataset_id)
-        users = self._services.presence.users(dataset_id)
-        self._services.events.emit(
-            "presence", {"dataset_id": dataset_id, "users": users}, [f"dataset:{dataset_id}"]
-        )
-
-    def _keep_refreshing(self) -> None:
-        """Entries expire, so that those of a server that was killed do; keep ours alive."""
-        with self._lock:
-            if self._refreshing:
-                return
-            self._refreshing = True
-        threading.Thread(target=self._refresh, name="presence", daemon=True).start()
-
-    def _refresh(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(PRESENCE_S / 3):
-            with self._lock:
-                here = [(sid, each) for sid, each in self._open.items() if each.dataset_id]
-            for sid, each in here:
-                self._services.presence.enter(
-                    str(each.dataset_id), sid, each.access.name, each.image_id
-                )
 
 
 def _rooms(wanted: Any) -> list[str]:
