@@ -30,6 +30,7 @@ from common.people import accounts
 from common.people.audit import note
 from common.people.credentials import hash_password, make_sign_in_link
 from common.people.roles import find_user
+from common.people.second_factors import reset_second_factor
 from common.settings import Settings, load_settings
 
 Parsers = Any  # argparse's subparsers action has no public type
@@ -89,6 +90,7 @@ def add_parser(parsers: Parsers) -> None:
     add("disable", disable, "end all sessions and tokens, let nobody in as this person")
     add("enable", enable, "the opposite")
     add("remove", remove, "for good; captions stay, and the name stays reserved")
+    add("second-factor", reset_factor, "take it away from who has lost it")
     sessions = add("sessions", show_sessions, "list or end sessions and API tokens")
     ending = sessions.add_mutually_exclusive_group()
     ending.add_argument("--end", type=int, metavar="ID", help="end this one")
@@ -173,6 +175,14 @@ def remove(place: Place) -> Told:
     return _done(
         person, "person.remove", f"{person.name} is removed; nobody else can take the name."
     )
+
+
+def reset_factor(place: Place) -> Told:
+    """The password alone lets in again."""
+    person = find_user(place.session, place.words.name)
+    if not reset_second_factor(place.session, person.id):
+        raise NotFound(f"{person.name} has no second factor.", remedy="There is nothing to do.")
+    return _done(person, "second-factor.reset", f"{person.name} has no second factor any more.")
 
 
 def show_sessions(place: Place) -> Told:

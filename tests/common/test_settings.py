@@ -82,3 +82,25 @@ def test_empty_urls_mean_the_data_directory(tmp_path: Path) -> None:
 def test_every_setting_says_what_it_is() -> None:
     missing = [name for name, field in Settings.model_fields.items() if not field.description]
     assert missing == []
+
+
+PROVIDER = {"oidc_issuer": "https://sso.example.org", "oidc_client_id": "clip-browser"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"oidc_issuer": "", "oidc_only": True}, "nobody could sign in"),
+        ({"oidc_issuer": "http://sso.example.org"}, "https://"),
+        ({"oidc_client_id": ""}, "client_id is missing"),
+        ({"oidc_scopes": "profile email"}, "must have openid"),
+        ({"oidc_issuer": "https://accounts.google.com"}, "everybody can have an account there"),
+    ],
+)
+def test_a_provider_that_cannot_work_or_lets_in_the_world_is_refused_at_the_start(
+    wrong: dict[str, object], said: str
+) -> None:
+    assert load_settings(**PROVIDER).oidc_issuer
+    with pytest.raises(InvalidInput, match=said) as caught:
+        load_settings(**{**PROVIDER, "oidc_client_secret": "the secret", **wrong})
+    assert "the secret" not in caught.value.message

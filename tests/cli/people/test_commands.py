@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from cli.main import main
 from common.db.engine import open_engine, session_factory
-from common.db.tables import AuditEvent, Token, User
+from common.db.tables import AuditEvent, SecondFactor, Token, User, now
 from common.people.credentials import check_password, ensure_admin, issue_token, redeem_link
 from common.settings import Settings, load_settings
 from tests.migrated import migrate_new
@@ -121,3 +121,16 @@ def test_a_folder_without_a_database_gets_none(run: Run, tmp_path: Path) -> None
     assert code == 1
     assert "--data-dir" in err
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_one_with_the_machine_resets_a_second_factor(run: Run, settings: Settings) -> None:
+    assert run("second-factor", "admin")[0] != 0
+    with session_factory(open_engine(settings.database))() as session:
+        admin = session.scalars(select(User)).one()
+        session.add(SecondFactor(user_id=admin.id, secret="sealed", confirmed_at=now()))
+    code, said, _ = run("second-factor", "admin")
+    assert (code, said.strip()) == (0, "admin has no second factor any more.")
+    with session_factory(open_engine(settings.database))() as session:
+        assert session.scalars(select(SecondFactor)).all() == []
+        acts = [each.act for each in session.scalars(select(AuditEvent))]
+    assert acts == ["second-factor.reset"]

@@ -56,7 +56,7 @@ function AddGroup({ dataset, groups }: { dataset: string; groups: Resource<Group
         add.run();
       }}
     >
-      <TextField label="Group" hint="As the provider names it." value={name} onInput={setName} required maxLength={200} />
+      <TextField label="Group, as the provider names it" value={name} onInput={setName} required maxLength={200} />
       <Select label="Role" value={role} options={OPTIONS} onChange={(value) => setRole(roleOf(value))} />
       <Button type="submit" busy={add.busy}>Add group</Button>
       {add.error && <ErrorState problem={add.error} />}
