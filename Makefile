@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train chaos fuzz hostile llm llm-environment test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -96,6 +96,10 @@ bench-captions: $(VENV)/.test web/dist/.built
 # Many open tabs while jobs report and captions are saved, with one API process and with two
 bench-dashboards: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m bench.live.dashboards $(ARGS)
+
+# Fifty people at work with three jobs; ARGS=--attacker: and one who does everything of bench.attacks
+bench-team: $(VENV)/.test web/dist/.built
+	@$(BIN)/python -m bench.team $(ARGS)
 
 bench-augment: $(VENV)/.test
 	@$(BIN)/python -m bench.augment $(ARGS)

@@ -132,7 +132,7 @@ def captioning(
     tabs = [secrets.token_hex(8) for _ in range(captioners)]
     plans = [
         Plan(token, tab, dataset, loop)
-        for token, tab in zip(_tokens(stack, captioners), tabs, strict=True)
+        for token, tab in zip(make_tokens(stack, captioners), tabs, strict=True)
     ]
     groups = min(GROUPS, captioners)
     with ProcessPoolExecutor(groups, multiprocessing.get_context("spawn")) as pool:
@@ -189,7 +189,7 @@ def make_dataset(stack: Stack, url: str, count: int) -> str:
     return dataset
 
 
-def _tokens(stack: Stack, count: int) -> list[str]:
+def make_tokens(stack: Stack, count: int) -> list[str]:
     """A token each for `count` people."""
     tokens = []
     for _ in range(count):
@@ -241,7 +241,7 @@ def _held_twice(held: list[Holding]) -> list[int]:
 def watching(stack: Stack, url: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """`--dashboards` connected browsers: milliseconds from a save's request to its `caption` event."""
     dataset = make_dataset(stack, url, 50)
-    [token] = _tokens(stack, 1)
+    [token] = make_tokens(stack, 1)
     share = arguments.dashboards // GROUPS
     context = multiprocessing.get_context("spawn")
     manager = context.Manager()
