@@ -51,8 +51,8 @@ from api.people.oidc.oidc_routes import oidc
 from api.people.rights import OPEN
 from api.people.routes import people
 from api.people.second_factor.second_factor_routes import second_factor
-from api.people.sign_in_routes import auth
-from api.people.sign_ins import SignIns
+from api.people.sign_in.sign_in_routes import auth
+from api.people.sign_in.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.protection import protect_answers
 from api.search.routes import search

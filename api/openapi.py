@@ -59,7 +59,7 @@ def _refusals(
     address: str, method: str, operation: dict[str, Any], is_open: bool
 ) -> Iterator[HTTPStatus]:
     body = (operation.get("requestBody") or {}).get("content", {})
-    if operation.get("parameters") or body:
+    if operation.get("parameters") or body or method != "get":
         yield HTTPStatus.BAD_REQUEST
     if not is_open:
         yield HTTPStatus.UNAUTHORIZED
@@ -67,8 +67,9 @@ def _refusals(
         yield HTTPStatus.FORBIDDEN  # one's role, the scope of one's token, a page of somebody else
     if "{" in address:
         yield HTTPStatus.NOT_FOUND
-    if body:
+    if method != "get":  # a body that says it is JSON is read, also where none is taken
         yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if body:
         yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     if body.keys() - {JSON}:
         yield HTTPStatus.INSUFFICIENT_STORAGE

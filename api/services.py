@@ -12,8 +12,8 @@ from api.captions.group_commit import GroupCommit
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.access import Roles
-from api.people.refusals import Refusals
-from api.people.sign_ins import SignIns
+from api.people.sign_in.refusals import Refusals
+from api.people.sign_in.sign_ins import SignIns
 from api.people.token_cache import TokenCache
 from api.places import Places
 from api.response_cache import ResponseCache

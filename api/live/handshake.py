@@ -18,7 +18,7 @@ from flask import Flask
 
 from api.errors import answer as answer_of
 from api.people.identity import secret_of
-from api.people.visitor import client_of
+from api.people.sign_in.visitor import client_of
 from api.services import Services
 from common.errors import ClipBrowserError, TooManyRequests, Unauthorized, Unavailable
 

@@ -287,7 +287,16 @@ class Sockets:
                 self.socketio.server.manager.basic_enter_room(sid, NAMESPACE, each)
         if not wanted:
             tab.joined.pop(name, None)
-            self.socketio.emit("left", {"room": name}, to=sid)
+            self._tell_gone(sid, name, batched)
+
+    def _tell_gone(self, sid: str, name: str, batched: bool) -> None:
+        """A room is no longer there for a tab: a dataset as if it had been deleted."""
+        room = read_room(name)
+        if room.kind == "dataset":
+            gone = {"dataset_id": room.key, "dataset": None}
+            told = {"room": name, "events": [["dataset", gone]]}
+            self.socketio.emit(*(("batch", told) if batched else ("dataset", gone)), to=sid)
+        self.socketio.emit("left", {"room": name}, to=sid)
 
     def _snapshot(self, room: Room, who: Access) -> dict[str, Any]:
         with self._services.readers() as session:

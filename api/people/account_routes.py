@@ -17,8 +17,8 @@ from api.people.schemas import (
     TokenList,
     TokenPath,
 )
+from api.people.sign_in.visitor import read_visitor
 from api.people.tokens import end_tokens, needs_current, read_sessions, read_tokens
-from api.people.visitor import read_visitor
 from api.services import app_services
 from common.db.tables import User, now
 from common.errors import Forbidden, InvalidInput, NotFound, Unauthorized

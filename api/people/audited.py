@@ -105,6 +105,8 @@ NOT_NOTED = frozenset(
         f"POST {DATASET}/edits/preview",
         f"POST {DATASET}/train-probe",
         "POST /api/v1/synonyms/check",
+        "POST /api/v1/auth/oidc/link",  # noted when the provider has answered
+        "POST /api/v1/auth/second-factor",  # noted when it is confirmed
         "POST /api/v1/uploads",
         "PUT /api/v1/uploads/<upload_id>",
         "DELETE /api/v1/uploads/<upload_id>",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.people.sign_in_limit import OF_PAIR, SignInLimit
-from api.people.visitor import Visitor, client_of
+from api.people.sign_in.limit import OF_PAIR, SignInLimit
+from api.people.sign_in.visitor import Visitor, client_of
 from api.trusted_proxies import TrustedProxies
 from common.errors import InvalidInput
 from common.settings import Settings, load_settings

@@ -34,8 +34,8 @@ from api.people.oidc.schemas import (
     Start,
     Ways,
 )
-from api.people.sign_in_ways import require_session
-from api.people.visitor import client_of, remember_browser
+from api.people.sign_in.visitor import client_of, remember_browser
+from api.people.sign_in.ways import require_session
 from api.services import app_services
 from common.db.tables import UserGroup
 from common.errors import ClipBrowserError, Forbidden, NotFound, Unauthorized

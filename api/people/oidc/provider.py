@@ -23,7 +23,7 @@ from joserfc.jwk import Key, KeySet, import_key
 
 from api.people.oidc.claims import TELL, groups_of, read_person
 from api.people.oidc.flow import Flow
-from api.people.sign_in_line import SignInLine
+from api.people.sign_in.line import SignInLine
 from common.errors import ClipBrowserError, Unauthorized, Unavailable
 from common.people.identities import ProvidedPerson
 from common.settings import Settings

@@ -21,7 +21,7 @@ from api.people.second_factor.schemas import (
     RecoveryCodes,
     SecondFactorState,
 )
-from api.people.sign_in_ways import require_session
+from api.people.sign_in.ways import require_session
 from api.services import app_services
 from common.db.tables import SecondFactor, User
 from common.errors import InvalidInput, NotFound, Unauthorized

@@ -195,6 +195,7 @@ def test_deleting_a_dataset_deletes_its_map(service: Service, call: Caller) -> N
     path = f"/datasets/{dataset}/synonyms"
     put(call, path, {"big": ["huge"]}, call("GET", path)["version"])
     call("DELETE", f"/datasets/{dataset}", 204)
+    call("DELETE", f"/trash/datasets/{dataset}", 204)
     service.work_off()
     assert not list(service.services.store.list(f"datasets/{dataset}"))
     assert call("GET", f"/datasets/{call.dataset()}/synonyms")["map"] == {}

@@ -254,15 +254,14 @@ def test_many_images_are_deleted_at_once_and_only_those_of_the_dataset(
     save(call_any, ids[0], "second", 0, slot=1)
     stranger = any_service.add_images(other, 1)[0]
     path = f"/datasets/{dataset}/images/delete"
-    assert call_any("POST", path, json={"image_ids": [ids[0], ids[1], stranger, 10**12]}) == {
-        "deleted": 2
-    }
+    chosen = {"image_ids": [ids[0], ids[1], stranger, 10**12]}
+    assert call_any("POST", path, json=chosen)["deleted"] == 2
     assert call_any("GET", f"/datasets/{dataset}/images/ids")["ids"] == ids[2:]
     assert call_any("GET", f"/images/{stranger}")["id"] == stranger
     call_any("GET", f"/images/{ids[0]}/thumb", 404)
     with any_service.services.readers() as session:
         assert session.get(Caption, (ids[0], 1)) is None
-    assert call_any("POST", path, json={"image_ids": [ids[0]]}) == {"deleted": 0}
+    assert call_any("POST", path, json={"image_ids": [ids[0]]})["deleted"] == 0
 
 
 @pytest.mark.parametrize("chosen", [[], [0], ["1"], list(range(1, 502)), None])

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from api.people.audited import ACTS, NOT_NOTED, REFUSED, known_acts
-from api.people.refusals import OF_ALL, OF_CLIENT, Refusals
 from api.people.rights import listed
+from api.people.sign_in.refusals import OF_ALL, OF_CLIENT, Refusals
 from common.db.tables import AuditEvent
 from tests.api.conftest import PASSWORD, Caller, Service
 

@@ -7,10 +7,10 @@ import time
 import pytest
 import redis as redis_client
 
-from api.people import sign_in_limit
-from api.people.sign_in_limit import OF_CLIENT, OF_LINKS, OF_NAME, OF_PAIR, SignInLimit
-from api.people.sign_ins import SignIns
-from api.people.visitor import Visitor
+from api.people.sign_in import limit as sign_in_limit
+from api.people.sign_in.limit import OF_CLIENT, OF_LINKS, OF_NAME, OF_PAIR, SignInLimit
+from api.people.sign_in.sign_ins import SignIns
+from api.people.sign_in.visitor import Visitor
 from common.errors import TooManyRequests
 from tests.api.conftest import PASSWORD, Service
 
@@ -127,7 +127,9 @@ def test_links_are_tried_so_often_from_one_client_and_others_go_on(service: Serv
 def test_without_redis_people_sign_in_and_nothing_is_counted(service: Service) -> None:
     nobody_listens = redis_client.Redis.from_url("redis://127.0.0.1:1/0", socket_timeout=1)
     services = service.services
-    without = SignIns(services.readers, services.sessions, nobody_listens, threads=8)
+    without = SignIns(
+        services.readers, services.sessions, nobody_listens, 8, services.second_factors
+    )
     object.__setattr__(services, "sign_ins", without)
     client = service.app.test_client()
     wrong = {"username": "admin", "password": "wrong"}

@@ -22,7 +22,7 @@ from typing import cast
 
 import redis as redis_client
 
-from api.people.visitor import Visitor
+from api.people.sign_in.visitor import Visitor
 from common.errors import TooManyRequests
 
 OF_PAIR, OF_CLIENT, OF_NAME, OF_LINKS = 10, 60, 300, 30

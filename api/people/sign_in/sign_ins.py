@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import redis as redis_client
 from prometheus_client import Counter
 
-from api.people.sign_in_limit import SignInLimit
-from api.people.sign_in_line import SignInLine
-from api.people.visitor import Visitor
+from api.people.sign_in.limit import SignInLimit
+from api.people.sign_in.line import SignInLine
+from api.people.sign_in.visitor import Visitor
 from common.db.engine import SessionFactory
 from common.db.tables import User
 from common.errors import SecondFactorNeeded, TooManyRequests, Unauthorized

@@ -1,7 +1,7 @@
 """Which refused sign-ins are noted: a flood of them is, but it does not fill the log or the database.
 
 Each client gets some lines a minute and all together some more; what was not noted is counted, and the next
-line of the process tells how many that were. Limits of tries are others': `sign_in_limit.py`.
+line of the process tells how many that were. Limits of tries are others': `limit.py`.
 """
 
 from __future__ import annotations

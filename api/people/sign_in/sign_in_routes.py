@@ -12,9 +12,9 @@ from api.people.audited import note_act, note_actor
 from api.people.devices import where_from
 from api.people.identity import COOKIE, set_cookie, start_session, token, user
 from api.people.schemas import LinkToken, Login, Me, Person, SignedIn
-from api.people.sign_in_ways import require_link_for, require_passwords
+from api.people.sign_in.visitor import read_visitor, remember_browser
+from api.people.sign_in.ways import require_link_for, require_passwords
 from api.people.tokens import needs_current
-from api.people.visitor import read_visitor, remember_browser
 from api.services import app_services
 from common.db.tables import Token, User
 from common.errors import SecondFactorNeeded

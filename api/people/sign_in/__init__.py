@@ -1,0 +1,1 @@
+"""Signing in: by password and by link, under attack as well."""

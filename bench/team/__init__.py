@@ -1,0 +1,1 @@
+"""A team at work, with and without an attacker."""
