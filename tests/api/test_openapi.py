@@ -31,7 +31,7 @@ from common.db.tables import (
     Variant,
     now,
 )
-from common.people.credentials import issue_token
+from common.people.credentials import issue_token, make_user
 from tests.api.conftest import PASSWORD, Caller, Service
 from tests.api.described import PROBLEM
 from tests.api.search.test_routes import INDEX, answer_once
@@ -183,8 +183,9 @@ def filled(service: Service, call: Caller) -> dict[str, str]:
         session.add(
             Identity(user_id=admin.id, issuer="https://id.example", subject="7", shown="ada")
         )
+        careful = make_user(session, "careful", "member")
         session.add(
-            SecondFactor(user_id=admin.id, secret="none", confirmed_at=now(), created_at=now())
+            SecondFactor(user_id=careful.id, secret="none", confirmed_at=now(), created_at=now())
         )
     drawn = {
         "points": [[0.5, -1, 0, ids[0]]], "clusters": [{"id": 0, "label": "cats", "size": 1}],
