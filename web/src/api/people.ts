@@ -1,8 +1,47 @@
-/** Signing in, people and their API tokens. */
-import { part, request, withSignal } from "./http";
-import type { Me, MemberList, MemberOut, NewLink, NewTokenOut, NewUserOut, Person, PersonChange, PersonDetail, SessionList, SignedIn, TokenList, TokenOut, UserList } from "./schema";
+/** Signing in, by password, link or provider; second factors; people, their tokens, roles and groups. */
+import { part, query, request, withSignal } from "./http";
+import type {
+  Elsewhere,
+  FactorList,
+  GroupList,
+  GroupOut,
+  IdentityList,
+  Me,
+  MemberList,
+  MemberOut,
+  NewLink,
+  NewSecondFactor,
+  NewTokenOut,
+  NewUserOut,
+  Person,
+  PersonChange,
+  PersonDetail,
+  RecoveryCodes,
+  SecondFactorState,
+  SessionList,
+  SignedIn,
+  TokenList,
+  TokenOut,
+  UserList,
+  Ways,
+} from "./schema";
 
-export type { Me, MemberList, MemberOut as Member, NewTokenOut as NewToken, Person as User, PersonDetail, SessionOut as Session, TokenOut as ApiToken } from "./schema";
+export type {
+  FactorOf,
+  GroupList,
+  GroupOut as GroupRole,
+  IdentityOut as Identity,
+  Me,
+  MemberList,
+  MemberOut as Member,
+  NewSecondFactor,
+  NewTokenOut as NewToken,
+  Person as User,
+  PersonDetail,
+  SessionOut as Session,
+  TokenOut as ApiToken,
+  Ways,
+} from "./schema";
 
 export const getMe = () => request<Me>("GET", "/auth/me", { quiet401: true });
 /** code: of a second factor, for those who have one. */
@@ -38,3 +77,34 @@ export const deleteMember = (dataset: string, name: string) => request<MemberLis
 export const leaveDataset = (dataset: string) => request<null>("POST", `${members(dataset)}/leave`);
 export const putEveryone = (dataset: string, role: MemberList["everyone"]) =>
   request<MemberList>("PUT", `${members(dataset)}/everyone`, { json: { role } });
+
+// -- a provider, a second factor, and what the provider's groups are
+
+const OIDC = "/auth/oidc";
+const FACTOR = "/auth/second-factor";
+const codeOf = (code: string) => ({ json: { code: code.trim() } });
+
+export const getWays = (signal?: AbortSignal) => request<Ways>("GET", "/auth/ways", withSignal(signal));
+/** The address that begins a sign-in by the provider. */
+export const providerSignIn = (next: string) => `/api/v1${OIDC}/start${query({ next })}`;
+/** The address that ends the sign-in at the provider. */
+export const providerSignOut = `/api/v1${OIDC}/sign-out`;
+export const beginLink = () => request<Elsewhere>("POST", `${OIDC}/link`, { json: {} });
+export const listIdentities = (signal?: AbortSignal) => request<IdentityList>("GET", "/auth/identities", withSignal(signal));
+export const deleteIdentity = (id: number) => request<null>("DELETE", `/auth/identities/${part(String(id))}`);
+
+export const getSecondFactor = (signal?: AbortSignal) => request<SecondFactorState>("GET", FACTOR, withSignal(signal));
+export const beginSecondFactor = () => request<NewSecondFactor>("POST", FACTOR);
+export const confirmSecondFactor = (code: string) => request<RecoveryCodes>("POST", `${FACTOR}/confirm`, codeOf(code));
+export const renewRecoveryCodes = (code: string) => request<RecoveryCodes>("POST", `${FACTOR}/recovery-codes`, codeOf(code));
+export const endSecondFactor = (code: string) => request<null>("POST", `${FACTOR}/off`, codeOf(code));
+export const listSecondFactors = (signal?: AbortSignal) => request<FactorList>("GET", "/second-factors", withSignal(signal));
+export const resetSecondFactor = (userId: number) => request<null>("DELETE", `/users/${part(String(userId))}/second-factor`);
+
+const groupsOf = (dataset: string) => `/datasets/${part(dataset)}/groups`;
+export const listGroupRoles = (dataset: string, signal?: AbortSignal) =>
+  request<GroupList>("GET", groupsOf(dataset), withSignal(signal));
+export const setGroupRole = (dataset: string, group: string, role: GroupOut["role"]) =>
+  request<GroupList>("PUT", `${groupsOf(dataset)}/${part(group)}`, { json: { role } });
+export const removeGroupRole = (dataset: string, group: string) =>
+  request<GroupList>("DELETE", `${groupsOf(dataset)}/${part(group)}`);

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { type FactorOf, listSecondFactors, resetSecondFactor } from "../../../api/sign-in";
+import { type FactorOf, listSecondFactors, resetSecondFactor } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { Confirm } from "../../../design/dialog";

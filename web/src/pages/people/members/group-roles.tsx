@@ -1,7 +1,7 @@
 import { Trash2 } from "lucide-preact";
 import { useState } from "preact/hooks";
 import type { Dataset } from "../../../api/datasets";
-import { getWays, type GroupList as Groups, type GroupRole, listGroupRoles, removeGroupRole, setGroupRole } from "../../../api/sign-in";
+import { getWays, type GroupList as Groups, type GroupRole, listGroupRoles, removeGroupRole, setGroupRole } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { Select, TextField } from "../../../design/field";

@@ -1,6 +1,6 @@
 import { Link, Unlink } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { beginLink, deleteIdentity, getWays, type Identity, listIdentities } from "../../../api/sign-in";
+import { beginLink, deleteIdentity, getWays, type Identity, listIdentities } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { Confirm } from "../../../design/dialog";

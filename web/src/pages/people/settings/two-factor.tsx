@@ -6,7 +6,7 @@ import {
   getSecondFactor,
   type NewSecondFactor,
   renewRecoveryCodes,
-} from "../../../api/sign-in";
+} from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { FormDialog } from "../../../design/dialog";

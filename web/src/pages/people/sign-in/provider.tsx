@@ -1,5 +1,5 @@
 import { KeyRound } from "lucide-preact";
-import { providerSignIn, providerSignOut, type Ways } from "../../../api/sign-in";
+import { providerSignIn, providerSignOut, type Ways } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { ErrorState } from "../../../design/states";
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ApiError } from "../../../api/http";
 import { login, signInByLink, type User } from "../../../api/people";
-import { getWays, type Ways } from "../../../api/sign-in";
+import { getWays, type Ways } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { TextField } from "../../../design/field";
