@@ -1,7 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ApiError } from "../../../api/http";
-import { login, signInByLink, type User } from "../../../api/people";
-import { getWays, type Ways } from "../../../api/people";
+import { getWays, login, signInByLink, type User, type Ways } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { TextField } from "../../../design/field";
