@@ -34,7 +34,8 @@ from tests.api.conftest import PASSWORD, Service
 from tests.servers import redis_server
 
 STRANGER = "stranger"
-ROLES = ("admin", "member", STRANGER)
+VIEWER = "viewer"  # a member with a token that may do no more, wherever it is
+ROLES = ("admin", "member", VIEWER, STRANGER)
 CASES = 10_000
 # What fits the document may still be refused: by the state that things are in, by what a role may do.
 NOT_ASKED = ("positive_data_acceptance",)
@@ -147,8 +148,11 @@ def _signed_in(service: Service, role: str) -> tuple[Any, dict[str, str]]:
         return service.app, {}
     sessions = service.services.sessions
     with sessions() as session:
-        person = make_user(session, f"fuzzing {role} {os.urandom(4).hex()}", role)
+        of_service = "member" if role == VIEWER else role
+        person = make_user(session, f"fuzzing {role} {os.urandom(4).hex()}", of_service)
         token, secret = issue_token(session, person, "api")
+        token.scope = "read" if role == VIEWER else "admin"
+        session.flush()
     header = f"Bearer {secret}"
     rows = [
         {name: getattr(row, name) for name in type(row).__table__.columns.keys()}  # noqa: SIM118 - columns

@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.fuzzing import ROLES, STRANGER, fuzz
+from tests.api.fuzzing import ROLES, STRANGER, VIEWER, fuzz
 
-SHORT = {"admin": (8, ("fuzzing", "stateful")), "member": (4, ("fuzzing",)), STRANGER: (3, ("fuzzing",))}  # fmt: skip
+SHORT = {
+    "admin": (8, ("fuzzing", "stateful")),
+    "member": (4, ("fuzzing",)),
+    VIEWER: (3, ("fuzzing",)),
+    STRANGER: (3, ("fuzzing",)),
+}
 
 
 @pytest.mark.parametrize("role", ROLES)
