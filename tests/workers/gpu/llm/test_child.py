@@ -32,6 +32,7 @@ def settings(folder: Path, server: ChatServer | None, **changed: Any) -> dict[st
         "seed": 0,
         "model": "probe/probe",
         "base_url": server.address if server else "",
+        "private_addresses": True,  # the test server is on this machine
         "done_file": str(folder / "done.jsonl"),
         **changed,
     }
