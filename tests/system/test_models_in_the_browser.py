@@ -259,7 +259,10 @@ def test_9_a_model_in_use_is_deleted_only_after_a_warning(
     dialog.get_by_role("button", name="Keep").click()
     expect(row(page, "Base of the team")).to_be_visible()
     row(page, "Base of the team").get_by_role("button", name="Delete").click()
-    dialog.get_by_role("button", name="Delete all the same").click()
+    sure = dialog.get_by_role("button", name="Delete all the same")
+    expect(sure).to_be_disabled()
+    dialog.get_by_label("Type Base of the team to go on").fill("Base of the team")
+    sure.click()
     expect(row(page, "Base of the team")).to_have_count(0)
     assert stack.http.get(f"/models/{trained.models[0]}").status_code == 404
     assert stack.call("GET", f"/datasets/{trained.dataset}")["model_id"] is None
