@@ -158,7 +158,7 @@ def create_app(
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads, second_factors),
         GroupCommit(queue, replies), TokenCache(readers, sessions, events.people),
-        Roles(row_reader_factory(engine)), searching_places(settings.api_threads),
+        Roles(row_reader_factory(engine), events.people), searching_places(settings.api_threads),
         second_factors, _open_provider(settings),
     )  # fmt: skip
     app = App(

@@ -36,7 +36,7 @@ def put_group(path: GroupPath, body: NewGroupRole) -> GroupList:
         session.flush()
         answer = _answer(session, path.dataset_id)
     note_details(group=path.name, role=body.role, before=before)
-    _roles_changed()
+    app_services().roles.forget()
     return answer
 
 
@@ -48,7 +48,7 @@ def delete_group(path: GroupPath) -> GroupList:
         session.flush()
         answer = _answer(session, path.dataset_id)
     note_details(group=path.name, role=None, before=before)
-    _roles_changed()
+    app_services().roles.forget()
     return answer
 
 
@@ -60,9 +60,3 @@ def _answer(session: Session, dataset_id: str) -> GroupList:
             for each in read_groups(session, dataset_id)
         ]
     )
-
-
-def _roles_changed() -> None:
-    """All processes ask the database again, and connections leave the rooms that they may not hear."""
-    app_services().roles.forget()
-    app_services().events.people()

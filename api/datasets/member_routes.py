@@ -35,7 +35,7 @@ def put_member(path: MemberPath, body: MemberRole) -> MemberList:
         session.flush()
         answer = _answer(session, path.dataset_id)
     note_details(name=path.name, role=body.role, before=before)
-    _roles_changed()
+    app_services().roles.forget()
     return answer
 
 
@@ -46,7 +46,7 @@ def delete_member(path: MemberPath) -> MemberList:
         before = take_role(session, path.dataset_id, path.name)
         answer = _answer(session, path.dataset_id)
     note_details(name=path.name, role=None, before=before)
-    _roles_changed()
+    app_services().roles.forget()
     return answer
 
 
@@ -56,7 +56,7 @@ def leave(path: DatasetPath) -> tuple[str, int]:
     with app_services().sessions() as session:
         before = take_role(session, path.dataset_id, user().name)
     note_details(before=before)
-    _roles_changed()
+    app_services().roles.forget()
     return "", 204
 
 
@@ -69,7 +69,7 @@ def put_everyone(path: DatasetPath, body: Everyone) -> MemberList:
         session.flush()
         answer = _answer(session, path.dataset_id)
     note_details(role=body.role, before=before)
-    _roles_changed()
+    app_services().roles.forget()
     return answer
 
 
@@ -81,9 +81,3 @@ def _answer(session: Session, dataset_id: str) -> MemberList:
             for member, person in read_members(session, dataset_id)
         ],
     )
-
-
-def _roles_changed() -> None:
-    """All processes ask the database again, and connections leave the rooms that they may not hear."""
-    app_services().roles.forget()
-    app_services().events.people()

@@ -262,7 +262,7 @@ class Sockets:
     def _people_changed(self, _: Any) -> None:
         """Somebody's token, role, name or dataset has changed: nobody hears any longer what is not for him."""
         self._services.token_cache.forget_here()
-        self._services.roles.forget()
+        self._services.roles.forget_here()
         self._watch.look()
         with self._lock:
             tabs = list(self._open.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -51,10 +52,15 @@ class Place:
 
 
 class Roles:
-    """Who is what where, and which dataset a thing belongs to. One per process, thread-safe."""
+    """Who is what where, and which dataset a thing belongs to. One per process, thread-safe.
 
-    def __init__(self, rows: ConnectionFactory, kept_s: float = KEPT_S) -> None:
-        self._rows = rows
+    tell: tells all of the API's processes, which forget, too, and take connections out of rooms.
+    """
+
+    def __init__(
+        self, rows: ConnectionFactory, tell: Callable[[], None], kept_s: float = KEPT_S
+    ) -> None:
+        self._rows, self._tell = rows, tell
         self._lock = threading.Lock()
         self._standings: TTLCache[tuple[int, str], Standing] = TTLCache(MAX_KEPT, kept_s)
         self._places: LRUCache[tuple[str, Any], Place] = LRUCache(MAX_KEPT)
@@ -110,7 +116,12 @@ class Roles:
             return role_in_trash(rows, user_id, dataset_id)
 
     def forget(self) -> None:
-        """Somebody's role has changed, or a dataset's."""
+        """Somebody's role has changed, or a dataset's: all processes ask the database again."""
+        self.forget_here()
+        self._tell()
+
+    def forget_here(self) -> None:
+        """Another process says that a role has changed."""
         with self._lock:
             self._standings.clear()
 

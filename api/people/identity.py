@@ -158,12 +158,10 @@ def _require(right: Right, named: dict[str, Any]) -> None:
     place = _place(kind, named[kind])
     if place is None and kind == "model_id":
         return  # one of the catalogue, or none: its view says so
-    role = who.role_at(place)
     g.dataset_id = place and place.dataset_id
-    if role is None:
-        raise _absent(kind, named[kind])
     if not who.may(right, place):
-        raise _refusal(right, who, role)
+        role = who.role_at(place)
+        raise _absent(kind, named[kind]) if role is None else _refusal(right, who, role)
 
 
 def _require_fit(kind: str, key: str | int) -> None:

@@ -128,7 +128,7 @@ def _changing(user_id: int) -> Iterator[tuple[Session, User]]:
     """A person, to be changed; afterwards all processes know, and what may no longer be heard is not."""
     with app_services().sessions() as session:
         yield session, _find(session, user_id)
-    app_services().roles.forget()
+    app_services().roles.forget_here()
     app_services().token_cache.forget()
 
 

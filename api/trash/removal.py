@@ -60,9 +60,8 @@ def send_all(services: Services, jobs: Iterable[Job]) -> None:
 
 def tell_seen(services: Services, dataset_id: str) -> None:
     """Everybody looks again at who sees a dataset: all processes, and the connections in its rooms."""
-    services.roles.forget()
     services.events.dataset(dataset_id)
-    services.events.people()
+    services.roles.forget()
 
 
 def _tell(services: Services, dataset_id: str, tasks: list[str]) -> None:

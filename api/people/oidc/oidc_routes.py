@@ -208,7 +208,7 @@ def _link(flow: Flow, person_id: int, given: ProvidedPerson) -> Response:
 
 def _people_changed() -> None:
     """Groups and roles are others now: all processes ask the database again."""
-    app_services().roles.forget()
+    app_services().roles.forget_here()
     app_services().token_cache.forget()
 
 

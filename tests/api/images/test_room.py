@@ -111,14 +111,7 @@ def test_no_caption_is_told_to_be_queued_on_a_full_disk(
     service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = call.dataset()
-    with service.services.sessions() as session:
-        image = Image(
-            dataset_id=dataset, sha256="a" * 64, ext="png", filename="a.png", width=1, height=1,
-            size_bytes=1, phash="0" * 40,
-        )  # fmt: skip
-        session.add(image)
-        session.flush()
-        image_id = image.id
+    [image_id] = service.add_images(dataset, 1)
     body = {"text": "a dog", "base_revision": 0, "client_id": "c1"}
     call("PUT", f"/images/{image_id}/caption", 202, json=body)
     service.services.settings.data_dir.mkdir(exist_ok=True)
@@ -130,14 +123,7 @@ def test_a_redis_that_cannot_write_is_no_place_for_a_caption(
     service: Service, call: Caller
 ) -> None:
     dataset = call.dataset()
-    with service.services.sessions() as session:
-        image = Image(
-            dataset_id=dataset, sha256="b" * 64, ext="png", filename="b.png", width=1, height=1,
-            size_bytes=1, phash="0" * 40,
-        )  # fmt: skip
-        session.add(image)
-        session.flush()
-        image_id = image.id
+    [image_id] = service.add_images(dataset, 1)
     redis = service.services.queue.redis
     redis.config_set("maxmemory-policy", "noeviction")
     redis.config_set("maxmemory", "1")
