@@ -5,12 +5,12 @@ python -m bench.team [--minutes 10] [--captioners 30] [--watchers 15] [--searche
 
 One stack. Captioners claim ahead, look at the image and save about every three seconds; watchers have the
 dataset and the jobs open in a connected tab, and look through its pages; searchers search. Meanwhile three jobs
-are always under way: a training, and on the CPU an augmentation and a split, one after the other. The attacker,
+are always under way: a training, an augmentation and a split, each begun again when it has ended. The attacker,
 a member of the service like others, does everything of `bench.attacks` in turn, over and over. All share the machine's cores.
 
 Printed: what was answered otherwise than it should be, the median and the 99th percentile of each kind of
-request, the memory of the API and of all parts after the first minute and at the end. Each caption
-that was taken is looked up at the end.
+request, the resident memory of the API's processes and of all parts every half minute. Each caption that was
+taken is looked up at the end.
 """
 
 from __future__ import annotations
@@ -18,166 +18,27 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import random
 import statistics
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections import Counter, defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
-import socketio
 
-from bench.attacks import ATTACKS
 from bench.captions.__main__ import make_dataset, make_tokens
 from bench.stack import FINISHED, Stack, running_stack
+from bench.team.people import KINDS, Seen, attack, run_people
 
 IMAGES_A_MINUTE = 800
-CLAIMED_AHEAD, CLAIMED_AGAIN_AT = 5, 2  # as the dashboard has it
-LINES = 600  # connections of the attacker
-QUERIES = ("a red circle", "a blue square", "a green triangle", "a yellow star", "two shapes")
-
-
-@dataclass
-class Seen:
-    """Of one kind of person: how long requests took, and what went wrong."""
-
-    took_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    faults: Counter[str] = field(default_factory=Counter)
-    saved: list[int] = field(default_factory=list)
-    events: int = 0
-
-
-class Person:
-    """Somebody with a token, who asks one thing after the other."""
-
-    def __init__(self, url: str, token: str, dataset: str, until: float) -> None:
-        self.seen, self.until, self.dataset = Seen(), until, dataset
-        self.url, self.token = url, token
-        self.http = httpx.Client(
-            base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
-        )
-        self.random = random.Random(token)
-
-    def ask(self, kind: str, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """One request, timed; None when it was not answered as it should be."""
-        began = time.monotonic()
-        try:
-            answer = self.http.request(method, path, **options)
-        except httpx.HTTPError as fault:
-            self.seen.faults[f"{kind}: {type(fault).__name__}"] += 1
-            return None
-        self.seen.took_ms[kind].append(1000 * (time.monotonic() - began))
-        if answer.status_code >= 400:
-            self.seen.faults[f"{kind}: {answer.status_code} {answer.text[:120]}"] += 1
-            return None
-        return answer
-
-    def pause(self, about_s: float) -> bool:
-        """Think; whether there is time for more."""
-        time.sleep(about_s * self.random.uniform(0.6, 1.4))
-        return time.time() < self.until
-
-
-def caption(me: Person) -> None:
-    """Claim ahead, look, type, save."""
-    waiting: deque[dict[str, Any]] = deque()
-    while me.pause(3):
-        if len(waiting) <= CLAIMED_AGAIN_AT:
-            path = f"/datasets/{me.dataset}/claims?count={CLAIMED_AHEAD}&holder=tab-{me.token[:8]}"
-            claimed = me.ask("claim", "POST", path)
-            waiting += claimed.json()["items"] if claimed else []
-        if not waiting:
-            me.seen.faults["no image was left"] += 1
-            return
-        image = waiting.popleft()
-        me.ask("thumb", "GET", f"/images/{image['id']}/thumb")
-        text = f"a {me.random.choice(('red', 'blue'))} shape {me.random.random():.3f}"
-        body = {
-            "text": text,
-            "base_revision": image["revision"],
-            "client_id": f"{me.token[:8]}-{image['id']}",
-        }
-        if me.ask("save", "PUT", f"/images/{image['id']}/caption", json=body):
-            me.seen.saved.append(image["id"])
-
-
-def watch(me: Person) -> None:
-    """A connected tab, and a look at a page now and then."""
-    tab = socketio.Client(reconnection=True)
-
-    def count(_: Any) -> None:
-        me.seen.events += 1
-
-    tab.on("batch", count)
-    tab.connect(me.url, auth={"token": me.token}, transports=["websocket"], wait_timeout=20)
-    try:
-        rooms = {"rooms": ["jobs", f"dataset:{me.dataset}"], "batched": True}
-        tab.call("subscribe", rooms, timeout=20)
-        while me.pause(4):
-            me.ask("dataset", "GET", f"/datasets/{me.dataset}")
-            me.ask("images", "GET", f"/datasets/{me.dataset}/images?status=captioned&limit=50")
-            me.ask("jobs", "GET", "/jobs?state=active")
-    finally:
-        if not tab.connected:
-            me.seen.faults["the tab was cut off"] += 1
-        with suppress(Exception):
-            tab.disconnect()
-
-
-def search(me: Person) -> None:
-    """One query after the other, and the pictures that were found."""
-    while me.pause(4):
-        params = {"q": me.random.choice(QUERIES), "k": 12}
-        found = me.ask("search", "GET", f"/datasets/{me.dataset}/search", params=params)
-        for hit in found.json()["hits"][:4] if found else ():
-            me.ask("thumb", "GET", hit["thumb_url"].removeprefix("/api/v1"))
-
-
-KINDS: dict[str, Callable[[Person], None]] = {
-    "captioners": caption,
-    "watchers": watch,
-    "searchers": search,
-}
-
-
-def run_people(url: str, plans: list[tuple[str, str, str]], until: float) -> list[tuple[str, Seen]]:
-    """Runs in a process of its own. plans: (kind, token, dataset) of each person."""
-    people = [(kind, Person(url, token, dataset, until)) for kind, token, dataset in plans]
-
-    def live(kind: str, me: Person) -> None:
-        try:
-            KINDS[kind](me)
-        except Exception as fault:
-            me.seen.faults[f"{kind}: {fault!r}"[:160]] += 1
-
-    threads = [threading.Thread(target=live, args=each) for each in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [(kind, me.seen) for kind, me in people]
-
-
-def attack(url: str, token: str, until: float, told: Any) -> None:
-    """Runs in a process of its own: all attacks in turn until the end."""
-    rounds = 0
-    while time.time() < until:
-        for name, each in ATTACKS.items():
-            if name != "nothing" and time.time() < until:
-                each(url, token, LINES)
-        rounds += 1
-    told["rounds"] = rounds
+MEMORY_EVERY_S = 30
 
 
 class Jobs(threading.Thread):
-    """Keeps three jobs under way: a training, and an augmentation and a split, again and again."""
+    """Keeps three jobs under way: a training, an augmentation and a split, each again when it has ended."""
 
     def __init__(self, stack: Stack, dataset: str, until: float) -> None:
         super().__init__(daemon=True)
@@ -185,20 +46,21 @@ class Jobs(threading.Thread):
         self.ended: Counter[str] = Counter()
 
     def run(self) -> None:
-        """Until the end; then the training is stopped."""
-        training = self._stack.start_job(self._dataset, "train", epochs=100_000)["id"]
+        """Until the end; then what is under way is stopped."""
+        under_way: dict[str, str] = {}
+        settings = {"train": {"epochs": 1000}}
         while time.time() < self._until:
-            for kind in ("augment", "split"):
-                job = self._stack.start_job(self._dataset, kind)["id"]
-                while time.time() < self._until:
-                    state = self._stack.call("GET", f"/jobs/{job}")["state"]
-                    if state in FINISHED:
-                        self.ended[f"{kind} {state}"] += 1
-                        break
-                    time.sleep(1)
-        state = self._stack.call("GET", f"/jobs/{training}")["state"]
-        self.ended[f"train {state}"] += 1
-        self._stack.call("POST", f"/jobs/{training}/stop", json={"mode": "kill"})
+            for kind in ("train", "augment", "split"):
+                if kind not in under_way:
+                    job = self._stack.start_job(self._dataset, kind, **settings.get(kind, {}))
+                    under_way[kind] = job["id"]
+                state = self._stack.call("GET", f"/jobs/{under_way[kind]}")["state"]
+                if state in FINISHED:
+                    self.ended[f"{kind} {state}"] += 1
+                    del under_way[kind]
+            time.sleep(1)
+        for job_id in under_way.values():
+            self._stack.call("POST", f"/jobs/{job_id}/stop", json={"mode": "kill"})
 
 
 def memory_mib(stack: Stack) -> dict[str, int]:
@@ -244,10 +106,11 @@ def measure(stack: Stack, given: argparse.Namespace) -> dict[str, Any]:
         if given.attacker:
             attacking = pool.apply_async(attack, (stack.url, next(tokens), until, told))
         working = pool.apply_async(run_people, (stack.url, plans, until))
-        time.sleep(60)
-        first = memory_mib(stack)
+        memory = []
+        while time.time() < until - MEMORY_EVERY_S:
+            time.sleep(MEMORY_EVERY_S)
+            memory.append(memory_mib(stack))
         seen = working.get()
-        last = memory_mib(stack)
         if given.attacker:
             attacking.get()
         rounds = dict(told).get("rounds", 0)
@@ -255,8 +118,7 @@ def measure(stack: Stack, given: argparse.Namespace) -> dict[str, Any]:
     report = summary(seen, stack, captioned)
     return report | {
         "jobs": dict(jobs.ended),
-        "memory after a minute (MiB)": first,
-        "memory at the end (MiB)": last,
+        **{f"memory of {part} (MiB)": [each[part] for each in memory] for part in ("api", "all")},
         "rounds of attacks": rounds,
     }
 

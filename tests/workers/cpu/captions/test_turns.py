@@ -8,20 +8,26 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from common.captions.csv_files import write_rows
-from common.db.tables import Caption, CaptionRevision, Dataset, Image
+from common.db.tables import Caption, CaptionRevision, Dataset, Image, Job
 from common.jobs import states
 from tests.captions import save_one
 from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.cpu.captions.saving import Save
+from workers.runtime.job_context import SLICE_S
 
-IMAGES, EACH = 1500, 10
-ROWS = [
-    (f"set/{number}.png", f"a picture of thing {number} seen {place} times")
-    for number in range(IMAGES)
-    for place in range(EACH)
-]
+IMAGES = {"large": 1500, "stopped": 6000, "small": 0}  # of each dataset
+EACH = 10  # captions of an image
+
+
+def table(dataset: str) -> list[tuple[str, str]]:
+    return [
+        (f"set/{number}.png", f"a picture of thing {number} seen {place} times")
+        for number in range(IMAGES[dataset])
+        for place in range(EACH)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backstage]:
 
 def fill(stage: Backstage) -> None:
     with stage.services.sessions() as session:
-        for name in ("large", "stopped", "small"):
+        for name in IMAGES:
             session.add(Dataset(id=name, name=name, created_by="anna", defaults={}))
         session.flush()
         session.add_all(
@@ -43,25 +49,23 @@ def fill(stage: Backstage) -> None:
                 dataset_id=name, sha256=f"{number:064x}", ext="png", filename=f"set/{number}.png",
                 width=1, height=1, size_bytes=1, phash="0" * 40,
             )
-            for name in ("large", "stopped")
-            for number in range(IMAGES)
+            for name, count in IMAGES.items()
+            for number in range(count)
         )  # fmt: skip
 
 
-def start(stage: Backstage, kind: str, dataset: str, person: str, **params: Any) -> str:
+def queued(session: Session, kind: str, dataset: str, person: str, **params: Any) -> Job:
+    return states.create_job(session, kind, dataset_id=dataset, params=params, created_by=person)
+
+
+def send_table(stage: Backstage, dataset: str) -> str:
+    """Anna's import; the job's id."""
+    upload = {"key": f"uploads/{dataset}/0/all.csv", "name": "all.csv"}
+    stage.services.store.put_bytes(upload["key"], write_rows(table(dataset)))
     with stage.services.sessions() as session:
-        job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by=person)
+        job = queued(session, "import_captions", dataset, "anna", upload=upload)
     stage.services.queue.send_job(job, stage.services.sessions)
     return job.id
-
-
-def import_all(stage: Backstage, dataset: str) -> str:
-    """Anna's import; it has begun to write."""
-    upload = {"key": f"uploads/{dataset}/0/all.csv", "name": "all.csv"}
-    stage.services.store.put_bytes(upload["key"], write_rows(ROWS))
-    job_id = start(stage, "import_captions", dataset, "anna", upload=upload)
-    wait_until(lambda: written(stage, dataset) > 0, 60, "the first portion", every_s=0.01)
-    return job_id
 
 
 def written(stage: Backstage, dataset: str) -> int:
@@ -71,19 +75,23 @@ def written(stage: Backstage, dataset: str) -> int:
 
 
 def test_somebody_elses_small_job_has_its_turn_while_a_table_is_imported(
-    worked: Backstage, monkeypatch: pytest.MonkeyPatch
+    worked: Backstage,
 ) -> None:
-    long = import_all(worked, "large")
-    with worked.services.sessions() as session:  # typed while the import runs
+    long = send_table(worked, "large")
+    worked.wait_for(long, "running")
+    # The import reads its table and then waits for this transaction until its slice is over, however fast
+    # the machine; so all of this comes between its beginning and its first portion.
+    with worked.services.sessions() as session:
         last = session.scalars(
             select(Image).where(Image.dataset_id == "large").order_by(Image.id.desc()).limit(1)
         ).one()
+        assert written(worked, "large") == 0
+        time.sleep(SLICE_S + 1)
         save_one(session, Save(last.id, "typed by hand", 0, "by-hand", "ben"))
-    asked = time.monotonic()
-    small = start(worked, "sample", "small", "ben", count=2)
+        job = queued(session, "sample", "small", "ben", count=2)
+    worked.services.queue.send_job(job, worked.services.sessions)
+    small = job.id
     assert worked.wait_for(small, "succeeded", "failed", timeout_s=60).state == "succeeded"
-    waited_s = time.monotonic() - asked
-    assert waited_s < 30
     done = worked.wait_for(long, "succeeded", "failed", timeout_s=120)
     assert done.state == "succeeded", done.error
     first = worked.job(small).finished_at
@@ -93,8 +101,8 @@ def test_somebody_elses_small_job_has_its_turn_while_a_table_is_imported(
     assert done.attempt == 1
     assert done.result is not None
     assert done.result["rejected_count"] == 1
-    assert done.result["rejected"][0]["name"] == f"set/{IMAGES - 1}.png"
-    assert done.result["written"] == len(ROWS) - 1
+    assert done.result["rejected"][0]["name"] == f"set/{IMAGES['large'] - 1}.png"
+    assert done.result["written"] == IMAGES["large"] * EACH - 1
     with worked.services.readers() as session:
         heads = dict(session.execute(
             select(Caption.revision, func.count()).join(Image).where(Image.dataset_id == "large")
@@ -103,16 +111,17 @@ def test_somebody_elses_small_job_has_its_turn_while_a_table_is_imported(
         typed = session.scalar(
             select(Caption.text).where(Caption.image_id == last.id, Caption.slot == 0)
         )
-    assert heads == {1: len(ROWS)}
+    assert heads == {1: IMAGES["large"] * EACH}
     assert typed == "typed by hand"
 
 
 def test_an_import_ends_within_a_second_of_the_stop(worked: Backstage) -> None:
-    job_id = import_all(worked, "stopped")
+    job_id = send_table(worked, "stopped")
+    wait_until(lambda: written(worked, "stopped") > 0, 60, "the first portion", every_s=0.01)
     asked = time.monotonic()
     with worked.services.sessions() as session:
         states.request_stop(session, job_id, "save")
     stopped = worked.wait_for(job_id, "stopped", "succeeded", timeout_s=30)
     assert stopped.state == "stopped"
     assert time.monotonic() - asked < 5  # a second of an idle machine
-    assert 0 < written(worked, "stopped") < len(ROWS)
+    assert 0 < written(worked, "stopped") < IMAGES["stopped"] * EACH
