@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import json
 import secrets
 import socket
@@ -19,6 +20,7 @@ import statistics
 import tempfile
 import threading
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import psutil
+from PIL import Image
 
 from bench.stack import Stack, running_stack
 
@@ -120,11 +123,85 @@ def deep_bodies(url: str, token: str, lines: int) -> Counter[str]:
 def patterns(url: str, token: str, lines: int) -> Counter[str]:
     """Patterns that grow while they are compiled, scaled down."""
     edit = {"mode": "replace", "find": "a{500000}", "regex": True}
-    name = f"Attacked {secrets.token_hex(4)}"
-    signed = {"Authorization": f"Bearer {token}"}
-    made = httpx.post(f"{url}/api/v1/datasets", json={"name": name}, headers=signed).json()
-    path = f"/datasets/{made['id']}/edits/preview"
+    path = f"/datasets/{own_dataset(url, token)}/edits/preview"
     return several(url, token, "POST", path, [json.dumps(edit).encode()] * 4)
+
+
+def broken_jobs(url: str, token: str, lines: int) -> Counter[str]:
+    """Bodies that are no JSON, where a job would begin."""
+    path = f"/datasets/{own_dataset(url, token)}/jobs"
+    return several(url, token, "POST", path, [b'{"kind":"split","mode":"kil'] * 50)
+
+
+def announcements(url: str, token: str, lines: int) -> Counter[str]:
+    """More bytes than any disk has, in uploads that never come."""
+    files = [{"name": f"{number}.zip", "size_bytes": 2**44} for number in range(50)]
+    return several(url, token, "POST", "/uploads", [json.dumps(file).encode() for file in files])
+
+
+def thin_pictures(url: str, token: str, lines: int) -> Counter[str]:
+    """Pictures of 1 x 150,000 and 1 x 2,000,000 pixels: to search by, and brought into a dataset."""
+    pictures = [thin_picture(150_000), thin_picture(2_000_000)]
+    signed = {"Authorization": f"Bearer {token}"}
+    datasets = httpx.get(f"{url}/api/v1/datasets", headers=signed).json()["items"]
+    told: Counter[str] = Counter()
+    for picture in pictures:
+        for each in datasets:
+            given = {"file": ("thin.png", picture)}
+            told[
+                ask(url, "POST", f"/datasets/{each['id']}/search", files=given, headers=signed)
+            ] += 1
+    files = [("files", (f"{number}.png", each)) for number, each in enumerate(pictures)]
+    path = f"/datasets/{own_dataset(url, token)}/images"
+    told[ask(url, "POST", path, files=files, headers=signed)] += 1
+    return told
+
+
+def hungry_models(url: str, token: str, lines: int) -> Counter[str]:
+    """Models that ask for more memory than there is, and for files of the server."""
+    tower = {"image_size": 224, "layers": 12, "width": 65_536, "patch_size": 32}
+    timm = {"timm_model_name": "local-dir:/etc", "image_size": 224}
+    return Counter(
+        ask(url, "POST", "/models", files={"file": ("m.zip", model_zip(vision))},
+            headers={"Authorization": f"Bearer {token}"})
+        for vision in (tower, timm)
+    )  # fmt: skip
+
+
+def large_tables(url: str, token: str, lines: int) -> Counter[str]:
+    """A table of captions of 24 MiB, whose rows are of no image."""
+    row = "set/{}.png,a picture of which there is none\n"
+    table = "filepath,title\n" + "".join(row.format(number) for number in range(540_000))
+    path = f"/datasets/{own_dataset(url, token)}/captions"
+    given = {"file": ("all.csv", table.encode())}
+    signed = {"Authorization": f"Bearer {token}"}
+    return Counter([ask(url, "POST", path, files=given, headers=signed)])
+
+
+def own_dataset(url: str, token: str) -> str:
+    """A new, empty dataset of the attacker; its id."""
+    given = {"name": f"Attacked {secrets.token_hex(4)}"}
+    signed = {"Authorization": f"Bearer {token}"}
+    made = httpx.post(f"{url}/api/v1/datasets", json=given, headers=signed, timeout=60)
+    return str(made.raise_for_status().json()["id"])
+
+
+def thin_picture(height: int) -> bytes:
+    """A PNG, one pixel wide."""
+    file = io.BytesIO()
+    Image.new("L", (1, height)).save(file, "PNG")
+    return file.getvalue()
+
+
+def model_zip(vision: dict[str, Any]) -> bytes:
+    """A model without weights of its own, with this image tower."""
+    text = {"context_length": 77, "vocab_size": 49_408, "width": 512, "heads": 8, "layers": 12}
+    config = {"model_cfg": {"embed_dim": 512, "vision_cfg": vision, "text_cfg": text}}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("m/open_clip_config.json", json.dumps(config))
+        packed.writestr("m/open_clip_model.safetensors", b"")
+    return file.getvalue()
 
 
 def several(url: str, token: str, method: str, path: str, bodies: list[bytes]) -> Counter[str]:
@@ -149,7 +226,7 @@ def ask(url: str, method: str, path: str, **options: Any) -> str:
 ATTACKS: dict[str, Attack] = {
     each.__name__: each
     for each in (nothing, half_heads, half_sign_ins, half_bodies, silent_sockets, sign_ins, large_bodies,
-                 deep_bodies, patterns)
+                 deep_bodies, patterns, broken_jobs, announcements, thin_pictures, hungry_models, large_tables)
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
 from api.live.handshake import Handshake, place_of
 from api.live.listener import EventListener
+from api.live.pings import PING_EVERY_S, PONG_WITHIN_S, Pings
 from api.live.rooms import (
     Audience,
     Room,
@@ -52,10 +53,6 @@ from common.people.roles import no_dataset
 LIVE = "clip_browser_live"  # where the app keeps its sockets
 NAMESPACE = "/"
 MAX_ROOMS = 200
-# A ping wakes four threads and starts one: every 25 s, as is usual, those of a hundred tabs took some 0.5 % of a core.
-# Not rarer, since proxies cut what has been silent for a minute.
-PING_EVERY_S = 45
-PONG_WITHIN_S = 20
 MAX_MESSAGE_BYTES = 100_000
 
 
@@ -92,6 +89,7 @@ class Sockets:
             allow_upgrades=not siblings.are_several,
         )
         engine = self.socketio.server.eio
+        Pings(engine)
         # engine.io looks at a message when it is whole; who sends its pieces for ever is stopped before
         open_line = engine._async["websocket"]
         bounded = partial(open_line, max_message_size=MAX_MESSAGE_BYTES)

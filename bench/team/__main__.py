@@ -60,7 +60,8 @@ class Jobs(threading.Thread):
                     del under_way[kind]
             time.sleep(1)
         for job_id in under_way.values():
-            self._stack.call("POST", f"/jobs/{job_id}/stop", json={"mode": "kill"})
+            with suppress(RuntimeError):  # it has just ended
+                self._stack.call("POST", f"/jobs/{job_id}/stop", json={"mode": "kill"})
 
 
 def memory_mib(stack: Stack) -> dict[str, int]:
@@ -131,7 +132,7 @@ def summary(seen: list[tuple[str, Seen]], stack: Stack, captioned: str) -> dict[
         faults += one.faults
         for kind, times in one.took_ms.items():
             took[kind] += times
-    saved = {image for _, one in seen for image in one.saved}
+    saved: set[int] = set().union(*(one.saved for _, one in seen))
     time.sleep(3)  # until the last ones are written
     there = stack.call("GET", f"/datasets/{captioned}")["counts"]["captioned"]
     if there < len(saved):
@@ -143,7 +144,7 @@ def summary(seen: list[tuple[str, Seen]], stack: Stack, captioned: str) -> dict[
     }
     return shown | {
         "API ms, all but searches": f"{statistics.median(usual):.1f} (99 %: {_p99(usual):.0f})",
-        "captions": len(saved),
+        "captions": f"{len(saved)} of {len(took['save'])} saves",
         "events": sum(one.events for _, one in seen),
         "faults": dict(faults),
     }

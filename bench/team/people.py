@@ -16,8 +16,8 @@ import httpx
 import socketio
 
 from bench.attacks import ATTACKS
+from bench.captions.captioners import CLAIMED_AGAIN_AT, CLAIMED_AHEAD
 
-CLAIMED_AHEAD, CLAIMED_AGAIN_AT = 5, 2  # as the dashboard has it
 LINES = 600  # connections of the attacker
 QUERIES = ("a red circle", "a blue square", "a green triangle", "a yellow star", "two shapes")
 
@@ -28,7 +28,7 @@ class Seen:
 
     took_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     faults: Counter[str] = field(default_factory=Counter)
-    saved: list[int] = field(default_factory=list)
+    saved: set[int] = field(default_factory=set)
     events: int = 0
 
 
@@ -69,8 +69,9 @@ def caption(me: Person) -> None:
     waiting: deque[dict[str, Any]] = deque()
     while me.pause(3):
         if len(waiting) <= CLAIMED_AGAIN_AT:
-            path = f"/datasets/{me.dataset}/claims?count={CLAIMED_AHEAD}&holder={me.tab}"
-            claimed = me.ask("claim", "POST", path)
+            wanted: dict[str, Any] = {"count": CLAIMED_AHEAD - len(waiting), "holder": me.tab}
+            wanted |= {"after": waiting[-1]["id"]} if waiting else {}
+            claimed = me.ask("claim", "POST", f"/datasets/{me.dataset}/claims", params=wanted)
             waiting += claimed.json()["items"] if claimed else []
         if not waiting:
             me.seen.faults["no image was left"] += 1
@@ -84,7 +85,7 @@ def caption(me: Person) -> None:
             "client_id": f"{me.tab}-{image['id']}",
         }
         if me.ask("save", "PUT", f"/images/{image['id']}/caption", json=body):
-            me.seen.saved.append(image["id"])
+            me.seen.saved.add(image["id"])
 
 
 def watch(me: Person) -> None:
