@@ -7,105 +7,30 @@ there is one; a person has a share of the places; and who says only later who he
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from flask import Flask
 
 from api.errors import answer as answer_of
+from api.live.places import PLACE, Place, SocketPlaces
 from api.people.identity import secret_of
 from api.people.sign_in.visitor import client_of
 from api.services import Services
-from common.errors import ClipBrowserError, TooManyRequests, Unauthorized, Unavailable
+from common.errors import ClipBrowserError, Unauthorized
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PATH = "/socket.io"
-PLACE = "clip_browser.place"  # in the environment of a connection's first request
-RETRY_AFTER_S = 5
-
-
-@dataclass(eq=False)
-class Place:
-    """A thread that a connection or a poll holds. who: None until it has said so."""
-
-    address: str
-    who: str | None = None
-
-
-class SocketPlaces:
-    """The places of one process, below its threads in number. Thread-safe.
-
-    count: of all connections. of_one: of a person. strangers: of those that have not said who they are, half of
-    them for one address.
-    """
-
-    def __init__(self, threads: int) -> None:
-        self.count = threads * 3 // 4
-        self.of_one = max(16, threads // 4)
-        self.strangers = max(4, threads // 16)
-        self._places: set[Place] = set()
-        self._lock = threading.Lock()
-
-    def take(self, address: str, who: str | None) -> Place:
-        """A place, until it is given back. Raises Unavailable and TooManyRequests."""
-        place = Place(address, who)
-        with self._lock:
-            if len(self._places) >= self.count:
-                raise _full("connections are open to this process", self.count)
-            if who is not None:
-                self._require_share(who)
-            else:
-                self._require_few_strangers(address)
-            self._places.add(place)
-        return place
-
-    def give_back(self, place: Place) -> None:
-        """The connection has ended."""
-        with self._lock:
-            self._places.discard(place)
-
-    def sign_in(self, place: Place, who: str) -> None:
-        """A connection says who it is. Raises TooManyRequests."""
-        with self._lock:
-            if place.who != who:
-                self._require_share(who)
-                place.who = who
-
-    def _require_share(self, who: str) -> None:
-        mine = sum(place.who == who for place in self._places)
-        if mine >= self.of_one:
-            raise TooManyRequests(
-                f"You have {mine} connections open, as many as one person may have.",
-                remedy="Close some tabs or scripts, then try again.",
-                details={"retry_after_s": RETRY_AFTER_S},
-            )
-
-    def _require_few_strangers(self, address: str) -> None:
-        unknown = Counter(place.address for place in self._places if place.who is None)
-        if unknown.total() >= self.strangers or unknown[address] >= self.strangers // 2:
-            raise _full("connections have not said yet who they are", unknown.total())
-
-
-def _full(what: str, count: int) -> Unavailable:
-    return Unavailable(
-        f"{count} {what}, as many as there may be.",
-        remedy="Try again in a few seconds; a script that sends its token in the header "
-        "'Authorization: Bearer TOKEN' waits for no stranger.",
-        details={"retry_after_s": RETRY_AFTER_S},
-    )
 
 
 class Handshake:
     """WSGI middleware: gives each connection and each poll a place, or refuses it.
 
     who_of: the name of a connection's owner, by the connection's id; None before it has said so.
-    open_lines: how many connections there are, those that poll now and then among them.
+    lines: the places that all open connections began with, those that poll now and then among them.
     """
 
     def __init__(
@@ -113,12 +38,12 @@ class Handshake:
         app: Flask,
         services: Services,
         who_of: Callable[[str], str | None],
-        open_lines: Callable[[], int],
+        lines: Callable[[], Sequence[Place]],
         patience_s: float,
     ) -> None:
         self._app, self._inner, self._services = app, app.wsgi_app, services
         self.places = SocketPlaces(services.settings.api_threads)
-        self._who_of, self._open_lines, self._patience_s = who_of, open_lines, patience_s
+        self._who_of, self._lines, self._patience_s = who_of, lines, patience_s
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
         """Serve one request."""
@@ -143,18 +68,12 @@ class Handshake:
         asked = parse_qs(str(environ.get("QUERY_STRING", "")))
         if "sid" in asked:  # a poll, what it sends, or the WebSocket that takes its place
             return self.places.take(address, self._who_of(asked["sid"][0]))
-        if self._open_lines() >= 2 * self.places.count:
-            raise _full("connections are open to this process", self._open_lines())
         with self._app.request_context(environ):
             secret, by_cookie = secret_of(self._services.settings)
         found = self._services.token_cache.find(secret) if secret else None
         if secret and found is None and not by_cookie:
             raise Unauthorized("The token or session is unknown or has ended.")
         # An old cookie's owner is told in a packet that he has to sign in: pages cannot read a refusal.
-        return self.places.take(address, found[0].name if found else None)
-
-
-def place_of(environ: dict[str, Any]) -> Place | None:
-    """The place of the connection that began with this request."""
-    found: Place | None = environ.get(PLACE)
-    return found
+        who = found[0].name if found else None
+        self.places.require_lines(self._lines(), address, who)
+        return self.places.take(address, who)

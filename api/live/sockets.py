@@ -11,7 +11,6 @@ import contextlib
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, cast
 
 from flask import Flask, request
@@ -26,9 +25,11 @@ from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
-from api.live.handshake import Handshake, place_of
+from api.live.handshake import Handshake
+from api.live.lines import Lines
 from api.live.listener import EventListener
 from api.live.pings import PING_EVERY_S, PONG_WITHIN_S, Pings
+from api.live.places import place_of
 from api.live.rooms import (
     Audience,
     Room,
@@ -90,15 +91,12 @@ class Sockets:
         )
         engine = self.socketio.server.eio
         Pings(engine)
-        # engine.io looks at a message when it is whole; who sends its pieces for ever is stopped before
-        open_line = engine._async["websocket"]
-        bounded = partial(open_line, max_message_size=MAX_MESSAGE_BYTES)
-        engine._async = {**engine._async, "websocket": bounded}
+        self._lines = Lines(engine, MAX_MESSAGE_BYTES)
         handshake = Handshake(
             app,
             services,
             self._who_of,
-            lambda: len(engine.sockets),
+            self._lines.owners,
             PING_EVERY_S + 2 * PONG_WITHIN_S,
         )
         self._places = handshake.places
@@ -179,7 +177,7 @@ class Sockets:
             if found is None:
                 raise Unauthorized("This needs a sign-in.")
             if place is not None:
-                self._places.sign_in(place, found[0].name)
+                self._places.sign_in(place, found[0].name, self._lines.owners())
         except (Unauthorized, TooManyRequests) as refused:
             raise Refused(refused.message, refused.to_dict()) from None
         with self._lock:
