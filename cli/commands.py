@@ -249,4 +249,6 @@ def show_system(terminal: Terminal, _: argparse.Namespace) -> int:
 
 
 def _active(worker: dict[str, Any]) -> str:
-    return ", ".join(f"{job['kind']} {job['job_id']}" for job in worker.get("active") or [])
+    """With its id, unless one does not see it."""
+    active = worker.get("active") or []
+    return ", ".join(f"{job['kind']} {job['job_id'] or ''}".strip() for job in active)
