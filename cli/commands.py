@@ -212,8 +212,8 @@ def login(terminal: Terminal, arguments: argparse.Namespace) -> int:
     )
     if answer["needs_second_factor"]:
         terminal.say(
-            f"{name} needs a second factor here, and has none yet. Set it up at {terminal.client.url}; "
-            "until then all other commands are refused."
+            f"{name} needs a second factor here, and has none yet. Set it up in a browser at {terminal.client.url} "
+            "(who has no password comes by a new link); until then all other commands are refused."
         )
     return 0
 
