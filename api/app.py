@@ -50,6 +50,7 @@ from api.people.identity import COOKIE, require_identity, require_rights
 from api.people.oidc.oidc_routes import oidc
 from api.people.rights import OPEN
 from api.people.routes import people
+from api.people.second_factor.demand import SecondFactorDemand
 from api.people.second_factor.second_factor_routes import second_factor
 from api.people.sign_in.sign_in_routes import auth
 from api.people.sign_in.sign_ins import SignIns
@@ -159,7 +160,8 @@ def create_app(
         SignIns(readers, sessions, queue.redis, settings.api_threads, second_factors),
         GroupCommit(queue, replies), TokenCache(readers, sessions, events.people),
         Roles(row_reader_factory(engine), events.people), searching_places(settings.api_threads),
-        second_factors, _open_provider(settings),
+        second_factors, SecondFactorDemand(settings, row_reader_factory(engine)),
+        _open_provider(settings),
     )  # fmt: skip
     app = App(
         __name__,

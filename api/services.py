@@ -12,6 +12,7 @@ from api.captions.group_commit import GroupCommit
 from api.live.presence import Presence
 from api.live.workers import LiveWorkers
 from api.people.access import Roles
+from api.people.second_factor.demand import SecondFactorDemand
 from api.people.sign_in.refusals import Refusals
 from api.people.sign_in.sign_ins import SignIns
 from api.people.token_cache import TokenCache
@@ -64,6 +65,7 @@ class Services:
     roles: Roles
     searches: Places
     second_factors: SecondFactors
+    second_factor_demand: SecondFactorDemand
     provider: Provider | None = None
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)

@@ -61,9 +61,9 @@ class Client:
         """PUT -> JSON."""
         return self._json("PUT", path, json=body)
 
-    def delete(self, path: str) -> None:
-        """DELETE."""
-        self._json("DELETE", path)
+    def delete(self, path: str) -> Any:
+        """DELETE -> JSON, or None for an answer without content."""
+        return self._json("DELETE", path)
 
     def items(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
         """All items of a list, page after page."""
@@ -176,7 +176,8 @@ def _error_of(response: httpx.Response) -> ClipBrowserError:
             remedy="Check the address: is a CLIP Browser listening there?",
         )
     error = error_from_dict(shape)
-    if isinstance(error, Unauthorized):
+    is_disabled = (error.details or {}).get("reason") == "disabled"  # no other token helps
+    if isinstance(error, Unauthorized) and not is_disabled:
         error.remedy = "Give --token or set CLIP_BROWSER_TOKEN, or run 'clip-browser login'."
     return error
 

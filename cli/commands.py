@@ -19,6 +19,7 @@ from cli.lookups import find_dataset
 from cli.terminal import Terminal, table
 from cli.training.plan import say_plan
 from cli.training.sweeps import start_sweep
+from common.errors import SecondFactorNeeded
 
 WATCH_S = 1.0
 LOG_POLL_S = 1.0
@@ -202,15 +203,28 @@ def login(terminal: Terminal, arguments: argparse.Namespace) -> int:
         answer = terminal.client.post("/auth/link", {"token": token})
     else:
         password = getpass.getpass(f"Password of {arguments.user} at {terminal.client.url}: ")
-        body = {"username": arguments.user, "password": password}
-        answer = terminal.client.post("/auth/login", body)
+        answer = _by_password(terminal, {"username": arguments.user, "password": password})
     kept = remember_login(Access(terminal.client.url, answer["token"]))
     name = answer["user"]["name"]
     terminal.answer(
         {"url": terminal.client.url, "user": answer["user"], "file": str(kept)},
         f"Signed in to {terminal.client.url} as {name}; kept in {kept}.",
     )
+    if answer["needs_second_factor"]:
+        terminal.say(
+            f"{name} needs a second factor here, and has none yet. Set it up in a browser at {terminal.client.url} "
+            "(who has no password comes by a new link); until then all other commands are refused."
+        )
     return 0
+
+
+def _by_password(terminal: Terminal, body: dict[str, str]) -> Any:
+    """With a code, where one is asked for."""
+    try:
+        return terminal.client.post("/auth/login", body)
+    except SecondFactorNeeded:
+        code = getpass.getpass("Code of the authenticator app, or a recovery code: ")
+        return terminal.client.post("/auth/login", {**body, "otp": code.strip()})
 
 
 def apply_retention(terminal: Terminal, arguments: argparse.Namespace) -> int:
@@ -249,4 +263,6 @@ def show_system(terminal: Terminal, _: argparse.Namespace) -> int:
 
 
 def _active(worker: dict[str, Any]) -> str:
-    return ", ".join(f"{job['kind']} {job['job_id']}" for job in worker.get("active") or [])
+    """With its id, unless one does not see it."""
+    active = worker.get("active") or []
+    return ", ".join(f"{job['kind']} {job['job_id'] or ''}".strip() for job in active)

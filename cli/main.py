@@ -316,27 +316,38 @@ def _add_account_commands(client: _ClientParsers) -> None:
     )
 
 
+def _count(text: str) -> int:
+    """Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 10**9):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 1 on")
+    return int(text)
+
+
 def _add_record_commands(client: _ClientParsers) -> None:
     trash = client.add("trash", "", "see what was deleted, bring it back, remove it for good")
     actions = trash.add_subparsers(dest="action", metavar="ACTION", required=True)
     things = _ClientParsers(actions, _shared_options())
     things.add("list", "cli.trash:list_trash", "list what you may bring back")
     things.add("restore", "cli.trash:restore", "bring something back").add_argument(
-        "what", metavar="KIND:ID", help="as the list has it"
+        "what", metavar="KIND:ID", help="as the list has it; a name where that is of one thing"
     )
     empty = things.add("empty", "cli.trash:empty", "remove something for good")
     empty.add_argument("what", metavar="KIND:ID", nargs="?", help="as the list has it")
-    empty.add_argument("--all", action="store_true", help="everything that you may remove")
+    empty.add_argument(
+        "--all", action="store_true", help="everything that you may remove; asks at a terminal"
+    )
     audit = client.add(
         "audit", "cli.audit:show_audit", "show who did what, when and from where",
         "In the datasets that you own; administrators see all.",
     )  # fmt: skip
     audit.add_argument("--actor", metavar="NAME", help="what this person did")
     audit.add_argument("--act", metavar="ACT", help="such as dataset.delete, or its beginning: job")
-    audit.add_argument("--dataset", metavar="NAME", help="name or id")
+    audit.add_argument("--dataset", metavar="NAME", help="name or id, also of one that was deleted")
     for option in ("--since", "--until"):
         audit.add_argument(option, metavar="TIME", help="such as 2026-03-01 or 2026-03-01T12:00Z")
-    audit.add_argument("--limit", type=int, default=50, help="how many lines (default 50)")
+    audit.add_argument(
+        "--limit", type=_count, metavar="N", default=50, help="how many lines (default 50)"
+    )
     audit.add_argument("--out", type=Path, metavar="FILE", help="all of them, .csv or .jsonl")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 from urllib.parse import quote
 
 from cli.jobs.params import Misuse
 from cli.terminal import Terminal, table
+from common.errors import Conflict, NotFound
 
 ROOMS = {"dataset": "datasets", "images": "images", "model": "models"}
 
@@ -27,7 +29,10 @@ def list_trash(terminal: Terminal, _: argparse.Namespace) -> int:
         for item in found
     ]
     columns = ["what", "name", "dataset", "MB", "deleted by", "kept until"]
-    terminal.answer(found, table(columns, rows, right=["MB"]))
+    shown = (
+        table(columns, rows, right=["MB"]) if rows else "There is nothing that you may bring back."
+    )
+    terminal.answer(found, shown)
     return 0
 
 
@@ -39,10 +44,11 @@ def _name_of(item: dict[str, Any]) -> str:
 
 def restore(terminal: Terminal, arguments: argparse.Namespace) -> int:
     """Bring one thing back."""
-    back = terminal.client.post(f"{_path(arguments.what)}/restore")
-    said = f"{arguments.what} is back."
+    what = _meant(terminal, arguments.what)
+    back = terminal.client.post(f"{_path(what)}/restore")
+    said = f"{what} is back."
     if back["kind"] == "images":
-        said = f"{back['images']:,} images are back."
+        said = f"{back['images']:,} image{' is' if back['images'] == 1 else 's are'} back."
     if back["left"]:
         said += f" {back['left']:,} were uploaded again meanwhile and stay in the trash."
     terminal.answer(back, said)
@@ -55,11 +61,48 @@ def empty(terminal: Terminal, arguments: argparse.Namespace) -> int:
         raise Misuse(
             "Say what is to be removed for good, or --all.", remedy="clip-browser trash list"
         )
-    path = "/trash" if arguments.what is None else _path(arguments.what)
-    terminal.client.delete(path)
-    what = arguments.what or "all that you may remove"
-    terminal.answer({"removed": what}, f"Removed for good: {what}.")
+    if arguments.what is None:
+        return _empty_all(terminal)
+    terminal.client.delete(_path(arguments.what))
+    terminal.answer({"removed": arguments.what}, f"Removed for good: {arguments.what}.")
     return 0
+
+
+def _empty_all(terminal: Terminal) -> int:
+    """Whoever sits at a terminal is asked; a script has said --all."""
+    mine = [item for item in terminal.client.items("/trash") if item["may_remove"]]
+    if not mine:
+        terminal.answer({"removed": 0}, "There is nothing that you may remove.")
+        return 0
+    if sys.stdin.isatty() and not terminal.json:
+        terminal.say("\n".join(f"{item['kind']}:{item['key']}  {_name_of(item)}" for item in mine))
+        if input(f"Remove {len(mine)} for good? Type yes: ").strip().lower() != "yes":
+            terminal.say("Nothing was removed.")
+            return 1
+    removed = terminal.client.delete("/trash")["removed"]
+    terminal.answer({"removed": removed}, f"Removed for good: {removed:,}.")
+    return 0
+
+
+def _meant(terminal: Terminal, what: str) -> str:
+    """As the list has it: by a name or an id alone as well, where that is of one thing. Raises NotFound, Conflict."""
+    if ":" in what:
+        return what
+    found = [
+        f"{item['kind']}:{item['key']}"
+        for item in terminal.client.items("/trash")
+        if what in (item["key"], item["name"])
+    ]
+    if not found:
+        raise NotFound(
+            f"Nothing in the trash is called '{what}'.", remedy="See clip-browser trash list."
+        )
+    if len(found) > 1:
+        raise Conflict(
+            f"{len(found)} things in the trash are called '{what}'.",
+            remedy=f"Say which: {', '.join(found)}.",
+        )
+    return found[0]
 
 
 def _path(what: str) -> str:

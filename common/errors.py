@@ -5,6 +5,7 @@
      ├ Unauthorized             unauthorized            401
      │  └ SecondFactorNeeded    second_factor_needed    401
      ├ Forbidden                forbidden               403
+     │  └ SecondFactorRequired  second_factor_required  403
      ├ NotFound                 not_found               404
      ├ Conflict                 conflict                409
      │  ├ CaptionConflict       caption_conflict        409
@@ -90,6 +91,12 @@ class Forbidden(ClipBrowserError):
 
     code, status = "forbidden", 403
     default_remedy = "Ask an administrator of this CLIP Browser."
+
+
+class SecondFactorRequired(Forbidden):
+    """Raised when the signed-in person has to set up a second factor before anything else."""
+
+    code = "second_factor_required"
 
 
 class NotFound(ClipBrowserError):

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         pattern="^(viewer|captioner|manager)?$",
         description="What every member is in a new dataset: viewer, captioner, manager; empty: only who is added.",
     )
+    require_second_factor: str = Field(
+        "",
+        pattern="^(administrators|everyone)?$",
+        description="Who must set up a second factor: administrators or everyone; empty: nobody.",
+    )
     oidc_client_id: str = Field("", description="What the provider calls this service.")
     oidc_client_secret: str = Field("", description="Its secret; empty: a public client.")
     oidc_name: str = Field("single sign-on", max_length=60, description="As the button names it.")

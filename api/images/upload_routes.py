@@ -13,7 +13,7 @@ from api.datasets.schemas import DatasetPath
 from api.errors import read_body
 from api.images.multipart import MIB, store_uploads, too_large
 from api.images.resumable import ResumableUpload, ResumableUploads
-from api.images.room import open_uploads, require_quota
+from api.images.room import open_uploads, require_quota, require_quota_of_maker
 from api.images.routes import images
 from api.images.schemas import (
     JoinQuery,
@@ -56,9 +56,12 @@ def upload_images(path: DatasetPath, query: JoinQuery, raw: ImageUpload) -> tupl
     """
     require_dataset(app_services(), path.dataset_id)
     ingest = partial(_ingest, app_services(), path.dataset_id)
+    require_room = partial(require_quota_of_maker, app_services(), path.dataset_id, user().name)
     if request.is_json:
         body = read_body(WholeUploads)
-        return JobAnswer(job=take_whole(app_services(), body.uploads, ingest)), 202
+        job = take_whole(app_services(), body.uploads, ingest, require_room)
+        return JobAnswer(job=job), 202
+    require_room(request.content_length or 0)
     return JobAnswer(job=ingest(store_uploads(app_services(), raw, "files"), query.join)), 202
 
 

@@ -18,10 +18,15 @@ from common.errors import ClipBrowserError, Conflict
 Stored = list[dict[str, str]]
 
 
-def take_whole(services: Services, ids: list[str], begin: Callable[[Stored], JobOut]) -> JobOut:
+def take_whole(
+    services: Services,
+    ids: list[str],
+    begin: Callable[[Stored], JobOut],
+    require_room: Callable[[int], None] = lambda _: None,
+) -> JobOut:
     """The job that takes uploads in, made by `begin`; the same when they were handed over before.
 
-    Raises NotFound, or Conflict when one is not whole.
+    require_room: raises DiskFull for so many bytes. Raises NotFound, or Conflict when one is not whole.
     """
     resumable = open_uploads(services)
     uploads = [resumable.find(user().name, upload_id) for upload_id in ids]
@@ -32,6 +37,7 @@ def take_whole(services: Services, ids: list[str], begin: Callable[[Stored], Job
             return shown(services, job_id)
         for upload in uploads:
             _require_whole(resumable, upload)
+        require_room(sum(upload.size_bytes for upload in uploads))
         job = begin(_store(services, resumable, uploads))
         for upload in uploads:
             resumable.hand_over(upload, job.id)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.errors import invalid
 from api.models.registry import find_seen, resolve_model
+from api.people.access import is_seen_job
 from api.search.indexes import newest_index
 from common.db.tables import Dataset, Image, Job, Model
 from common.errors import Conflict, InvalidInput, NoCaptions, NoIndex, NoSplit
@@ -166,9 +167,12 @@ def _model_to_map(
 
 
 def _kinds_before(session: Session, dataset_id: str, after_job_id: str | None) -> set[str]:
-    """Kinds of this dataset's jobs that will have succeeded before one that follows. Raises NotFound."""
-    if after_job_id is not None:
-        states.get_job(session, after_job_id)
+    """Kinds of this dataset's jobs that will have succeeded before one that follows.
+
+    Raises NotFound, also for a job that the person does not see.
+    """
+    if after_job_id is not None and not is_seen_job(session, after_job_id):
+        raise states.no_such_job(after_job_id)
     kinds: set[str] = set()
     for _ in range(MAX_CHAIN):
         job = session.get(Job, after_job_id) if after_job_id else None

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from api.jobs.submission import USUAL_PRIORITY
-from api.people.access import Access
+from api.people.access import Access, is_seen_job
 from common.db.engine import hold
 from common.db.tables import Job
 from common.errors import Conflict, Forbidden, InvalidInput
@@ -52,7 +52,7 @@ def _new_spots(session: Session, job: Job, who: Access, before: str) -> dict[str
     ordered = read_queue(session, job.queue).waiting
     if not before:
         return (put_before if who.is_admin else swap_own)(ordered, job.id, "")
-    target = _target(ordered, job, before)
+    target = _target(ordered if is_seen_job(session, before) else [], job, before)
     if target.person == job.created_by:
         return swap_own(ordered, job.id, before)
     if not who.is_admin:

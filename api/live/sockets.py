@@ -45,7 +45,7 @@ from api.people.access import Access
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
-from common.errors import ClipBrowserError, InvalidInput, NotFound, TooManyRequests, Unauthorized
+from common.errors import ClipBrowserError, InvalidInput, NotFound, Unauthorized
 from common.jobs import states
 from common.people.credentials import user_of_token
 from common.people.rights import Role
@@ -176,14 +176,14 @@ class Sockets:
                 found = user_of_token(session, str(secret)) if secret else None
             if found is None:
                 raise Unauthorized("This needs a sign-in.")
+            self._services.second_factor_demand.require_met(*found)
             if place is not None:
                 self._places.sign_in(place, found[0].name, self._lines.owners())
-        except (Unauthorized, TooManyRequests) as refused:
+        except ClipBrowserError as refused:
             raise Refused(refused.message, refused.to_dict()) from None
+        mine = Connection(Access.of(*found, self._services.roles), token_id=found[1].id)
         with self._lock:
-            self._open[_sid()] = Connection(
-                Access.of(*found, self._services.roles), token_id=found[1].id
-            )
+            self._open[_sid()] = mine
 
     def _who_of(self, line_id: str) -> str | None:
         sid = self.socketio.server.manager.sid_from_eio_sid(line_id, NAMESPACE)

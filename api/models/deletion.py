@@ -25,6 +25,9 @@ def delete_model(services: Services, model: Model, needs: Needs) -> None:
     if not is_kept:
         for prefix in [folder, *needs.prefixes]:
             services.store.delete_prefix(prefix)
-    note_details(name=model.name, indexes=needs.indexed)
-    for dataset_id in {*needs.indexed, *needs.default_for}:
+    datasets = {*needs.indexed, *needs.default_for}
+    note_details(
+        name=model.name, datasets=len(datasets)
+    )  # not which: owners of this one may not see them
+    for dataset_id in datasets:
         services.events.dataset(dataset_id)

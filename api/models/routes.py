@@ -151,11 +151,13 @@ def blend(path: ModelPath, body: NewBlend) -> tuple[JobAnswer, int]:
 def remove(path: ModelPath, query: ForceQuery) -> tuple[str, int]:
     """Delete a model of one's own with its indexes; it can be brought back from the trash.
 
-    `force=1` when something uses it; in a browser `confirm` then says its name.
+    `force=1` when something uses it; in a browser `confirm` then says its name. Refused while a dataset that one
+    does not manage is searched with it.
     """
     with app_services().readers() as session:
         model = find_own(session, path.model_id)
         needs = read_needs(session, path.model_id)
+    needs.require_let_go(path.model_id)
     if needs and not query.force:
         raise needs.refusal(path.model_id)
     if needs or query.confirm is not None:

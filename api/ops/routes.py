@@ -27,6 +27,7 @@ from api.ops.schemas import (
     WorkerOut,
     WorkerState,
 )
+from api.people.access import access
 from api.people.identity import user
 from api.services import Services, app_services
 from common.db.tables import Job
@@ -49,14 +50,14 @@ GB = 1024**3
 def get_system() -> SystemOut:
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
     services = app_services()
-    running = _running(services)
+    running, seen = _running(services)
     live = services.live_workers.read()
     return SystemOut(
         version=app_version(),
         versions=_versions(),
         device=services.settings.device,
         stack=services.settings.stack,
-        workers=_workers(live, services.live_workers.read_gone(live), running),
+        workers=_workers(live, services.live_workers.read_gone(live), running, seen),
         queues=[_queue(services, name, live, running) for name in QUEUES],
         gpus=[GpuOut(**gpu) for gpu in read_gpus()],
         store=_kind_of(services.settings.store, check_store(services)),
@@ -115,13 +116,16 @@ def _existing(services: Services) -> str:
     return str(folder)
 
 
-def _running(services: Services) -> list[Job]:
+def _running(services: Services) -> tuple[list[Job], set[str]]:
+    """(jobs that run, the ids of those that the person who asks sees)."""
+    wanted = select(Job, access().sees_job()).where(Job.state.in_(("running", "stopping")))
     with services.readers() as session:
-        return list(session.scalars(select(Job).where(Job.state.in_(("running", "stopping")))))
+        found = session.execute(wanted).all()
+    return [job for job, _ in found], {job.id for job, is_seen in found if is_seen}
 
 
 def _workers(
-    live: list[dict[str, Any]], gone: list[dict[str, Any]], running: list[Job]
+    live: list[dict[str, Any]], gone: list[dict[str, Any]], running: list[Job], seen: set[str]
 ) -> list[WorkerOut]:
     owners = {job.id: worker_of(job, live) for job in running}
     shown = []
@@ -132,7 +136,9 @@ def _workers(
     for state, records in states:
         for record in records:
             mine = [job for job in running if owners[job.id] == record["name"]]
-            active = [ActiveJob(job_id=job.id, kind=job.kind) for job in mine]
+            active = [
+                ActiveJob(job_id=job.id if job.id in seen else None, kind=job.kind) for job in mine
+            ]
             told: dict[str, Any] = {name: record.get(name) for name in WORKER_FACTS}
             shown.append(WorkerOut(**told, state=state, active=active))
     return shown

@@ -44,9 +44,9 @@ class RedisState(Health):
 
 
 class ActiveJob(Answer):
-    """A job that a worker does now."""
+    """A job that a worker does now. job_id: null for one that the person who asks does not see."""
 
-    job_id: str
+    job_id: str | None
     kind: str
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from cachetools import LRUCache, TTLCache
 from flask import g
 from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
+from sqlalchemy.orm import Session
 
 from api.people.rights import Right
 from common.db.engine import ConnectionFactory
@@ -223,3 +224,8 @@ def access() -> Access:
     """Of who makes this request."""
     found: Access = g.access
     return found
+
+
+def is_seen_job(session: Session, job_id: str) -> bool:
+    """Whether there is such a job and who makes this request sees it."""
+    return session.scalar(select(Job.id).where(Job.id == job_id, access().sees_job())) is not None

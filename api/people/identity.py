@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 from itsdangerous import BadSignature, Signer
 
 from api.people.access import Access, Place, access
-from api.people.rights import Right, is_open, listed, right_of
+from api.people.rights import Right, is_before_second_factor, is_open, listed, right_of
 from api.request import MAX_ID, MAX_KEY
 from api.services import Services, app_services
 from common.db.tables import Token, User
@@ -74,18 +74,23 @@ def require_seen(dataset_id: str) -> None:
 
 def is_asked_by_admin() -> bool:
     """Whether an administrator asks, on a route that is open to all. Needs the database."""
-    secret, _ = secret_of(app_services().settings)
+    services = app_services()
+    secret, _ = secret_of(services.settings)
     with contextlib.suppress(Unauthorized):  # of somebody who was disabled
-        found = app_services().token_cache.find(secret) if secret else None
-        return found is not None and Access.of(*found, app_services().roles).is_admin
+        found = services.token_cache.find(secret) if secret else None
+        if found is None or services.second_factor_demand.is_unmet(*found):
+            return False
+        return Access.of(*found, services.roles).is_admin
     return False
 
 
-def start_session(services: Services, person: User, begun: Beginning = NOWHERE) -> str:
-    """A new sign-in of a person; its secret."""
+def start_session(
+    services: Services, person: User, begun: Beginning = NOWHERE
+) -> tuple[Token, str]:
+    """A new sign-in of a person: (the row, its secret)."""
     with services.sessions() as session:
         lives = timedelta(days=services.settings.session_days)
-        return issue_token(session, person, "session", lives=lives, begun=begun)[1]
+        return issue_token(session, person, "session", lives=lives, begun=begun)
 
 
 def set_cookie(response: Response, settings: Settings, secret: str) -> None:
@@ -140,6 +145,8 @@ def _identify() -> None:
     found = services.token_cache.find(secret)
     if found is None:
         raise Unauthorized("The token or session is unknown or has ended.")
+    if not is_before_second_factor(request.method, rule.rule):
+        services.second_factor_demand.require_met(*found)
     g.user, g.token = found
     g.by_cookie = by_cookie
     g.access = Access.of(*found, services.roles)

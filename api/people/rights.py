@@ -55,6 +55,16 @@ OPEN = frozenset(
         "GET /api/v1/auth/oidc/sign-out",
     }
 )
+# All that somebody may who has to set up a second factor first
+BEFORE_SECOND_FACTOR = frozenset(
+    {
+        "GET /api/v1/auth/me",
+        "POST /api/v1/auth/logout",
+        "GET /api/v1/auth/second-factor",
+        "POST /api/v1/auth/second-factor",
+        "POST /api/v1/auth/second-factor/confirm",
+    }
+)
 RIGHTS = (
     Right(
         "look at a dataset: its images, captions, history, team, words, variants and files; download it",
@@ -309,6 +319,11 @@ def right_of(method: str, rule: str) -> Right:
 def is_open(method: str, rule: str) -> bool:
     """Whether a route needs no sign-in."""
     return _named(method, rule) in OPEN
+
+
+def is_before_second_factor(method: str, rule: str) -> bool:
+    """Whether a route is for those, too, who have to set up a second factor first."""
+    return _named(method, rule) in BEFORE_SECOND_FACTOR
 
 
 def listed() -> set[str]:

@@ -96,10 +96,14 @@ class Person(Answer):
 
 
 class SignedIn(Answer):
-    """A session: the token is in the cookie too."""
+    """A session: the token is in the cookie too.
+
+    needs_second_factor: it can do nothing else before one is set up.
+    """
 
     token: str
     user: Person
+    needs_second_factor: bool
 
 
 class Me(Answer):
@@ -107,7 +111,7 @@ class Me(Answer):
 
     scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
     session began, `password`, `link` or `oidc`; empty: not known. former_names: under which this browser may
-    keep what was not sent.
+    keep what was not sent. needs_second_factor: nothing else works before one is set up.
     """
 
     user: Person
@@ -115,6 +119,7 @@ class Me(Answer):
     former_names: list[str]
     has_password: bool
     needs_current: bool
+    needs_second_factor: bool
     scope: Scope
 
 

@@ -81,7 +81,7 @@ def restore_a_model(path: TrashedModelPath) -> RestoredOut:
     """Bring a model back, with those of its indexes that no newer one stands for."""
     with app_services().sessions() as session:
         indexed = restore_model(session, path.trashed_model_id)
-    note_details(indexes=indexed)
+    note_details(datasets=len(indexed))
     for dataset_id in indexed:
         app_services().events.dataset(dataset_id)
     return _restored("model", path.trashed_model_id, None)

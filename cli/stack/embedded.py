@@ -176,7 +176,8 @@ class _Stack:
         self._link, self._note = facts["link"], facts["note"]
         path = self._settings.data_dir / "cli.json"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
-            json.dump({"url": self._settings.address, "token": facts["token"]}, handle)
+            reached = {"url": self._settings.address, "redis_url": self._settings.redis_url}
+            json.dump({**reached, "token": facts["token"]}, handle)
 
     def _greet(self) -> None:
         print(f"\n  Open this link to sign in (it works once, for a day):\n\n    {self._link}\n")

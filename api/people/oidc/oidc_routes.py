@@ -186,7 +186,7 @@ def _finish(provider: Provider, flow: Flow, code: str) -> Response:
     note_act("session.begin")
     note_actor(found.name)
     response = _to(flow.next)
-    set_cookie(response, services.settings, start_session(services, found, where_from("oidc")))
+    set_cookie(response, services.settings, start_session(services, found, where_from("oidc"))[1])
     remember_browser(response, services.settings, found.name)
     return response
 

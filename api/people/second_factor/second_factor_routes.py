@@ -67,7 +67,7 @@ def confirm(body: Code) -> RecoveryCodes:
     f"{OWN}/recovery-codes", responses={200: RecoveryCodes, 403: Problem, 409: Problem}
 )
 def renew(body: Code) -> RecoveryCodes:
-    """NewSecondFactor recovery codes; those before are void."""
+    """New recovery codes; those before are void."""
     require_session()
     with _as_input():
         return RecoveryCodes(
@@ -81,6 +81,7 @@ def switch_off(body: Code) -> tuple[str, int]:
     require_session()
     with _as_input():
         app_services().second_factors.switch_off(user().id, body.code)
+    app_services().second_factor_demand.forget(user().id)
     return "", 204
 
 
@@ -114,6 +115,7 @@ def reset(path: PersonPath) -> tuple[str, int]:
                 remedy="Look at the list of those who have.",
             )
         note_details(name=found.name)
+    app_services().second_factor_demand.forget(path.user_id)
     return "", 204
 
 

@@ -69,14 +69,16 @@ def me() -> Me:
         former_names=former,
         has_password=user().password_hash is not None,
         needs_current=needs_current(user(), token()),
+        needs_second_factor=app_services().second_factor_demand.is_unmet(user(), token()),
         scope=access().scope,
     )
 
 
 def _signed_in(found: User, origin: str) -> Response:
     note_actor(found.name)
-    secret = start_session(app_services(), found, where_from(origin))
-    signed_in = SignedIn(token=secret, user=Person.of(found))
+    session, secret = start_session(app_services(), found, where_from(origin))
+    unmet = app_services().second_factor_demand.is_unmet(found, session)
+    signed_in = SignedIn(token=secret, user=Person.of(found), needs_second_factor=unmet)
     response = as_response(signed_in)
     set_cookie(response, app_services().settings, secret)
     remember_browser(response, app_services().settings, found.name)

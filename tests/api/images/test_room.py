@@ -15,6 +15,7 @@ from common.db.tables import Image
 from common.errors import DiskFull
 from common.store.disk import is_disk_full
 from tests.api.conftest import Caller, Service
+from tests.api.trash.deleting import delete
 from tests.small_disk import mounted
 
 MIB = 2**20
@@ -77,21 +78,28 @@ def test_a_full_disk_and_its_databases_are_told_from_other_errors(tmp_path: Path
     assert not is_disk_full(FileNotFoundError())
 
 
+def _limited(service: Service, **quotas: float | None) -> None:
+    settings = service.services.settings.model_copy(update=quotas)
+    object.__setattr__(service.services, "settings", settings)
+
+
+def _large(service: Service, dataset: str) -> int:
+    """An image of 600,000 bytes."""
+    image = Image(
+        dataset_id=dataset, sha256="a" * 64, ext="png", filename="a.png", width=1, height=1,
+        size_bytes=600_000, phash="0" * 40,
+    )  # fmt: skip
+    with service.services.sessions() as session:
+        session.add(image)
+    return image.id
+
+
 def test_quotas_are_said_in_the_refusal_and_on_the_workers_page(
     service: Service, call: Caller
 ) -> None:
-    settings = service.services.settings.model_copy(
-        update={"person_quota_gib": 1 / 1024, "service_quota_gib": 2 / 1024}
-    )
-    object.__setattr__(service.services, "settings", settings)
+    _limited(service, person_quota_gib=1 / 1024, service_quota_gib=2 / 1024)
     dataset = call.dataset()
-    with service.services.sessions() as session:
-        session.add(
-            Image(
-                dataset_id=dataset, sha256="a" * 64, ext="png", filename="a.png", width=1, height=1,
-                size_bytes=600_000, phash="0" * 40,
-            )
-        )  # fmt: skip
+    _large(service, dataset)
     body = {"name": "set.zip", "size_bytes": 500_000}
     refused = call("POST", "/uploads", 507, json=body)
     assert refused["code"] == "disk_full"
@@ -105,6 +113,42 @@ def test_quotas_are_said_in_the_refusal_and_on_the_workers_page(
     disk = call("GET", "/system")["disk"]
     assert (disk["my_quota_gb"], disk["service_quota_gb"]) == (1 / 1024, 2 / 1024)
     assert disk["reserve_gb"] == 0.25
+
+
+def test_what_lies_in_the_trash_counts_until_it_is_removed_for_good(
+    service: Service, call: Caller
+) -> None:
+    _limited(service, person_quota_gib=1 / 1024, service_quota_gib=1 / 1024)
+    dataset = call.dataset()
+    batch = delete(call, dataset, [_large(service, dataset)])
+    body = {"name": "set.zip", "size_bytes": 500_000}
+    assert "trash" in call("POST", "/uploads", 507, json=body)["remedy"]
+    assert service.person("ada")("POST", "/uploads", 507, json=body)["message"].startswith(
+        "The service uses"
+    )
+    call("DELETE", f"/trash/images/{batch}", 204)
+    call("POST", "/uploads", 201, json=body)
+
+
+def test_what_is_uploaded_into_somebodys_dataset_counts_for_that_one(
+    service: Service, call: Caller
+) -> None:
+    _limited(service, person_quota_gib=1 / 1024)
+    dataset = call.dataset()
+    _large(service, dataset)
+    ada = service.person("ada")
+    call("PUT", f"/datasets/{dataset}/members/ada", json={"role": "manager"})
+    files: Any = {"files": [(io.BytesIO(bytes(500_000)), "a.png")]}
+    sent = {"data": files, "content_type": "multipart/form-data"}
+    refused = ada("POST", f"/datasets/{dataset}/images", 507, **sent)
+    assert refused["message"].startswith("admin, who made the dataset, uses")
+    upload = ada("POST", "/uploads", 201, json={"name": "set.zip", "size_bytes": 500_000})
+    whole = {"data": bytes(500_000), "headers": {"Upload-Offset": "0"}}
+    ada("PUT", f"/uploads/{upload['id']}", content_type="application/octet-stream", **whole)
+    body = {"uploads": [upload["id"]]}
+    ada("POST", f"/datasets/{dataset}/images", 507, json=body)
+    _limited(service, person_quota_gib=None)
+    ada("POST", f"/datasets/{dataset}/images", 202, json=body)
 
 
 def test_no_caption_is_told_to_be_queued_on_a_full_disk(

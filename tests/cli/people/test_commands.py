@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy import select
 
 from cli.main import main
 from common.db.engine import open_engine, session_factory
 from common.db.tables import AuditEvent, SecondFactor, Token, User, now
+from common.messaging.events import CHANNEL
 from common.people.credentials import check_password, ensure_admin, issue_token, redeem_link
 from common.settings import Settings, load_settings
 from tests.migrated import migrate_new
+from tests.servers import free_port
 
 Run = Callable[..., tuple[int, str, str]]
 PASSWORD = "a long password of a test"
@@ -105,6 +110,9 @@ def test_sessions_end_one_by_one(run: Run, settings: Settings) -> None:
         (["role", "admin", "member"], "", "last administrator"),
         (["add", "Admin"], "", "Nobody can be called"),
         (["link", "nobody"], "", "nobody called"),
+        (["link", "Admin"], "", "Is 'admin' meant?"),
+        (["password", "nobody"], "short\n", "nobody called"),  # before anything is typed
+        (["sessions", "admin", "--end", "99"], "", "no session or token 99"),
         (["password", "admin"], "short\n", "5 characters"),
     ],
 )
@@ -134,3 +142,56 @@ def test_the_one_with_the_machine_resets_a_second_factor(run: Run, settings: Set
         assert session.scalars(select(SecondFactor)).all() == []
         acts = [each.act for each in session.scalars(select(AuditEvent))]
     assert acts == ["second-factor.reset"]
+
+
+def test_who_was_renamed_or_removed_is_told_of_as_such(run: Run) -> None:
+    for name in ("ada", "eve"):
+        run("add", name)
+    run("rename", "ada", "Grace")
+    run("remove", "eve")
+    assert "'Grace' now" in run("link", "ada")[2]
+    assert "was removed" in run("enable", "eve")[2]
+    assert "called so already" in run("rename", "Grace", "Grace")[1]
+
+
+def test_links_lead_to_where_the_service_of_the_folder_was_started(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"url": "http://127.0.0.1:8099", "token": "t", "redis_url": settings.redis_url}
+    (settings.data_dir / "cli.json").write_text(json.dumps(known))
+    assert run("link", "admin")[1].startswith("http://127.0.0.1:8099/signin?token=")
+    monkeypatch.setenv("CLIP_BROWSER_PUBLIC_URL", "https://clip.example.org")
+    assert run("link", "admin")[1].startswith("https://clip.example.org/signin?token=")
+
+
+def test_a_running_service_hears_of_it_by_the_redis_of_its_folder(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings.data_dir / "cli.json").write_text(json.dumps({"redis_url": settings.redis_url}))
+    monkeypatch.setenv("CLIP_BROWSER_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    with redis.Redis.from_url(settings.redis_url).pubsub() as heard:
+        heard.subscribe(CHANNEL)
+        assert heard.get_message(timeout=5) is not None
+        assert run("add", "ada")[0] == 0
+        told = heard.get_message(timeout=5)
+    assert told is not None
+    assert b"people" in told["data"]
+
+
+def test_a_service_that_does_not_run_is_not_spoken_of(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIP_BROWSER_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    command = [sys.executable, "-m", "cli.main", "user", "add", "ada"]
+    command += ["--data-dir", str(settings.data_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "token=" in done.stdout
+
+
+def test_the_list_says_who_has_a_second_factor(run: Run, settings: Settings) -> None:
+    assert people(run)["admin"]["has_second_factor"] is False
+    with session_factory(open_engine(settings.database))() as session:
+        admin = session.scalars(select(User)).one()
+        session.add(SecondFactor(user_id=admin.id, secret="sealed", confirmed_at=now()))
+    assert people(run)["admin"]["has_second_factor"] is True

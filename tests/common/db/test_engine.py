@@ -15,6 +15,8 @@ from sqlalchemy import select, text, update
 from common.db.engine import (
     PING_AFTER_S,
     SessionFactory,
+    has_one_writer,
+    in_turns,
     migrate,
     open_engine,
     quick_reader_factory,
@@ -151,3 +153,15 @@ def test_short_answers_are_read_without_a_transaction_and_snapshots_within_one(
             found.append(line.info.transaction_status.name)  # type: ignore[union-attr]
     assert found == ["IDLE", "INTRANS", "IDLE"]
     engine.dispose()
+
+
+def test_portions_leave_room_for_other_writers_where_those_have_no_queue(url: str) -> None:
+    waits = has_one_writer(session_factory(open_engine(url)))
+    assert waits == url.startswith("sqlite")
+    rests_s, ended = [], None
+    for _ in in_turns(range(4), 1, waits=waits):
+        if ended is not None:
+            rests_s.append(time.monotonic() - ended)
+        time.sleep(0.1)
+        ended = time.monotonic()
+    assert (min(rests_s) >= 0.1) == waits

@@ -5,6 +5,9 @@ export const API = "/api/v1";
 
 export type { Problem };
 
+/** The code of all refusals while a second factor has to be set up. */
+export const SET_UP_FIRST = "second_factor_required";
+
 /** What went wrong with a request; `status` 0 means that no answer came. */
 export class ApiError extends Error implements Problem {
   constructor(
@@ -28,10 +31,16 @@ export const OFFLINE = new ApiError(
 
 type Listener = () => void;
 const signedOutListeners = new Set<Listener>();
+const setUpListeners = new Set<Listener>();
 
 /** Calls `listener` whenever the API says that nobody is signed in. */
 export function onSignedOut(listener: Listener): void {
   signedOutListeners.add(listener);
+}
+
+/** Calls `listener` whenever the API says that a second factor has to be set up first. */
+export function onSetUpNeeded(listener: Listener): void {
+  setUpListeners.add(listener);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -108,7 +117,9 @@ export async function exchange<T>(
   const body = await bodyOf(response);
   if (response.ok) return { status: response.status, body: body as T, headers: response.headers };
   if (response.status === 401 && !options.quiet401) signedOutListeners.forEach((tell) => tell());
-  throw errorFrom(response.status, body);
+  const error = errorFrom(response.status, body);
+  if (error.code === SET_UP_FIRST) setUpListeners.forEach((tell) => tell());
+  throw error;
 }
 
 /** Like `exchange`, the body only. */

@@ -39,6 +39,7 @@ export type {
   Person as User,
   PersonDetail,
   SessionOut as Session,
+  SignedIn,
   TokenOut as ApiToken,
   Ways,
 } from "./schema";

@@ -286,7 +286,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** NewSecondFactor recovery codes; those before are void. */
+        /** New recovery codes; those before are void. */
         post: operations["people_renew"];
         delete?: never;
         options?: never;
@@ -1334,7 +1334,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a model of one's own with its indexes; it can be brought back from the trash.
-         * @description <br/>`force=1` when something uses it; in a browser `confirm` then says its name.
+         * @description <br/>`force=1` when something uses it; in a browser `confirm` then says its name. Refused while a dataset that one<br/>does not manage is searched with it.
          */
         delete: operations["models_remove"];
         options?: never;
@@ -1949,11 +1949,11 @@ export interface components {
     schemas: {
         /**
          * ActiveJob
-         * @description A job that a worker does now.
+         * @description A job that a worker does now. job_id: null for one that the person who asks does not see.
          */
         ActiveJob: {
             /** Job Id */
-            job_id: string;
+            job_id: string | null;
             /** Kind */
             kind: string;
         };
@@ -3112,7 +3112,7 @@ export interface components {
          *
          *     scope: of the session or token. needs_current: a new password asks for the one there is. origin: how the
          *     session began, `password`, `link` or `oidc`; empty: not known. former_names: under which this browser may
-         *     keep what was not sent.
+         *     keep what was not sent. needs_second_factor: nothing else works before one is set up.
          */
         Me: {
             /** Former Names */
@@ -3121,6 +3121,8 @@ export interface components {
             has_password: boolean;
             /** Needs Current */
             needs_current: boolean;
+            /** Needs Second Factor */
+            needs_second_factor: boolean;
             /** Origin */
             origin: string;
             /**
@@ -4187,8 +4189,12 @@ export interface components {
         /**
          * SignedIn
          * @description A session: the token is in the cookie too.
+         *
+         *     needs_second_factor: it can do nothing else before one is set up.
          */
         SignedIn: {
+            /** Needs Second Factor */
+            needs_second_factor: boolean;
             /** Token */
             token: string;
             user: components["schemas"]["Person"];

@@ -2,7 +2,7 @@
 import { batch as inOneGo, signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
 import { type FromServer, type Told, type ToServer, unpack } from "./events";
-import type { Problem } from "./http";
+import { type Problem, SET_UP_FIRST } from "./http";
 
 export type Connection = "connecting" | "online" | "offline";
 
@@ -47,11 +47,14 @@ export function whenConnected(listener: () => void): void {
 
 export interface Handlers extends Told {
   session_ended: (why: Problem) => void;
+  set_up_needed: () => void;
   snapshot: (room: string, snapshot: unknown) => void;
 }
 
+type Refusal = Error & { data?: Partial<Problem> };
+
 /** Whether the server refused the connection because nobody is signed in. */
-function isUnauthorized(error: Error & { data?: Partial<Problem> }): error is Error & { data: Problem } {
+function isUnauthorized(error: Refusal): error is Error & { data: Problem } {
   return error.data?.code === "unauthorized";
 }
 
@@ -73,6 +76,7 @@ export function connect(handlers: Handlers): void {
   socket.on("connect_error", (error) => {
     connection.value = "offline";
     if (isUnauthorized(error)) handlers.session_ended(error.data);
+    if ((error as Refusal).data?.code === SET_UP_FIRST) handlers.set_up_needed();
   });
   socket.on("job", handlers.job);
   socket.on("caption", handlers.caption);

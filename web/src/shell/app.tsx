@@ -8,6 +8,7 @@ import { CaptionPage } from "../pages/captions/caption/caption";
 import { DatasetsPage } from "../pages/datasets/list/datasets";
 import { OverviewPage } from "../pages/datasets/overview/overview";
 import { JobsPage } from "../pages/jobs/list/jobs";
+import { SetUpPage } from "../pages/people/sign-in/set-up";
 import { SignInPage } from "../pages/people/sign-in/sign-in";
 import { SearchPage } from "../pages/search/search";
 import { route } from "../routing/router";
@@ -92,12 +93,13 @@ function Unreachable() {
   );
 }
 
-/** The whole dashboard: sign-in alone, everything else in the shell. */
+/** The whole dashboard: signing in, and what that asks for, alone; everything else in the shell. */
 export function App() {
   const now = route.value;
   const { state } = session.value;
   if (now.page === "signin") return <><SignInPage /><Toasts /></>;
   if (state === "unreachable") return <Unreachable />;
+  if (state === "set-up") return <><SetUpPage /><Toasts /></>;
   if (state !== "in") return <Skeleton heights={[52, 300]} />;
   return (
     <>

@@ -58,8 +58,13 @@ function stateOf(worker: Worker): StateWord {
 
 /** "Train", "Train on 2 GPUs". */
 function workText({ job_id, kind }: Worker["active"][number]): string {
-  const gpus = Number(jobById(job_id)?.params.gpus ?? 1);
+  const gpus = Number((job_id ? jobById(job_id) : undefined)?.params.gpus ?? 1);
   return gpus > 1 ? `${kindWord(kind)} on ${gpus} GPUs` : kindWord(kind);
+}
+
+/** With its page where the person sees it. */
+function workOf(job: Worker["active"][number]) {
+  return job.job_id ? <a key={job.job_id} href={runPath(job.job_id)}>{workText(job)}</a> : <span>{workText(job)}</span>;
 }
 
 function Workers({ workers }: { workers: Worker[] }) {
@@ -71,7 +76,7 @@ function Workers({ workers }: { workers: Worker[] }) {
           <th scope="row">{worker.name}</th>
           <td><StateBadge state={stateOf(worker)} /></td>
           <td><span class="row">{worker.queues.map((queue) => <Chip key={queue}>{queue}</Chip>)}</span></td>
-          <td>{worker.active.length === 0 ? <span class="muted">-</span> : <span class="row">{worker.active.map((job) => <a key={job.job_id} href={runPath(job.job_id)}>{workText(job)}</a>)}</span>}</td>
+          <td>{worker.active.length === 0 ? <span class="muted">-</span> : <span class="row">{worker.active.map(workOf)}</span>}</td>
           <td><When at={worker.started_at} /></td>
         </tr>
       ))}

@@ -1,7 +1,7 @@
 /** Who is signed in; starts and ends what lives as long as that. */
 import { signal } from "@preact/signals";
 import { type Dataset, listDatasets } from "../../api/datasets";
-import { asApiError, onSignedOut } from "../../api/http";
+import { asApiError, onSetUpNeeded, onSignedOut } from "../../api/http";
 import { getMe, logout, type Me, type User } from "../../api/people";
 import { connect, disconnect, whenConnected } from "../../api/socket";
 import { go } from "../../routing/router";
@@ -17,10 +17,14 @@ import { touchQueue } from "../jobs/live-queues";
 import { rememberRole } from "./roles";
 import { onDatasetSnapshot, onPresence, startPresence } from "./presence";
 
-/** isAtProvider: who has signed out goes on being signed in at the OpenID provider. */
+/**
+ * set-up: nothing works before this person has a second factor.
+ * isAtProvider: who has signed out goes on being signed in at the OpenID provider.
+ */
 export type Session =
   | { state: "asking" }
   | { state: "in"; user: User }
+  | { state: "set-up"; user: User }
   | { state: "out"; why: string; isAtProvider: boolean }
   | { state: "unreachable" };
 
@@ -51,6 +55,7 @@ function start(user: User): void {
     queue: (event) => touchQueue(event.name),
     presence: onPresence,
     session_ended: (why) => signedOut(why.message),
+    set_up_needed: setUpFirst,
     snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),
   });
   void refreshJobs().catch(() => undefined);
@@ -67,10 +72,23 @@ function start(user: User): void {
   followDrafts();
 }
 
-export function signedIn(user: User): void {
+function signedIn(user: User): void {
   session.value = { state: "in", user };
   start(user);
   if (me.value?.user.id !== user.id) void askMe().catch(() => undefined);
+}
+
+/** Shows the page on which a second factor is set up; what this tab hears of ends. */
+function setUpFirst(): void {
+  if (session.value.state !== "in") return;
+  session.value = { state: "set-up", user: session.value.user };
+  disconnect();
+}
+
+/** Whoever has come in: to the dashboard, or to the second factor that is asked for first. */
+export function enter({ user, needs_second_factor }: Pick<Me, "user" | "needs_second_factor">): void {
+  if (!needs_second_factor) signedIn(user);
+  else session.value = { state: "set-up", user };
 }
 
 /** Asks again whether I have a password, and so on. */
@@ -99,7 +117,7 @@ function signedOut(why = ""): void {
 export async function askSession(): Promise<void> {
   session.value = { state: "asking" };
   try {
-    signedIn((await askMe()).user);
+    enter(await askMe());
   } catch (thrown) {
     if (asApiError(thrown).status === 401) signedOut();
     else session.value = { state: "unreachable" };
@@ -114,6 +132,7 @@ export async function signOut(): Promise<void> {
 }
 
 export const isAdmin = (): boolean => session.value.state === "in" && session.value.user.role === "admin";
-export const myName = (): string => (session.value.state === "in" ? session.value.user.name : "");
+export const myName = (): string => ("user" in session.value ? session.value.user.name : "");
 
 onSignedOut(() => signedOut(session.value.state === "in" ? "Your sign-in has ended." : ""));
+onSetUpNeeded(setUpFirst);

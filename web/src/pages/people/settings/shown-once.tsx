@@ -2,6 +2,8 @@ import { Copy } from "lucide-preact";
 import { Button } from "../../../design/button";
 import { toast } from "../../../state/toasts";
 
+export const RECOVERY_CODES = "Recovery codes: each lets you in once when the app is lost. They are shown this once.";
+
 async function copy(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

@@ -14,8 +14,8 @@ import { TextField } from "../../../design/field";
 import { ErrorState, Loaded } from "../../../design/states";
 import { useAction, useResource } from "../../../state/resource";
 import { countOf } from "../../../text/format";
-import { QrCode } from "./qr-code";
-import { ShownOnce } from "./shown-once";
+import { ForTheApp } from "./for-the-app";
+import { RECOVERY_CODES, ShownOnce } from "./shown-once";
 
 interface CodeDialogProps {
   title: string;
@@ -43,10 +43,7 @@ function SetUp({ made, onDone, onClose }: { made: NewSecondFactor; onDone: (code
   const action = useAction(() => confirmSecondFactor(code).then(({ codes }) => onDone(codes)));
   return (
     <FormDialog title="Set up a second factor" verb="Switch on" busy={action.busy} error={action.error} onClose={onClose} onSubmit={() => action.run()}>
-      <p>Scan this with an authenticator app, or type the key into it.</p>
-      <QrCode rows={made.qr} label="QR code for the authenticator app" />
-      <p class="once"><code>{made.secret.match(/.{1,4}/g)?.join(" ")}</code></p>
-      <TextField label="Code that the app shows now" value={code} onInput={setCode} autocomplete="one-time-code" required autofocus maxLength={40} />
+      <ForTheApp made={made} code={code} onCode={setCode} />
     </FormDialog>
   );
 }
@@ -86,7 +83,7 @@ export function TwoFactor() {
         </Loaded>
         {begin.error && <ErrorState problem={begin.error} />}
         {codes.length > 0 && (
-          <ShownOnce text="Recovery codes: each lets you in once when the app is lost. They are shown this once." secret={codes.join("\n")} />
+          <ShownOnce text={RECOVERY_CODES} secret={codes.join("\n")} />
         )}
       </div>
       {made && <SetUp made={made} onDone={show} onClose={() => setMade(null)} />}

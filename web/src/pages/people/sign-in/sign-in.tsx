@@ -1,13 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ApiError } from "../../../api/http";
-import { getWays, login, signInByLink, type User, type Ways } from "../../../api/people";
+import { getWays, login, type SignedIn, signInByLink, type Ways } from "../../../api/people";
 import { Button } from "../../../design/button";
 import { Card } from "../../../design/card";
 import { TextField } from "../../../design/field";
 import { ErrorState } from "../../../design/states";
 import { go, params } from "../../../routing/router";
 import { safeNext } from "../../../routing/routes";
-import { askMe, session, signedIn } from "../../../state/people/session";
+import { askMe, enter, session } from "../../../state/people/session";
 import { useAction, useResource } from "../../../state/resource";
 import { toast } from "../../../state/toasts";
 import { useTitle } from "../../../state/title";
@@ -18,14 +18,14 @@ import "./sign-in.css";
 const BY_PASSWORD: Ways = { password: true, provider: null, problem: null };
 const needsCode = (error: ApiError | undefined): boolean => error?.code === "second_factor_needed";
 
-function enter({ user }: { user: User }): void {
-  signedIn(user);
+function comeIn(answer: SignedIn): void {
+  enter(answer);
   go(safeNext(params.value.get("next")), { replace: true });
 }
 
 /** Says to whoever has come by link that it was the last time, unless there is a password. */
-async function enterByLink(signedInAs: { user: User }): Promise<void> {
-  enter(signedInAs);
+async function comeInByLink(answer: SignedIn): Promise<void> {
+  comeIn(answer);
   const { has_password } = await askMe();
   if (!has_password) toast({ tone: "waiting", text: "You have no password yet. Set one in the settings; once you sign out, this link does not let you in again." });
 }
@@ -34,7 +34,7 @@ function PasswordForm() {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [code, setCode] = useState<string | null>(null);
-  const action = useAction(() => login(name.trim(), password, code?.trim()).then(enter));
+  const action = useAction(() => login(name.trim(), password, code?.trim()).then(comeIn));
   useEffect(() => {
     if (needsCode(action.error)) setCode((old) => old ?? "");
   }, [action.error]);
@@ -66,7 +66,7 @@ function PasswordForm() {
 }
 
 function LinkSignIn({ token }: { token: string }) {
-  const action = useAction(() => signInByLink(token).then(enterByLink));
+  const action = useAction(() => signInByLink(token).then(comeInByLink));
   useEffect(() => action.run(), [token]);
   if (!action.error) return <p role="status">Signing in with your link.</p>;
   return (
