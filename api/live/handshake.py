@@ -20,7 +20,13 @@ from api.errors import answer as answer_of
 from api.people.identity import secret_of
 from api.people.sign_in.visitor import client_of
 from api.services import Services
-from common.errors import ClipBrowserError, TooManyRequests, Unauthorized, Unavailable
+from common.errors import (
+    ClipBrowserError,
+    InvalidInput,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -28,14 +34,21 @@ if TYPE_CHECKING:
 PATH = "/socket.io"
 PLACE = "clip_browser.place"  # in the environment of a connection's first request
 RETRY_AFTER_S = 5
+POLLS_OF_A_STRANGER = 2  # at once, on one connection
 
 
 @dataclass(eq=False)
 class Place:
-    """A thread that a connection or a poll holds. who: None until it has said so."""
+    """A thread that a connection or a poll holds. who: None until it has said so.
+
+    line_id: of the connection that polls and keeps it, after its request, until it has signed in or ended.
+    within: the place that is kept by the connection whose poll this is.
+    """
 
     address: str
     who: str | None = None
+    line_id: str | None = None
+    within: Place | None = None
 
 
 class SocketPlaces:
@@ -52,13 +65,16 @@ class SocketPlaces:
         self._places: set[Place] = set()
         self._lock = threading.Lock()
 
-    def take(self, address: str, who: str | None) -> Place:
-        """A place, until it is given back. Raises Unavailable and TooManyRequests."""
+    def take(self, address: str, who: str | None, line_id: str | None = None) -> Place:
+        """A place, until it is given back; line_id: for a poll. Raises Unavailable and TooManyRequests."""
         place = Place(address, who)
         with self._lock:
             if len(self._places) >= self.count:
                 raise _full("connections are open to this process", self.count)
-            if who is not None:
+            place.within = self._kept_by(line_id)
+            if place.within is not None:
+                self._require_few_polls(place.within)
+            elif who is not None:
                 self._require_share(who)
             else:
                 self._require_few_strangers(address)
@@ -76,6 +92,8 @@ class SocketPlaces:
             if place.who != who:
                 self._require_share(who)
                 place.who = who
+            if place.line_id is not None:
+                self._places.discard(place)
 
     def _require_share(self, who: str) -> None:
         mine = sum(place.who == who for place in self._places)
@@ -87,9 +105,22 @@ class SocketPlaces:
             )
 
     def _require_few_strangers(self, address: str) -> None:
-        unknown = Counter(place.address for place in self._places if place.who is None)
+        unknown = Counter(
+            place.address for place in self._places if place.who is None and place.within is None
+        )
         if unknown.total() >= self.strangers or unknown[address] >= self.strangers // 2:
             raise _full("connections have not said yet who they are", unknown.total())
+
+    def _kept_by(self, line_id: str | None) -> Place | None:
+        if line_id is None:
+            return None
+        return next((place for place in self._places if place.line_id == line_id), None)
+
+    def _require_few_polls(self, kept: Place) -> None:
+        """Of a connection on which nobody has signed in yet: one that waits, and one that says who it is."""
+        polls = sum(place.within is kept for place in self._places)
+        if polls >= POLLS_OF_A_STRANGER:
+            raise _full("polls of this connection wait", polls)
 
 
 def _full(what: str, count: int) -> Unavailable:
@@ -125,24 +156,26 @@ class Handshake:
         if not str(environ.get("PATH_INFO", "")).startswith(PATH):
             return self._inner(environ, start)
         try:
-            place = self._place(environ)
+            _require_upgrade(environ)
+            place = environ[PLACE] = self._place(environ)
+            line = environ.get("gunicorn.socket")
+            if line is not None and "HTTP_UPGRADE" in environ:
+                line.settimeout(self._patience_s)  # a WebSocket is silent between two pings
+            try:
+                return self._inner(environ, start)  # a WebSocket's whole life
+            finally:
+                if place.line_id is None:
+                    self.places.give_back(place)
         except ClipBrowserError as refusal:
             with self._app.request_context(environ):
                 return answer_of(refusal)(environ, start)
-        environ[PLACE] = place
-        line = environ.get("gunicorn.socket")
-        if line is not None and "HTTP_UPGRADE" in environ:
-            line.settimeout(self._patience_s)  # a WebSocket is silent between two pings
-        try:
-            return self._inner(environ, start)  # a WebSocket's whole life
-        finally:
-            self.places.give_back(place)
 
     def _place(self, environ: WSGIEnvironment) -> Place:
         address = client_of(str(environ.get("REMOTE_ADDR", "")))
         asked = parse_qs(str(environ.get("QUERY_STRING", "")))
         if "sid" in asked:  # a poll, what it sends, or the WebSocket that takes its place
-            return self.places.take(address, self._who_of(asked["sid"][0]))
+            line_id = asked["sid"][0]
+            return self.places.take(address, self._who_of(line_id), line_id)
         if self._open_lines() >= 2 * self.places.count:
             raise _full("connections are open to this process", self._open_lines())
         with self._app.request_context(environ):
@@ -152,6 +185,13 @@ class Handshake:
             raise Unauthorized("The token or session is unknown or has ended.")
         # An old cookie's owner is told in a packet that he has to sign in: pages cannot read a refusal.
         return self.places.take(address, found[0].name if found else None)
+
+
+def _require_upgrade(environ: WSGIEnvironment) -> None:
+    """Raises InvalidInput where only one of the two headers asks for a WebSocket: engine.io would poll half."""
+    tokens = [each.strip() for each in str(environ.get("HTTP_CONNECTION", "")).lower().split(",")]
+    if "HTTP_UPGRADE" in environ and "upgrade" not in tokens:
+        raise InvalidInput("'Upgrade' without 'Connection: Upgrade'.", remedy="Send both.")
 
 
 def place_of(environ: dict[str, Any]) -> Place | None:
