@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from engineio import packet
-from engineio.exceptions import EngineIOError
+from engineio.exceptions import EngineIOError, UnknownPacketError
 
 from api.live.handshake import Place, SocketPlaces, place_of
 from api.live.packets import BadPacket
@@ -99,6 +99,7 @@ class Lines:
     def _begin(self, take_in: Callable[..., Any], line_id: str, environ: dict[str, Any]) -> Any:
         line = self._engine.sockets[line_id]
         line.schedule_ping = partial(self._plan_ping, line)
+        line.handle_post_request = partial(_read_poll, line.handle_post_request)
         place = place_of(environ) if "HTTP_UPGRADE" not in environ else None
         if place is not None:
             place.line_id = line_id
@@ -158,6 +159,14 @@ class Lines:
             each.ping_at, each.line.last_ping = None, time.time()
             with contextlib.suppress(EngineIOError):  # it has ended meanwhile
                 each.line.send(packet.Packet(packet.PING))
+
+
+def _read_poll(read: Callable[[Any], None], environ: Any) -> None:
+    """engine.io's: what a poll brings. What is none is a 400 and ends the line, where engine.io says "OK"."""
+    try:
+        read(environ)
+    except (ValueError, LookupError, RecursionError) as bad:
+        raise UnknownPacketError from bad
 
 
 def _cut(line: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from typing import Any
 
 import simple_websocket
 from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
+from wsproto.utilities import LocalProtocolError
 
 from common.errors import InvalidInput
 
@@ -66,6 +68,11 @@ class WebSocket(SimpleWebSocketWSGI):  # type: ignore[misc]
             ) from bad
         self.app(self)
         raise StopIteration  # how gunicorn hears that there is no answer to send
+
+    def close(self) -> None:
+        """Say that it ends, unless that was said already."""
+        with contextlib.suppress(LocalProtocolError, simple_websocket.ConnectionClosed, OSError):
+            super().close()
 
     def wait(self) -> Any:
         """The next message; None at the end, or when it is no packet."""

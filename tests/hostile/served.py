@@ -122,16 +122,17 @@ class Target:
     def _work(self) -> float:
         began = time.monotonic()
         line = http.client.HTTPConnection(*self.address, timeout=ANSWERED_WITHIN_S)
-        token = self.service.admin_token
-        line.request("GET", "/api/v1/datasets", headers={"Authorization": f"Bearer {token}"})
-        assert line.getresponse().status == 200
+        headers = {"Authorization": f"Bearer {self.token()}"}
+        line.request("GET", "/api/v1/datasets", headers=headers)
+        status = line.getresponse().status
+        assert status == 200, status
         line.close()
         return time.monotonic() - began
 
     def _require_places(self) -> None:
         """As many connections as there are places for one person and for strangers, at once."""
         url = f"ws://{self.address[0]}:{self.address[1]}{SOCKET_PATH}"
-        signed = [f"Authorization: Bearer {self.service.admin_token}"]
+        signed = [f"Authorization: Bearer {self.token()}"]
         with ExitStack() as opened:
             for header in [signed] * OF_ONE + [[]] * STRANGERS:
                 line = websocket.create_connection(url, timeout=5, header=header)

@@ -134,6 +134,22 @@ def test_chunks_that_are_none_are_a_400(
     assert b" 400 " in line.recv(1000).split(b"\r\n")[0]
 
 
+@pytest.mark.parametrize(
+    "codings", ["identity\r\nTransfer-Encoding: chunked", "identity, chunked", "gzip, chunked"]
+)
+def test_a_body_that_another_server_may_end_elsewhere_is_a_400(
+    open_line: Callable[[str], socket.socket], codings: str
+) -> None:
+    hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    line = open_line(
+        f"GET /healthz HTTP/1.1\r\nTransfer-Encoding: {codings}\r\n\r\n0\r\n\r\n{hidden}"
+    )
+    line.settimeout(5)
+    read = line.makefile("rb")
+    assert b" 400 " in read.readline()
+    assert b" 200 " not in read.read()
+
+
 def test_slow_uploads_are_few_and_the_others_are_told_so(
     served: Service, open_line: Callable[[str], socket.socket]
 ) -> None:

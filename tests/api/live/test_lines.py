@@ -178,10 +178,15 @@ def test_one_person_has_a_share_of_the_connections_that_poll(served: Service) ->
     assert told.count("40") <= 32  # sixteen at each process
 
 
-def test_a_poll_that_brings_too_much_is_refused_and_not_held(served: Service) -> None:
-    for _ in range(4):
+@pytest.mark.parametrize(
+    "said", ["4" + "a" * 150_000, "x", "3\x1e", "d=", "4" + "[" * 50_000, "3\x1e" * 16 + "3"]
+)
+def test_a_poll_that_brings_too_much_or_nothing_of_ours_is_refused_and_not_held(
+    served: Service, said: str
+) -> None:
+    for _ in range(2):
         mine = sid_of(poll(served, served.admin_token)[1])
-        assert poll(served, sid=mine, said="4" + "a" * 150_000)[0] == 400
+        assert poll(served, sid=mine, said=said)[0] == 400
 
 
 @pytest.fixture
