@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PATH = "/socket.io"
 PLACE = "clip_browser.place"  # in the environment of a connection's first request
 RETRY_AFTER_S = 5
-POLLS_OF_A_STRANGER = 2  # at once, on one connection
+POLLS_OF_A_STRANGER = 3  # at once, on one connection
 
 
 @dataclass(eq=False)
@@ -117,7 +117,7 @@ class SocketPlaces:
         return next((place for place in self._places if place.line_id == line_id), None)
 
     def _require_few_polls(self, kept: Place) -> None:
-        """Of a connection on which nobody has signed in yet: one that waits, and one that says who it is."""
+        """Until somebody has signed in: one that waits, one that says who it is, and a WebSocket in their place."""
         polls = sum(place.within is kept for place in self._places)
         if polls >= POLLS_OF_A_STRANGER:
             raise _full("polls of this connection wait", polls)

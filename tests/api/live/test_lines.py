@@ -19,6 +19,7 @@ from werkzeug.test import Client
 
 from api.live.handshake import SocketPlaces
 from api.live.lines import Lines
+from common.errors import Unavailable
 from tests.api.conftest import Caller, Service, wait_until
 from tests.api.serving import Browser
 from tests.hostile.sockets import asked, frame
@@ -187,6 +188,15 @@ def test_a_poll_that_brings_too_much_or_nothing_of_ours_is_refused_and_not_held(
     for _ in range(2):
         mine = sid_of(poll(served, served.admin_token)[1])
         assert poll(served, sid=mine, said=said)[0] == 400
+
+
+def test_a_connection_that_polls_may_wait_say_who_it_is_and_ask_for_a_websocket_at_once() -> None:
+    places = SocketPlaces(32)
+    places.take("192.0.2.1", None).line_id = "mine"
+    for _ in range(3):
+        places.take("192.0.2.1", None, "mine")
+    with pytest.raises(Unavailable):
+        places.take("192.0.2.1", None, "mine")
 
 
 @pytest.fixture
