@@ -79,11 +79,11 @@ bench-way: $(VENV)/.test web/dist/.built
 chaos: $(VENV)/.test
 	@$(BIN)/python -m tests.system.chaos $(ARGS)
 
-# Made-up requests over the whole document, as each role: 10,000 cases unless ARGS says otherwise
+# Made-up requests over the whole document, as each role: 10,000 cases at least unless ARGS says otherwise
 fuzz: $(VENV)/.test
 	@$(BIN)/python -m tests.api.fuzzing $(ARGS)
 
-# Hostile pictures, zips, tables, models and names: make hostile ARGS="--count 1500 --seed 7"
+# Hostile pictures, zips, tables, models, names, requests and sockets: make hostile ARGS="--count 1500 --seed 7"
 hostile: $(VENV)/.test
 	@$(BIN)/python -m tests.hostile $(ARGS)
 

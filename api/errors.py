@@ -6,6 +6,7 @@ import logging
 from typing import Any, TypeVar
 
 from flask import Flask, Response, jsonify, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -53,6 +54,8 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(DisconnectionError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
     app.register_error_handler(ConnectionError, _broken_off)
+    app.register_error_handler(NoMoreData, _broken_off)
+    app.register_error_handler(ParseException, _no_body)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -148,10 +151,20 @@ def _database_away(problem: OperationalError | DisconnectionError | PoolTimeout)
     )
 
 
-def _broken_off(problem: ConnectionError) -> Response:
+def _broken_off(problem: ConnectionError | NoMoreData) -> Response:
     """The line was cut while the request came in: nobody reads this, and nothing is wrong here."""
     log.info("%s %s broke off: %s", request.method, request.path, problem)
     return answer(InvalidInput("The request broke off before its end.", remedy="Send it again."))
+
+
+def _no_body(problem: ParseException) -> Response:
+    """The server reads chunks as the view asks for them, and found none where there should be one."""
+    return answer(
+        InvalidInput(
+            f"The body is not sent as its header says: {type(problem).__name__}.",
+            remedy="Send it in whole chunks, or with its length.",
+        )
+    )
 
 
 def _unexpected(problem: Exception) -> Response:

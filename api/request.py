@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
 
 from flask import request
 from flask_openapi3.models import RawModel
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.openapi import KnownSchema
 
 MAX_ID = 2**63 - 1
 MAX_KEY = 160
 MAX_UNKNOWN = 50
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def one_line(text: str) -> str:
@@ -32,11 +35,19 @@ def no_nul(text: str) -> str:
     return text
 
 
+def written_out(moment: Any) -> Any:
+    """The text of a moment. Raises ValueError for a bare number, which pydantic takes as seconds since 1970."""
+    if isinstance(moment, str) and not _DATE.match(moment):
+        raise ValueError("it is no moment such as 2026-11-28T12:00:00Z")
+    return moment
+
+
 Name = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(one_line)]
 UserName = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(one_line)]
 Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY), AfterValidator(no_nul)]
 Holder = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(one_line)]
 Text = Annotated[str, AfterValidator(no_nul)]
+AskedMoment = Annotated[datetime, BeforeValidator(written_out)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Field(ge=1, le=200)]
 Cursor = Annotated[str, Field(pattern=r"^[0-9]{0,18}$")]  # `next_cursor` of the page before

@@ -19,7 +19,7 @@ import pytest
 import redis
 import yaml
 
-from api.live.pings import PING_EVERY_S
+from api.live.sockets import PING_EVERY_S
 from cli.stack.commands import add_parsers
 from common.messaging.broker import QUEUES
 from common.settings import Settings, load_settings

@@ -18,6 +18,7 @@ import time
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import InvalidHeader
 from gunicorn.workers.gthread import ThreadWorker
 
 from api.connections.arrivals import TOO_LARGE, Arrivals, Connection
@@ -173,6 +174,16 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]
             conn.parser.unreader.begin()
             kept = super().handle(conn)
         return kept
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """gunicorn's: let the app answer. Raises InvalidHeader for a body that another server may end elsewhere.
+
+        gunicorn takes `identity` beside `chunked` and hands on what was sent as gzip; nobody means either.
+        """
+        codings = [value for name, value in req.headers if name == "TRANSFER-ENCODING"]
+        if codings and [each.lower() for each in codings] != ["chunked"]:
+            raise InvalidHeader("TRANSFER-ENCODING", req=req)
+        return super().handle_request(req, conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """gunicorn's, which waits for five seconds here."""

@@ -12,14 +12,18 @@ process he is put into some of these, and what is told goes to those of them tha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.people.access import Access, Roles
-from common.errors import NotFound
+from common.errors import InvalidInput, NotFound
+from common.jobs.states import no_such_job
 from common.people.rights import Role
+from common.people.roles import no_dataset
 
+MAX_ROOMS = 200
 JOBS = "jobs"
 OF_EVERYONE = "jobs of everyone"
 _OF_DATASET = "jobs of "
@@ -35,6 +39,20 @@ class Room:
     key: str = ""
 
 
+@dataclass
+class Connection:
+    """A browser tab: who it is and by which token, what it has joined, and the dataset and image open in it.
+
+    joined: the rooms by the names that the tab gave, and whether it gets batches of them.
+    """
+
+    access: Access
+    token_id: int
+    joined: dict[str, bool] = field(default_factory=dict)
+    dataset_id: str | None = None
+    image_id: int | None = None
+
+
 def read_room(name: str) -> Room:
     """Raises NotFound."""
     found = _ROOM.fullmatch(name)
@@ -43,6 +61,23 @@ def read_room(name: str) -> Room:
             f"There is no room {name[:100]!r}.", remedy="Use job:ID, dataset:ID or jobs."
         )
     return Room(JOBS) if found[1] is None else Room(found[1], found[2])
+
+
+def read_rooms(wanted: Any) -> list[str]:
+    """The names in what a tab has sent, as they stand there. Raises InvalidInput."""
+    rooms = wanted.get("rooms") if isinstance(wanted, dict) else None
+    if not isinstance(rooms, list) or not all(isinstance(room, str) for room in rooms):
+        raise InvalidInput("rooms: a list of names is needed", remedy='Send {"rooms": ["jobs"]}.')
+    if len(rooms) > MAX_ROOMS:
+        raise InvalidInput(f"{len(rooms)} rooms; the limit is {MAX_ROOMS}", remedy="Join fewer.")
+    return rooms
+
+
+def nothing_at(room: Room) -> NotFound:
+    """The same for what is not there and for what is not seen."""
+    if room.kind == "job":
+        return no_such_job(room.key)
+    return no_dataset(room.key)
 
 
 def may_join(who: Access, room: Room) -> bool:

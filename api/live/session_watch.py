@@ -1,4 +1,4 @@
-"""Connections end with the session or token that opened them, and those that nobody opened end soon.
+"""Connections end with the session or token that opened them.
 
 One look at the tokens of all connections of this process each second, in place of messages from whoever
 ends a session: it finds a sign-out, a token deleted, a person disabled or removed, and a session that has expired,
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,7 +22,6 @@ from common.errors import Unauthorized
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
-SIGN_IN_WITHIN_S = 5.0  # a connection that has not signed in by then holds a thread for nothing
 # Built once: every process looks each second.
 _LIVE = (
     select(Token.id, User.id.label("user_id"), User.name, User.role, Token.scope)
@@ -51,7 +49,6 @@ class SessionWatch:
         renew: Callable[[Mapping[int, Any]], None],
     ) -> None:
         self._rows, self._server, self._tokens, self._renew = rows, server, tokens, renew
-        self._unknown_since: dict[str, float] = {}
         self._begun = threading.Lock()
         take_in = server.eio.handlers["connect"]
 
@@ -66,7 +63,6 @@ class SessionWatch:
         pause = threading.Event()
         while not pause.wait(LOOK_EVERY_S):
             self.look()
-            self._close_unknown()
 
     def look(self) -> None:
         """End the connections whose tokens have ended, and renew what is known of the others."""
@@ -86,13 +82,3 @@ class SessionWatch:
                 self._server.emit("session_ended", why, to=sid, ignore_queue=True)
                 self._server.disconnect(sid, ignore_queue=True)
         self._renew(known)
-
-    def _close_unknown(self) -> None:
-        """Close the lines whose sign-in was refused, has ended, or never came."""
-        lines = dict(self._server.eio.sockets)
-        unknown = {each for each in lines if not self._server.manager.sid_from_eio_sid(each, "/")}
-        moment = time.monotonic()
-        self._unknown_since = {each: self._unknown_since.get(each, moment) for each in unknown}
-        for each, since in self._unknown_since.items():
-            if moment - since > SIGN_IN_WITHIN_S:
-                lines[each].close(wait=False)

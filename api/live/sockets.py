@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import Flask, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO, join_room
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.datasets.facts import answer_dataset, find_dataset
@@ -25,50 +25,47 @@ from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
 from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
-from api.live.handshake import Handshake
+from api.live.handshake import Handshake, place_of
 from api.live.lines import Lines
 from api.live.listener import EventListener
-from api.live.pings import PING_EVERY_S, PONG_WITHIN_S, Pings
-from api.live.places import place_of
+from api.live.packets import Packet
 from api.live.rooms import (
     Audience,
+    Connection,
     Room,
     may_join,
+    nothing_at,
     read_room,
+    read_rooms,
     rooms_within,
     shown_name,
 )
 from api.live.session_watch import SessionWatch
 from api.live.siblings import ALONE, Siblings
+from api.live.web_socket import MAX_MESSAGE_BYTES
 from api.live.whereabouts import PresenceNews, Whereabouts
 from api.people.access import Access
 from api.people.identity import same_origin, secret_of
 from api.services import Services
 from common.db.tables import Job
-from common.errors import ClipBrowserError, InvalidInput, NotFound, Unauthorized
+from common.errors import (
+    ClipBrowserError,
+    InvalidInput,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
 from common.jobs import states
 from common.people.credentials import user_of_token
 from common.people.rights import Role
-from common.people.roles import no_dataset
 
 LIVE = "clip_browser_live"  # where the app keeps its sockets
 NAMESPACE = "/"
-MAX_ROOMS = 200
-MAX_MESSAGE_BYTES = 100_000
-
-
-@dataclass
-class Connection:
-    """A browser tab: who it is and by which token, what it has joined, and the dataset and image open in it.
-
-    joined: the rooms by the names that the tab gave, and whether it gets batches of them.
-    """
-
-    access: Access
-    token_id: int
-    joined: dict[str, bool] = field(default_factory=dict)
-    dataset_id: str | None = None
-    image_id: int | None = None
+# A ping wakes four threads: every 25 s, as is usual, those of a hundred tabs took some 0.5 % of a core.
+# Not rarer, since proxies cut what has been silent for a minute.
+PING_EVERY_S = 45
+PONG_WITHIN_S = 20
 
 
 class Sockets:
@@ -85,18 +82,18 @@ class Sockets:
             manage_session=False,
             cors_allowed_origins=self._allows_origin,
             max_http_buffer_size=MAX_MESSAGE_BYTES,
+            serializer=Packet,
+            async_handlers=False,  # one event of a connection after the other, not a thread for each
             ping_interval=PING_EVERY_S,
             ping_timeout=PONG_WITHIN_S,
             allow_upgrades=not siblings.are_several,
         )
         engine = self.socketio.server.eio
-        Pings(engine)
-        self._lines = Lines(engine, MAX_MESSAGE_BYTES)
         handshake = Handshake(
             app,
             services,
             self._who_of,
-            self._lines.owners,
+            lambda: len(engine.sockets),
             PING_EVERY_S + 2 * PONG_WITHIN_S,
         )
         self._places = handshake.places
@@ -120,6 +117,7 @@ class Sockets:
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
+        Lines(self.socketio.server, self._places, self._is_known, PING_EVERY_S)
         self._watch = SessionWatch(services.rows, self.socketio.server, self._tokens, self._renew)
         app.extensions[LIVE] = self
 
@@ -178,16 +176,31 @@ class Sockets:
                 raise Unauthorized("This needs a sign-in.")
             self._services.second_factor_demand.require_met(*found)
             if place is not None:
-                self._places.sign_in(place, found[0].name, self._lines.owners())
-        except ClipBrowserError as refused:
+                self._places.sign_in(place, found[0].name)
+            mine = Connection(Access.of(*found, self._services.roles), token_id=found[1].id)
+            with self._lock:
+                self._require_share(found[0].name)
+                self._open[_sid()] = mine
+        except (ClipBrowserError, SQLAlchemyError) as refused:
+            if isinstance(refused, SQLAlchemyError):
+                refused = Unavailable("The database does not answer.")
             raise Refused(refused.message, refused.to_dict()) from None
-        mine = Connection(Access.of(*found, self._services.roles), token_id=found[1].id)
-        with self._lock:
-            self._open[_sid()] = mine
+
+    def _require_share(self, name: str) -> None:
+        """Also of connections that poll, which hold no place. Raises TooManyRequests."""
+        if sum(each.access.name == name for each in self._open.values()) >= self._places.of_one:
+            raise TooManyRequests("You have as many connections open as one person may have.")
+
+    def _of_line(self, line_id: str) -> Connection | None:
+        return self._open.get(
+            self.socketio.server.manager.sid_from_eio_sid(line_id, NAMESPACE) or ""
+        )
+
+    def _is_known(self, line_id: str) -> bool:
+        return self._of_line(line_id) is not None
 
     def _who_of(self, line_id: str) -> str | None:
-        sid = self.socketio.server.manager.sid_from_eio_sid(line_id, NAMESPACE)
-        return found.access.name if (found := self._open.get(sid)) else None
+        return found.access.name if (found := self._of_line(line_id)) else None
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:
@@ -222,7 +235,7 @@ class Sockets:
         `batched: true`: what is told in `jobs` and `dataset:ID` comes as events `batch`.
         """
         try:
-            rooms = _rooms(wanted)
+            rooms = read_rooms(wanted)
         except InvalidInput as bad:
             return {"error": bad.to_dict(), "snapshots": {}}
         batched = wanted.get("batched") is True
@@ -235,7 +248,7 @@ class Sockets:
         try:
             room = read_room(name)
             if not may_join(mine.access, room):
-                raise _nothing_at(room)
+                raise nothing_at(room)
             batched = batched and room.kind != "job"
             mine.joined[name] = batched
             for each in rooms_within(mine.access, name):
@@ -316,7 +329,7 @@ class Sockets:
 
     def _unsubscribe(self, wanted: Any = None) -> None:
         try:
-            rooms = _rooms(wanted)
+            rooms = read_rooms(wanted)
         except InvalidInput:
             return
         for name in rooms:
@@ -353,23 +366,10 @@ class Sockets:
     def _may_be_in(who: Access, dataset_id: Any) -> bool:
         if dataset_id is None:
             return True
-        return isinstance(dataset_id, str) and who.role_in(dataset_id) is not None
-
-
-def _rooms(wanted: Any) -> list[str]:
-    rooms = wanted.get("rooms") if isinstance(wanted, dict) else None
-    if not isinstance(rooms, list) or not all(isinstance(room, str) for room in rooms):
-        raise InvalidInput("rooms: a list of names is needed", remedy='Send {"rooms": ["jobs"]}.')
-    if len(rooms) > MAX_ROOMS:
-        raise InvalidInput(f"{len(rooms)} rooms; the limit is {MAX_ROOMS}", remedy="Join fewer.")
-    return rooms
-
-
-def _nothing_at(room: Room) -> NotFound:
-    """The same for what is not there and for what is not seen."""
-    if room.kind == "job":
-        return states.no_such_job(room.key)
-    return no_dataset(room.key)
+        try:
+            return isinstance(dataset_id, str) and may_join(who, read_room(f"dataset:{dataset_id}"))
+        except NotFound:
+            return False
 
 
 def _sid() -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from api.answer import Answer, Moment, Page
-from api.request import Cursor, Key, Limit, Request, Text
+from api.request import AskedMoment, Cursor, Key, Limit, Request, Text
 
 
 class AuditFilter(Request):
@@ -20,8 +19,8 @@ class AuditFilter(Request):
     actor: Annotated[Text, Field(max_length=80)] | None = None
     act: Annotated[str, Field(pattern=r"^[a-z]+(\.[a-z]+)?$", max_length=40)] | None = None
     dataset_id: Key | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: AskedMoment | None = None
+    until: AskedMoment | None = None
 
 
 class AuditQuery(AuditFilter):

@@ -120,7 +120,11 @@ def same_origin(settings: Settings, origin: str | None, host: str) -> bool:
     """Whether a request comes from our own pages: no Origin, or the host asked, or PUBLIC_URL's."""
     if origin is None:
         return True
-    return urlsplit(origin).netloc in (host, urlsplit(settings.address).netloc)
+    try:
+        asked_from = urlsplit(origin).netloc
+    except ValueError:  # such as http://[
+        return False
+    return asked_from in (host, urlsplit(settings.address).netloc)
 
 
 def _signer(settings: Settings) -> Signer:

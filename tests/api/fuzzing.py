@@ -41,11 +41,12 @@ CASES = 10_000
 NOT_ASKED = ("positive_data_acceptance",)
 SEED = 12
 # An address that is another's as well, with other methods: a dataset may be called "sample", and a model's
-# id has slashes, so "0/blend" is one.
+# id has slashes, so "0/blend" is one, and so is "0/restore".
 SHARED = (
     "/api/v1/datasets/sample",
     "/api/v1/models/{model_id}/blend",
     "/api/v1/models/{model_id}/download",
+    "/api/v1/trash/models/{trashed_model_id}/restore",
 )
 ABOUT_METHODS = ("unsupported_method", "allow_header_conformance")
 
@@ -187,7 +188,7 @@ def _count(found: Fuzzed, event: events.ScenarioFinished) -> None:
 
 
 def main() -> int:
-    """See the module: each role in turn, with another seed each time, until there were enough cases."""
+    """See the module: each role as often, with another seed each time, until there were enough cases."""
     given = argparse.ArgumentParser()
     given.add_argument("--role", choices=ROLES, action="append", help="all of them if left out")
     given.add_argument("--cases", type=int, default=CASES, help=f"in all, at least ({CASES:,})")
@@ -204,7 +205,7 @@ def main() -> int:
         )  # fmt: skip
         service = Service(settings, folder / "none")
         for number in count():
-            if cases >= arguments.cases:
+            if cases >= arguments.cases and number % len(roles) == 0:
                 break
             seed = arguments.seed + number // len(roles)
             found = fuzz(

@@ -67,3 +67,13 @@ def test_https_is_asked_for_by_those_who_came_by_it(
     answer = app.test_client().get("/healthz", headers=headers, environ_base={"REMOTE_ADDR": peer})
     found = answer.headers.get("Strict-Transport-Security")
     assert found == ("max-age=31536000" if is_secure else None)
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://[", "http://[::1", "http://a]b", "http://\u2100.example"]
+)
+def test_an_origin_that_is_no_address_is_a_foreign_one(service: Service, origin: str) -> None:
+    given = {"username": "admin", "password": "x"}
+    headers = {"Origin": origin.encode().decode("latin-1")}
+    answer = service.app.test_client().post("/api/v1/auth/login", json=given, headers=headers)
+    assert answer.status_code == 403

@@ -14,7 +14,7 @@ import pytest
 import websocket
 
 from api.connections import arrivals, bodies
-from tests.api.conftest import Service, wait_until
+from tests.api.conftest import Caller, Service, wait_until
 
 MANY = 150  # the server has 2 x 32 threads
 HALF_HEAD = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: "
@@ -116,6 +116,38 @@ def test_what_has_no_end_is_closed_or_refused_in_time(
     assert time.monotonic() - began < arrivals.REQUEST_S + 5
     large.settimeout(bodies.IDLE_S + 10)
     assert b" 408 " in large.recv(1000)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/api/v1/datasets", "application/json"), ("/api/v1/datasets/x/images", "multipart/form-data; boundary=b")],
+)  # fmt: skip
+@pytest.mark.parametrize("body", ["ZZ\r\n", "5\r\n{}", "2\r\n{}XX", "0\r\nX Y: 1\r\n\r\n"])
+def test_chunks_that_are_none_are_a_400(
+    served: Service, open_line: Callable[[str], socket.socket], path: str, kind: str, body: str
+) -> None:
+    call = Caller(served.app.test_client(), served.admin_token)
+    path = path.replace("/x/", f"/{call.dataset()}/")
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.admin_token}\r\n"
+    line = open_line(f"{head}Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+    line.shutdown(socket.SHUT_WR)
+    assert b" 400 " in line.recv(1000).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    "codings", ["identity\r\nTransfer-Encoding: chunked", "identity, chunked", "gzip, chunked"]
+)
+def test_a_body_that_another_server_may_end_elsewhere_is_a_400(
+    open_line: Callable[[str], socket.socket], codings: str
+) -> None:
+    hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    line = open_line(
+        f"GET /healthz HTTP/1.1\r\nTransfer-Encoding: {codings}\r\n\r\n0\r\n\r\n{hidden}"
+    )
+    line.settimeout(5)
+    read = line.makefile("rb")
+    assert b" 400 " in read.readline()
+    assert b" 200 " not in read.read()
 
 
 def test_slow_uploads_are_few_and_the_others_are_told_so(

@@ -1,76 +1,235 @@
-"""Connections that come and go, or poll and never come back, take nothing from those of others."""
+"""Connections of those who break the rules: they end, hold nothing, and hear nothing that is not for them."""
 
 from __future__ import annotations
 
+import http.client
 import json
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
+import socketio
 import websocket
+from werkzeug.test import Client
 
-from tests.api.conftest import Service
+from api.live.handshake import SocketPlaces
+from api.live.lines import Lines
+from common.errors import Unavailable
+from tests.api.conftest import Caller, Service, wait_until
+from tests.api.serving import Browser
+from tests.hostile.sockets import asked, frame
 
-ROUNDS = 120  # more than twice the places of both processes together, 24 each
+POLL = "/socket.io/?EIO=4&transport=polling"
 
 
 @pytest.fixture
-def client(served: Service) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.settings.address, timeout=20) as opened:
-        yield opened
+def call(served: Service) -> Caller:
+    """The administrator."""
+    return Caller(served.app.test_client(), served.admin_token)
 
 
-@contextmanager
-def polled(client: httpx.Client, headers: dict[str, str]) -> Iterator[Counter[int]]:
-    """What so many new connections by polling were answered; those that were opened are closed at the end."""
-    path = "/socket.io/?EIO=4&transport=polling"
-    answers = [client.get(path, headers=headers) for _ in range(ROUNDS)]
-    try:
-        yield Counter(answer.status_code for answer in answers)
-    finally:
-        for opened in (each for each in answers if each.status_code == 200):
-            sid = json.loads(opened.text[1:])["sid"]
-            client.post(f"{path}&sid={sid}", content="1", headers=headers)
+@pytest.fixture
+def open_raw(served: Service) -> Iterator[Callable[..., socket.socket]]:
+    """Opens a connection with the head of a request."""
+    url, opened = urlsplit(served.settings.address), []
+
+    def open_one(head: str) -> socket.socket:
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(10)
+        line.connect((url.hostname, url.port))
+        line.sendall(head.replace("TOKEN", served.admin_token).encode("latin-1"))
+        opened.append(line)
+        return line
+
+    yield open_one
+    for line in opened:
+        line.close()
 
 
-def comes_in(served: Service, token: str) -> bool:
-    """Whether somebody who says at once who he is, as pages do by their cookie, gets a connection."""
+def signed_in(served: Service) -> websocket.WebSocket:
+    """A WebSocket of the administrator, on which packets are sent by hand."""
     address = (
         f"{served.settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
     )
-    header = [f"Authorization: Bearer {token}"]
-    line = websocket.create_connection(address, timeout=20, header=header)
-    first = str(line.recv())
-    line.close()
-    return first.startswith('0{"sid"')
+    header = [f"Authorization: Bearer {served.admin_token}"]
+    line = websocket.create_connection(address, timeout=10, header=header)
+    line.send("40")
+    assert str(line.recv()).startswith("0{")
+    assert str(line.recv()).startswith("40{")
+    return line
 
 
 def test_websockets_that_come_and_go_keep_nobody_out(served: Service) -> None:
-    address = served.settings.address.replace("http", "ws")
-    for _ in range(2 * ROUNDS):
+    address = (
+        f"{served.settings.address.replace('http', 'ws')}{POLL.replace('polling', 'websocket')}"
+    )
+    for _ in range(240):  # five times as many as there may be connections at both processes
         with suppress(websocket.WebSocketBadStatusException):
-            websocket.create_connection(
-                f"{address}/socket.io/?EIO=4&transport=websocket", timeout=10
-            ).close()
-    assert comes_in(served, served.admin_token)
+            websocket.create_connection(address, timeout=10).close()
+    signed_in(served).close()
 
 
-def test_strangers_who_begin_to_poll_keep_nobody_out(served: Service, client: httpx.Client) -> None:
-    with polled(client, {}) as answers:
-        assert set(answers) == {200, 503}
-        assert (
-            answers[200] <= 2 * 4
-        )  # at each process, until they have been silent for some seconds
-        assert comes_in(served, served.admin_token)
+def is_closed(line: websocket.WebSocket) -> bool:
+    """Whether the other end closes it, whatever it says before."""
+    with suppress(websocket.WebSocketConnectionClosedException, ConnectionError):
+        while line.recv():
+            pass
+    return True
 
 
-def test_one_person_who_polls_leaves_connections_for_others(
-    served: Service, client: httpx.Client
+@pytest.mark.parametrize("said", [("disconnect",), ("connect", None, {"token": "TOKEN"})])
+def test_who_was_taken_out_hears_nothing_more_whatever_his_tab_has_said_before(
+    served: Service, call: Caller, browse: Callable[..., Browser], said: tuple[Any, ...]
 ) -> None:
-    token = served.person("one who polls").token
-    with polled(client, {"Authorization": f"Bearer {token}"}) as answers:
-        assert set(answers) == {200, 429}
-        assert answers[200] <= 2 * 32
-        assert comes_in(served, served.admin_token)
+    dataset = call.dataset("Secret", everyone=None)
+    [image_id] = served.add_images(dataset, 1)
+    person = served.person(f"guest {time.monotonic()}")
+    path = f"/datasets/{dataset}/members/{person('GET', '/auth/me')['user']['name']}"
+    call("PUT", path, json={"role": "viewer"})
+    tab, owner = browse(person.token), browse(served.admin_token)
+    for each in (tab, owner):
+        each.subscribe(f"dataset:{dataset}")
+    given = tuple({"token": person.token} if isinstance(each, dict) else each for each in said[1:])
+    tab.client.emit(said[0], given)  # which would be what begins and ends a connection
+    time.sleep(0.3)
+    call("DELETE", path)
+    call("PUT", f"/images/{image_id}/flag", json={"flagged": True, "note": "secret"})
+    assert owner.next("image")["flag_note"] == "secret"
+    time.sleep(0.5)
+    assert "image" not in [name for name, _ in tab.events.queue]
+    assert not tab.client.connected
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['4599-["subscribe",{"_placeholder":true,"num":0}]', "", "4" + "[" * 50_000, "42[]", "42[[1]]", "47[]", "x"],
+)  # fmt: skip
+def test_what_is_no_packet_of_ours_ends_its_connection(served: Service, said: str) -> None:
+    line = signed_in(served)
+    line.send(said)
+    assert is_closed(line)
+
+
+def test_who_does_not_read_what_he_asks_for_is_cut_off(
+    served: Service, open_raw: Callable[..., socket.socket]
+) -> None:
+    line = open_raw(asked())
+    assert b" 101 " in line.recv(1000)
+    line.sendall(frame(b"40"))
+    question = frame(b"40/there-is-no-such-namespace,") * 500
+    until = time.monotonic() + 20
+    with pytest.raises(ConnectionError):
+        while time.monotonic() < until:
+            line.sendall(question)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"Connection": "close"}, {"Sec_WebSocket_Key": "-"}, {"Sec_WebSocket_Version": "8"},
+     {"Sec_WebSocket_Extensions": "permessage-deflate; server_max_window_bits=abc"}, {"Origin": "http://["}],
+)  # fmt: skip
+def test_what_is_no_request_for_a_websocket_is_a_400(
+    open_raw: Callable[..., socket.socket], odd: dict[str, str]
+) -> None:
+    line = open_raw(asked(**odd))
+    assert b" 400 " in line.recv(1000).split(b"\r\n")[0]
+
+
+def poll(
+    served: Service, token: str = "", sid: str = "", said: str | None = None
+) -> tuple[int, str]:
+    """The status and the text of one poll, or of what is sent by one, on a line of its own."""
+    line = http.client.HTTPConnection(urlsplit(served.settings.address).netloc, timeout=10)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    address = f"{POLL}&sid={sid}" if sid else POLL
+    line.request("GET" if said is None else "POST", address, said, headers)
+    answer = line.getresponse()
+    text = answer.read().decode()
+    line.close()
+    return answer.status, text
+
+
+def sid_of(text: str) -> str:
+    """The id of the connection that a first poll has opened."""
+    return str(json.loads(text[1:])["sid"])
+
+
+def test_who_polls_and_says_nothing_more_has_one_of_the_few_places_of_strangers(
+    served: Service,
+) -> None:
+    wait_until(lambda: poll(served)[0] == 200, 10)
+    answers = [poll(served) for _ in range(30)]
+    statuses = [status for status, _ in answers]
+    assert statuses.count(200) <= 4  # two for one address at each process
+    assert set(statuses) == {200, 503}
+    signed_in(served).close()
+    opened = next(text for status, text in answers if status == 200)
+    mine = sid_of(opened)  # the places are taken, and yet one can say who he is
+    auth = json.dumps({"token": served.admin_token})
+    assert poll(served, sid=mine, said=f"40{auth}") == (200, "OK")
+    assert poll(served, sid=mine)[1].startswith("40")
+
+
+def test_one_person_has_a_share_of_the_connections_that_poll(served: Service) -> None:
+    token = served.person(f"poller {time.monotonic()}").token
+    assert {poll(served, token)[0] for _ in range(60)} == {200, 429}
+    token = served.person(f"poller {time.monotonic()}").token
+    told = []
+    for _ in range(40):  # also of those on which he has signed in, which hold no thread
+        mine = sid_of(poll(served, token)[1])
+        poll(served, sid=mine, said="40")
+        told.append(poll(served, sid=mine)[1][:2])
+    assert set(told) == {"40", "44"}
+    assert told.count("40") <= 32  # sixteen at each process
+
+
+@pytest.mark.parametrize(
+    "said", ["4" + "a" * 150_000, "x", "3\x1e", "d=", "4" + "[" * 50_000, "3\x1e" * 16 + "3"]
+)
+def test_a_poll_that_brings_too_much_or_nothing_of_ours_is_refused_and_not_held(
+    served: Service, said: str
+) -> None:
+    for _ in range(2):
+        mine = sid_of(poll(served, served.admin_token)[1])
+        assert poll(served, sid=mine, said=said)[0] == 400
+
+
+def test_a_connection_that_polls_may_wait_say_who_it_is_and_ask_for_a_websocket_at_once() -> None:
+    places = SocketPlaces(32)
+    places.take("192.0.2.1", None).line_id = "mine"
+    for _ in range(3):
+        places.take("192.0.2.1", None, "mine")
+    with pytest.raises(Unavailable):
+        places.take("192.0.2.1", None, "mine")
+
+
+@pytest.fixture
+def polled() -> tuple[Client, Lines]:
+    """Socket.IO alone, which pings every half second, and a client that polls."""
+    server = socketio.Server(async_mode="threading")
+    lines = Lines(server, SocketPlaces(32), lambda _: True, ping_every_s=0.5)
+    return Client(socketio.WSGIApp(server)), lines
+
+
+def test_lines_are_pinged_again_and_again_while_they_answer(polled: tuple[Client, Lines]) -> None:
+    client, _ = polled
+    sid = client.get(POLL).get_data(as_text=True).split('"sid":"')[1].partition('"')[0]
+    for _ in range(2):
+        assert client.get(f"{POLL}&sid={sid}").get_data(as_text=True) == "2"
+        assert client.post(f"{POLL}&sid={sid}", data="3").status_code == 200
+
+
+def test_a_line_that_has_ended_leaves_no_thread(polled: tuple[Client, Lines]) -> None:
+    client, _ = polled
+    client.get(POLL)
+    before = threading.active_count()
+    for _ in range(30):
+        sid = client.get(POLL).get_data(as_text=True).split('"sid":"')[1].partition('"')[0]
+        assert client.post(f"{POLL}&sid={sid}", data="1").status_code == 200
+    assert threading.active_count() <= before

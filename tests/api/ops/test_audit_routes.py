@@ -49,6 +49,8 @@ def test_lines_are_found_by_who_what_where_and_when(any_service: Service, call_a
     assert _actors(call_any, until="2026-03-02T00:00:00Z") == ["ada"]
     assert _actors(call_any, since="2026-03-02T00:00:00+02:00", until="2026-03-03") == ["bob"]
     call_any("GET", "/audit?since=yesterday", 400)
+    call_any("GET", "/audit?since=0.5", 400)
+    call_any("GET", "/audit/export?until=1774000000", 400)
     first = call_any("GET", "/audit?limit=2")
     rest = call_any("GET", f"/audit?limit=2&cursor={first['next_cursor']}")
     assert [line["actor"] for line in [*first["items"], *rest["items"]]] == ["eve", "bob", "ada"]

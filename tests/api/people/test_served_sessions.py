@@ -19,7 +19,7 @@ import socketio
 import websocket
 from sqlalchemy import delete, select, update
 
-from api.live.session_watch import SIGN_IN_WITHIN_S
+from api.live.lines import SIGN_IN_WITHIN_S
 from common.db.tables import Dataset, Token, User, now
 from common.people.credentials import issue_token, token_hash
 from tests.api.conftest import PASSWORD, Service, wait_until
