@@ -1,6 +1,7 @@
 # CLIP Browser. `make up` starts it, `make test` runs all tests; the rest is for its developers: CONTRIBUTING.md.
 PYTHON ?= python3
 VENV := .venv
+TIMED := tests/system/timed
 BIN := $(VENV)/bin
 # pip and uv take wheels from the index alone, whatever a machine's own configuration offers
 export PIP_CONFIG_FILE := /dev/null
@@ -22,15 +23,15 @@ dev: $(VENV)/.test web/node_modules/.installed
 	@(cd web && PATH="$(CURDIR)/$(BIN):$$PATH" exec npm run dev -- --host 127.0.0.1 --strictPort) & vite=$$!; trap "kill $$vite" EXIT; \
 		$(BIN)/watchfiles --filter python --sigint-timeout 60 "$(BIN)/clip-browser up $(ARGS)" api cli common workers
 
-# Whole files side by side, each child with one thread; those that train first, since a long file that
-# begins last is waited for alone. tests/system alone, since it measures times.
+# Whole files side by side, each child with one thread; those that train or start the whole service first,
+# since a long file that begins last is waited for alone. Then, with nothing beside it, what measures times.
 test: $(VENV)/.test web/dist/.built lint
 ifdef TESTS
 	@$(BIN)/python -m pytest $(TESTS)
 else
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/system \
-		tests/workers/gpu tests/workers tests/cli tests
-	@$(BIN)/python -m pytest tests/system
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore $(TIMED) \
+		tests/workers/gpu tests/system tests/workers tests/cli tests
+	@$(BIN)/python -m pytest $(TIMED)
 endif
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 

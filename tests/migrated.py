@@ -6,22 +6,42 @@ import functools
 import tempfile
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+import psycopg
+from sqlalchemy.engine import URL, make_url
 
 from common.db.engine import migrate
 from common.people.credentials import hash_password
 
 
 def migrate_new(url: str) -> None:
-    """As `migrate` does with a new, empty database; of SQLite a copy of one that was migrated before."""
+    """As `migrate` does with a new, empty database: a copy of one that was migrated before."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        migrate(url)
+        _copy_in_postgresql(parsed)
         return
     file = Path(str(parsed.database))
     assert not file.exists(), f"{file} is not new"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(_newest())
+
+
+def _copy_in_postgresql(url: URL) -> None:
+    """PostgreSQL copies as it creates, so the empty database makes way. Fails when somebody uses it."""
+    server = url.set(database="postgres").render_as_string(hide_password=False)
+    newest = _newest_in_postgresql(server)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{url.database}"')
+        connection.execute(f'CREATE DATABASE "{url.database}" TEMPLATE {newest}')
+
+
+@functools.cache
+def _newest_in_postgresql(server: str) -> str:
+    """The name of a database of this server that has the newest schema and is only copied."""
+    name = "newest"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    migrate(make_url(server).set(database=name).render_as_string(hide_password=False))
+    return name
 
 
 @functools.cache

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from common.captions.claims import Claimer, NextImages, ThisImage, claim_next, claim_these
 from common.captions.heads import heads_by_image
-from common.db.engine import migrate, open_engine, session_factory
+from common.db.engine import open_engine, session_factory
 from common.images.duplicates import find_duplicates
+from tests.migrated import migrate_new
 from workers.cpu.captions.saving import Save, save_captions
 
 
@@ -42,7 +43,7 @@ def test_a_few_rows_are_found_without_reading_the_dataset(
     tmp_path: Path, ask: Callable[[Session, int], None], count: int
 ) -> None:
     url = f"sqlite:///{tmp_path / 'plan.db'}"
-    migrate(url)
+    migrate_new(url)
     engine = open_engine(url)
     plans: list[str] = []
 

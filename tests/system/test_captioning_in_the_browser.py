@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, expect
 
 from bench.stack import Stack
-from tests.system.browser import Camera, open_browser
+from tests.system.browser import PATIENCE_S, Camera, open_browser
 from tests.system.captioning_team import (
     Captioning,
     Person,
@@ -29,18 +28,13 @@ from tests.system.captioning_team import (
 )
 from tests.workers.conftest import wait_until
 
-ENTER_TO_SHOWN_MS = 100.0  # median
-SHOWN_IMAGES = 20
-PATIENCE_S = 20  # other tests may share the cores
 Open = Callable[[Person], BrowserContext]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_S * 1000)
     with open_browser() as opened:
         yield opened
-    expect.set_options(timeout=5000)  # Playwright's own
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +163,7 @@ def test_a_caption_typed_while_the_api_is_killed_is_saved_by_itself_and_all_is_l
     kill_api(stack)
     page.type("typed while nobody listened")
     page.press("Shift+Enter")
-    wait_until(lambda: is_ready(stack), PATIENCE_S, "the API's return", every_s=0.3)
+    wait_until(lambda: is_ready(stack), 60, "the API's return", every_s=0.3)
     wait_until(lambda: outbox_of(page.page) == [], PATIENCE_S, "the save")
     assert stored_captions(stack, image_id) == [(1, "typed while nobody listened", "anna")]
     expect(page.page.get_by_text("Live")).to_be_visible()
@@ -315,26 +309,3 @@ def test_find_and_replace_shows_what_changes_and_is_undone(
     undo.click()
     wait_until(lambda: latest(stack, ids[4]) == texts[4], PATIENCE_S, "the undo")
     assert [latest(stack, each) for each in ids[:5]] == list(texts.values())
-
-
-def test_from_enter_to_the_next_image_shown_takes_less_than_a_tenth_of_a_second(
-    stack: Stack, anna: Person, at_browser: Open
-) -> None:
-    dataset = make_dataset(stack, "A quick hand", SHOWN_IMAGES + 3)
-    page = Captioning(at_browser(anna), dataset).open()
-    for number in range(SHOWN_IMAGES):
-        page.page.keyboard.type(f"picture number {number}", delay=5)
-        page.go_on()
-        expect(page.page.locator("img.sharp.there")).to_be_visible()
-    page.page.wait_for_function(
-        f"() => performance.getEntriesByName('enter-to-shown').length >= {SHOWN_IMAGES}"
-    )
-    took_ms: list[float] = page.page.evaluate(
-        "() => performance.getEntriesByName('enter-to-shown').map(one => one.duration)"
-    )
-    shown = ", ".join(f"{one:.0f}" for one in sorted(took_ms))
-    print(f"from Enter to shown: median {statistics.median(took_ms):.0f} ms; {shown} ms")
-    assert statistics.median(took_ms) < ENTER_TO_SHOWN_MS
-    wait_until(lambda: outbox_of(page.page) == [], PATIENCE_S, "the last save")
-    counts = stack.call("GET", f"/datasets/{dataset}")["counts"]
-    assert counts["captioned"] == SHOWN_IMAGES

@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bench.stack import PASSWORD, Stack
 from tests.system.browser import Camera, open_browser, watch_errors
+from tests.system.shapes import make_shapes
 
 pytestmark = pytest.mark.timeout(900)  # two trainings before the first test, on a busy machine
 SLOW_MS = 240_000  # a job on such a machine
@@ -23,7 +24,7 @@ SMALL = "clip-browser-small"
 
 @dataclass(frozen=True)
 class Trained:
-    """The sample and two runs on it: the second goes on from the model of the first."""
+    """Drawn pictures and two runs on them: the second goes on from the model of the first."""
 
     dataset: str
     runs: tuple[str, str]
@@ -37,11 +38,10 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained(stack: Stack) -> Trained:
-    made = stack.call("POST", "/datasets/sample", json={"name": "Compared"})
-    stack.succeeded(made["job"]["id"])
-    slug = str(made["dataset"]["id"])
+    slug = make_shapes(stack, "Compared", 240)
     stack.run_job(slug, "split")
-    first = stack.run_job(slug, "train", model=SMALL, epochs=3, name="First run")
+    untrained = {"model": SMALL, "pretrained": ""}
+    first = stack.run_job(slug, "train", **untrained, epochs=3, name="First run")
     base = first["result"]["model_id"]
     second = stack.run_job(
         slug, "train", model=SMALL, pretrained=base, epochs=2, lr=3e-4, name="Second run"
@@ -234,7 +234,7 @@ def test_8_a_sweep_is_followed_to_its_best_run(
     sweep = stack.call(
         "POST",
         f"/datasets/{trained.dataset}/sweep",
-        json={"params": {"model": SMALL, "epochs": 1}, "lr": [1e-6, 1e-3]},
+        json={"params": {"model": SMALL, "pretrained": "", "epochs": 1}, "lr": [1e-6, 1e-3]},
     )
     page.goto(f"/compare?group={sweep['group_id']}")
     expect(page.get_by_text(re.compile(r"\d of 2 runs|All 2 runs"))).to_be_visible()

@@ -14,14 +14,13 @@ from playwright.sync_api import Page, expect
 
 from bench.stack import Stack
 from tests.system.browser import open_browser, watch_errors
+from tests.system.shapes import make_shapes
 
 
 @pytest.fixture(scope="module")
 def dataset(stack: Stack) -> str:
-    """The sample, split by tag and augmented with synonyms."""
-    made = stack.call("POST", "/datasets/sample", json={"name": "To review"})
-    stack.succeeded(made["job"]["id"])
-    slug = str(made["dataset"]["id"])
+    """Drawn pictures, split by tag and augmented with synonyms."""
+    slug = make_shapes(stack, "To review", 160)
     ids = stack.call("GET", f"/datasets/{slug}/images/ids")["ids"]
     stack.call("POST", f"/datasets/{slug}/marks", json={"image_ids": ids[:50], "tag": "night"})
     stack.run_job(slug, "split", stratify="tag")

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from bench.stack import Stack
 from tests.system.browser import Camera, open_browser, watch_errors
 
+pytestmark = pytest.mark.timeout(900)  # its trainings go behind whatever runs beside them
 MINUTE_MS = 60_000
 SMALL = "clip-browser-small"
 # What makes a page scroll sideways; tables scroll in frames of their own.

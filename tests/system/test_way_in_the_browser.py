@@ -17,6 +17,7 @@ from bench.stack import PASSWORD, Stack
 from tests.system.browser import Camera, open_browser, watch_errors
 from workers.cpu.images.sample import SampleImage, draw_sample
 
+pytestmark = pytest.mark.timeout(900)  # its trainings go behind whatever runs beside them
 DATASET = "Shapes by hand"
 SLUG = "shapes-by-hand"
 MINUTE_MS = 60_000

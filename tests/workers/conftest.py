@@ -15,7 +15,6 @@ from typing import Any
 import psutil
 import pytest
 
-from common.db.engine import migrate
 from common.db.tables import Job
 from common.jobs import states as jobs
 from common.settings import Settings, as_environment, load_settings
@@ -156,8 +155,10 @@ def kill_hard(pid: int) -> None:
 
 
 @contextmanager
-def open_backstage(folder: Path, database_url: str, **more: Any) -> Iterator[Backstage]:
-    """A backstage with a Redis of its own."""
+def open_backstage(
+    folder: Path, database_url: str, prepare: Callable[[str], None] = migrate_new, **more: Any
+) -> Iterator[Backstage]:
+    """A backstage with a Redis of its own. prepare: `migrate` for a database that is not new."""
     data_dir = folder / "data"
     data_dir.mkdir()
     with redis_server(folder) as redis:
@@ -165,7 +166,7 @@ def open_backstage(folder: Path, database_url: str, **more: Any) -> Iterator[Bac
             data_dir=data_dir, redis_url=redis.url, database_url=database_url,
             secret_key="k" * 32, **{"lease_s": 2.0, "reap_every_s": 0.5, **more},
         )  # fmt: skip
-        (migrate if database_url else migrate_new)(settings.database)
+        prepare(settings.database)
         stage = Backstage(settings, folder, redis)
         try:
             yield stage

@@ -22,10 +22,11 @@ from common.captions.claims import (
     give_back,
     held_claim,
 )
-from common.db.engine import migrate, open_engine, session_factory
+from common.db.engine import open_engine, session_factory
 from common.db.tables import Dataset, Image, now
 from common.errors import ClipBrowserError, Conflict, NotFound
 from tests.captions import put_caption
+from tests.migrated import migrate_new
 
 IMAGES = 8
 MINUTES = 5.0
@@ -37,7 +38,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path / 'test.db'}"
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
-    migrate(url)
+    migrate_new(url)
     engine = open_engine(url)
     with session_factory(engine)() as session:
         session.add(Dataset(id="cats", name="Cats", created_by="ada", defaults={}))

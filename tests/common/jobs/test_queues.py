@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, event, insert
 from sqlalchemy.orm import Session
 
-from common.db.engine import migrate, open_engine, session_factory
+from common.db.engine import open_engine, session_factory
 from common.db.tables import Job
 from common.jobs import leases, states
 from common.jobs.order import RunningJob, WaitingJob, order_jobs
 from common.jobs.queues import count_startable, read_queue, read_turns
 from tests.common.jobs.old_order import order_plainly
+from tests.migrated import migrate_new
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path}/test.db"
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
-    migrate(url)
+    migrate_new(url)
     opened = open_engine(url)
     yield opened
     opened.dispose()
@@ -125,7 +126,7 @@ def test_turns_by_a_heap_are_those_by_looking_at_all(
 
 def test_sqlite_claims_without_reading_finished_jobs_or_all_that_wait(tmp_path: Path) -> None:
     """Of 3,000 finished and 600 waiting jobs of three people a few rows, with no statistics of them."""
-    migrate(f"sqlite:///{tmp_path}/test.db")
+    migrate_new(f"sqlite:///{tmp_path}/test.db")
     engine = open_engine(f"sqlite:///{tmp_path}/test.db")
     sessions = session_factory(engine)
     with sessions() as session:
@@ -149,7 +150,7 @@ def test_sqlite_claims_without_reading_finished_jobs_or_all_that_wait(tmp_path: 
 
 
 def test_postgresql_finds_heads_and_last_ends_by_index(postgres_url: str) -> None:
-    migrate(postgres_url)
+    migrate_new(postgres_url)
     engine = open_engine(postgres_url)
     said: list[tuple[str, Any]] = []
     with session_factory(engine)() as session:

@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 
 from common.captions.csv_files import read_rows
 from common.datasets.changes import touch_dataset
-from common.db.engine import migrate
 from common.db.tables import Dataset, Image
 from common.settings import load_settings
 from common.store.interface import BINARY
 from common.store.local import LocalStore
 from tests.captions import put_caption
+from tests.migrated import migrate_new
 from workers.ops import index_csv
 from workers.runtime.services import Services, open_services
 
@@ -47,7 +47,7 @@ def services(
     url = f"sqlite:///{tmp_path / 'test.db'}"
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
-    migrate(url)
+    migrate_new(url)
     monkeypatch.setattr("common.datasets.changes.QUIET_S", 0.0)
     made = open_services(
         load_settings(

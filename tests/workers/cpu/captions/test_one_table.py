@@ -15,7 +15,7 @@ from sqlalchemy import MetaData, func, insert, select
 import common.db.migrations
 from common.captions.heads import Head, read_heads
 from common.captions.rows import caption_rows
-from common.db.engine import open_engine
+from common.db.engine import migrate, open_engine
 from common.db.tables import CaptionRevision, Image, ImageSource, Job, Review, now
 from common.errors import CaptionConflict
 from common.images.filter import ImageFilter, filtered
@@ -115,7 +115,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backstage]
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
     make_before(url)
-    with open_backstage(tmp_path, url) as opened:
+    with open_backstage(tmp_path, url, migrate) as opened:
         yield opened
 
 

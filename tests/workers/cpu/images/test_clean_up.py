@@ -16,12 +16,12 @@ from sqlalchemy import select
 
 import workers.cpu.tasks  # noqa: F401  (the bodies of the jobs)
 from common.datasets.clean_up import look_again, quiet_time, taken_ids
-from common.db.engine import migrate
 from common.db.tables import Dataset, Image, Job, now
 from common.images.files import file_name
 from common.jobs import leases, states
 from common.settings import load_settings
 from common.store.local import LocalStore
+from tests.migrated import migrate_new
 from workers.runtime.job_runs import run_leased, run_next
 from workers.runtime.services import Services, open_services
 
@@ -32,7 +32,7 @@ def services(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> 
     settings = load_settings(
         data_dir=tmp_path, database_url=url, redis_url=redis_url, secret_key="a secret of the tests"
     )
-    migrate(settings.database)
+    migrate_new(settings.database)
     return open_services(settings)
 
 

@@ -10,6 +10,7 @@ from email.utils import formatdate
 import pytest
 
 from tests.workers.gpu.llm.chat_server import ChatServer, Reply, chat_server
+from workers.gpu.llm import chat_endpoint
 from workers.gpu.llm.chat_endpoint import NONSENSE_TRIES, TRIES, Endpoint
 from workers.gpu.llm.questions import Answer, Question
 
@@ -20,6 +21,12 @@ CAPTION = "a dog on a street"
 def chat() -> Iterator[ChatServer]:
     with chat_server() as server:
         yield server
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of a tenth, for who counts tries and not seconds."""
+    monkeypatch.setattr(chat_endpoint, "FIRST_PAUSE_S", chat_endpoint.FIRST_PAUSE_S / 10)
 
 
 def ask(
@@ -72,6 +79,7 @@ def test_a_retry_after_beyond_the_time_limit_is_not_waited_for(chat: ChatServer)
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_server_that_stays_busy_is_given_up_after_a_bounded_number_of_tries(
     chat: ChatServer,
 ) -> None:
@@ -82,6 +90,7 @@ def test_a_server_that_stays_busy_is_given_up_after_a_bounded_number_of_tries(
     assert len(chat.asked) == TRIES
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     "body",
     [
@@ -101,6 +110,7 @@ def test_nonsense_is_no_answer(chat: ChatServer, body: bytes) -> None:
     assert len(chat.asked) == NONSENSE_TRIES
 
 
+@pytest.mark.usefixtures("hasty")
 def test_nonsense_once_is_asked_again(chat: ChatServer) -> None:
     chat.first.append(Reply(body=b"<html>"))
     (answer,) = ask(chat)
@@ -148,6 +158,7 @@ def test_an_answer_that_drips_is_given_up_after_the_time_limit(chat: ChatServer)
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.usefixtures("hasty")
 def test_an_endless_answer_is_given_up(chat: ChatServer) -> None:
     chat.always = Reply(body=b" " * 3_000_000)
     (answer,) = ask(chat, timeout_s=10)

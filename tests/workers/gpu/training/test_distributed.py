@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,18 +116,32 @@ def after_steps(child: Child, count: int) -> None:
     child.wait_for(lambda event: event["event"] == "progress" and (event["done"] or 0) >= count)
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: Any, data: Any) -> Callable[[int], Path]:
+    """The folder of a run of so many processes that was stopped midway: each is made once, to be copied."""
+
+    @functools.cache
+    def stop_one(processes: int) -> Path:
+        folder = Path(tmp_path_factory.mktemp("stopped"))
+        config = settings(folder, data, processes)
+        child = Child("training.child", config, folder, processes=processes, slow=True)
+        after_steps(child, 3)
+        child.stop()
+        child.finish()
+        assert child.closing["event"] == "stopped", child.events[-3:]
+        assert child.closing["resumable"] is True
+        assert 0 < child.closing["step"] < STEPS
+        return folder
+
+    return stop_one
+
+
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 2)])
 def test_a_stopped_run_goes_on_with_another_number_of_processes(
-    data: Any, alone: tuple[Path, Child], tmp_path: Path, before: int, after: int
-) -> None:
-    config = settings(tmp_path, data, before)
-    child = Child("training.child", config, tmp_path, processes=before, slow=True)
-    after_steps(child, 3)
-    child.stop()
-    child.finish()
-    assert child.closing["event"] == "stopped", child.events[-3:]
-    assert child.closing["resumable"] is True
-    assert 0 < child.closing["step"] < STEPS
+    data: Any, alone: tuple[Path, Child], stopped: Callable[[int], Path], tmp_path: Path,
+    before: int, after: int,
+) -> None:  # fmt: skip
+    shutil.copytree(stopped(before), tmp_path, dirs_exist_ok=True)
     config = settings(tmp_path, data, after)
     again = succeeded(run_child("training.child", config, tmp_path, processes=after), tmp_path)
     assert any("Going on after step" in each["text"] for each in again.named("log"))

@@ -19,7 +19,7 @@ from workers.cpu.images.sample import draw_sample, query_text
 from workers.cpu.images.sample_drawing import SHAPES
 
 PROGRAM = str(Path(sys.executable).parent / "clip-browser")
-NAME = "Sample at the terminal"
+NAME, SLUG = "Sample at the terminal", "sample-at-the-terminal"
 WAY_LIMIT_S = 300
 
 
@@ -60,7 +60,7 @@ def way(stack: Stack, terminal: Terminal) -> dict[str, Any]:
         terminal.run(kind, "--dataset", NAME, "--follow")
     trained = next(
         job for job in stack.call("GET", "/jobs?kind=train&state=succeeded")["items"]
-        if job["dataset_id"] == "sample-at-the-terminal"
+        if job["dataset_id"] == SLUG
     )  # fmt: skip
     model = trained["result"]["model_id"]
     terminal.run("index", "--dataset", NAME, "--model", model, "--follow")
@@ -82,7 +82,7 @@ def test_training_more_than_doubles_recall_at_ten(way: dict[str, Any]) -> None:
 
 
 def test_queries_find_right_images_far_more_often_than_the_untrained_model(
-    way: dict[str, Any], terminal: Terminal
+    way: dict[str, Any], stack: Stack, terminal: Terminal
 ) -> None:
     """Share of right images among the first five, over queries for one shape of one colour.
 
@@ -94,11 +94,14 @@ def test_queries_find_right_images_far_more_often_than_the_untrained_model(
     terminal.run("index", "--dataset", NAME, "--model", untrained, "--follow")
     wanted = [(shape, colour) for shape in SHAPES for colour in ("red", "blue", "green")]
 
+    def hits(model: str, words: str) -> Any:
+        asked = {"q": words, "model": model, "k": 5}
+        return stack.call("GET", f"/datasets/{SLUG}/search", params=asked)["hits"]
+
     def precision(model: str) -> float:
         right = shown = 0
         for shape, colour in wanted:
-            words = ["search", "--dataset", NAME, "--model", model, query_text(shape, colour)]
-            for hit in terminal.json(*words, "-k", "5")["hits"]:
+            for hit in hits(model, query_text(shape, colour)):
                 shown += 1
                 right += matches(drawn[hit["filename"]], shape, colour)
         return right / shown
@@ -107,6 +110,10 @@ def test_queries_find_right_images_far_more_often_than_the_untrained_model(
     print(f"precision@5 {chance:.2f} untrained -> {tuned:.2f} tuned")
     assert tuned >= 0.3
     assert tuned > 5 * chance
+    told = terminal.json(
+        "search", "--dataset", NAME, "--model", way["model"], "a red circle", "-k", "5"
+    )
+    assert told["hits"] == hits(way["model"], "a red circle")
 
 
 def test_a_folder_with_captions_goes_in_and_comes_out(terminal: Terminal, tmp_path: Path) -> None:
