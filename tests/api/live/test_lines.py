@@ -175,7 +175,7 @@ def test_who_polls_and_says_nothing_more_has_one_of_the_few_places_of_strangers(
     assert poll(served, sid=mine, said=f"40{auth}") == (200, "OK")
     assert poll(served, sid=mine)[1].startswith("40")
     for text in (text for status, text in answers if status == 200):
-        poll(served, sid=sid_of(text), said="1")  # closed, or others would wait some seconds for a place
+        poll(served, sid=sid_of(text), said="1")  # or others would wait for a place
 
 
 def test_one_person_has_a_share_of_the_connections_that_poll(served: Service) -> None:
