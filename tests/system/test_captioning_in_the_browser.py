@@ -166,9 +166,26 @@ def test_a_caption_typed_while_the_api_is_killed_is_saved_by_itself_and_all_is_l
     wait_until(lambda: is_ready(stack), 60, "the API's return", every_s=0.3)
     wait_until(lambda: outbox_of(page.page) == [], PATIENCE_S, "the save")
     assert stored_captions(stack, image_id) == [(1, "typed while nobody listened", "anna")]
-    expect(page.page.get_by_text("Live")).to_be_visible()
+    expect(page.page.get_by_text("Live", exact=True)).to_be_visible()
     caption(stack, image_id, "and Ben is heard again", ben.token)
     expect(page.box).to_have_value("and Ben is heard again")
+    assert page.errors == []
+
+
+def test_what_somebody_saves_while_a_tab_is_cut_off_is_shown_when_it_is_back(
+    stack: Stack, birds: str, bird_ids: list[int], anna: Person, ben: Person, at_browser: Open
+) -> None:
+    image_id = bird_ids[20]
+    context = at_browser(anna)
+    page = Captioning(context, birds).open(image_id)
+    expect(page.page.get_by_text("Live", exact=True)).to_be_visible()
+    context.set_offline(True)
+    kill_api(stack)  # or the socket would stay open
+    expect(page.page.get_by_text("Live", exact=True)).to_be_hidden()
+    wait_until(lambda: is_ready(stack), 60, "the API's return", every_s=0.3)
+    caption(stack, image_id, "saved while she was away", ben.token)
+    context.set_offline(False)
+    expect(page.box).to_have_value("saved while she was away")
     assert page.errors == []
 
 

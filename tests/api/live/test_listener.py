@@ -21,10 +21,9 @@ def test_events_of_rooms_in_which_nobody_is_are_not_read(
     asked: list[list[str]] = []
 
     def is_heard(rooms: list[str]) -> bool:
-        if rooms == ["dataset:begun"]:
-            return True
-        asked.append(rooms)
-        return "dataset:here" in rooms
+        if rooms in (["dataset:here"], ["dataset:elsewhere"]):  # not what other tests tell
+            asked.append(rooms)
+        return rooms in (["dataset:begun"], ["dataset:here"])
 
     listener = EventListener(
         redis_url,

@@ -11,12 +11,14 @@ export const connection = signal<Connection>("connecting");
 let socket: Socket<FromServer, ToServer> | null = null;
 const rooms = new Map<string, number>();
 let takeSnapshot: (room: string, snapshot: unknown) => void = () => undefined;
+let wasConnected = false;
 const onConnected = new Set<() => void>();
 
-function subscribe(names: string[]): void {
+function subscribe(names: string[], heard: () => void = () => undefined): void {
   if (names.length === 0 || !socket?.connected) return;
   socket.emit("subscribe", { rooms: names, batched: true }, (answer) => {
     for (const [room, snapshot] of Object.entries(answer?.snapshots ?? {})) takeSnapshot(room, snapshot);
+    heard();
   });
 }
 
@@ -49,6 +51,8 @@ export interface Handlers extends Told {
   session_ended: (why: Problem) => void;
   set_up_needed: () => void;
   snapshot: (room: string, snapshot: unknown) => void;
+  /** The room is heard again after the connection was away: what it told meanwhile has gone by. */
+  heard_again: (room: string) => void;
 }
 
 type Refusal = Error & { data?: Partial<Problem> };
@@ -65,7 +69,9 @@ export function connect(handlers: Handlers): void {
   // a WebSocket stays with one process of the server; who cannot have one polls, from the start
   socket = io({ path: "/socket.io", reconnectionDelayMax: 5000, transports: ["websocket", "polling"], tryAllTransports: true });
   socket.on("connect", () => {
-    subscribe([...rooms.keys()]);
+    const names = [...rooms.keys()];
+    subscribe(names, wasConnected ? () => names.forEach(handlers.heard_again) : undefined);
+    wasConnected = true;
     connection.value = "online";
     onConnected.forEach((tell) => tell());
   });
@@ -93,5 +99,6 @@ export function connect(handlers: Handlers): void {
 export function disconnect(): void {
   socket?.disconnect();
   socket = null;
+  wasConnected = false;
   connection.value = "connecting";
 }

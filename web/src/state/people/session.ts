@@ -57,6 +57,9 @@ function start(user: User): void {
     session_ended: (why) => signedOut(why.message),
     set_up_needed: setUpFirst,
     snapshot: (room, snapshot) => (room.startsWith("dataset:") ? onDatasetSnapshot(room, snapshot) : acceptSnapshot(snapshot)),
+    heard_again: (room) => {
+      if (room.startsWith("dataset:")) touchCaptions(room.slice("dataset:".length));
+    },
   });
   void refreshJobs().catch(() => undefined);
   void listDatasets().then(({ items }) => items.forEach(remember)).catch(() => undefined);
