@@ -142,7 +142,7 @@ def announcements(url: str, token: str, lines: int) -> Counter[str]:
 def thin_pictures(url: str, token: str, lines: int) -> Counter[str]:
     """Pictures of 1 x 150,000 and 1 x 2,000,000 pixels: to search by, and brought into a dataset."""
     pictures = [thin_picture(150_000), thin_picture(2_000_000)]
-    signed = {"Authorization": f"Bearer {token}"}
+    signed = signed_as(token)
     datasets = httpx.get(f"{url}/api/v1/datasets", headers=signed).json()["items"]
     told: Counter[str] = Counter()
     for picture in pictures:
@@ -163,7 +163,7 @@ def hungry_models(url: str, token: str, lines: int) -> Counter[str]:
     timm = {"timm_model_name": "local-dir:/etc", "image_size": 224}
     return Counter(
         ask(url, "POST", "/models", files={"file": ("m.zip", model_zip(vision))},
-            headers={"Authorization": f"Bearer {token}"})
+            headers=signed_as(token))
         for vision in (tower, timm)
     )  # fmt: skip
 
@@ -174,15 +174,18 @@ def large_tables(url: str, token: str, lines: int) -> Counter[str]:
     table = "filepath,title\n" + "".join(row.format(number) for number in range(540_000))
     path = f"/datasets/{own_dataset(url, token)}/captions"
     given = {"file": ("all.csv", table.encode())}
-    signed = {"Authorization": f"Bearer {token}"}
-    return Counter([ask(url, "POST", path, files=given, headers=signed)])
+    return Counter([ask(url, "POST", path, files=given, headers=signed_as(token))])
+
+
+def signed_as(token: str) -> dict[str, str]:
+    """The header that says who asks."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 def own_dataset(url: str, token: str) -> str:
     """A new, empty dataset of the attacker; its id."""
     given = {"name": f"Attacked {secrets.token_hex(4)}"}
-    signed = {"Authorization": f"Bearer {token}"}
-    made = httpx.post(f"{url}/api/v1/datasets", json=given, headers=signed, timeout=60)
+    made = httpx.post(f"{url}/api/v1/datasets", json=given, headers=signed_as(token), timeout=60)
     return str(made.raise_for_status().json()["id"])
 
 
@@ -206,7 +209,7 @@ def model_zip(vision: dict[str, Any]) -> bytes:
 
 def several(url: str, token: str, method: str, path: str, bodies: list[bytes]) -> Counter[str]:
     """The same call with each body, four at a time."""
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers = {**signed_as(token), "Content-Type": "application/json"}
 
     def one(body: bytes) -> str:
         return ask(url, method, path, content=body, headers=headers)

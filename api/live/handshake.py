@@ -2,7 +2,7 @@
 
 A connection holds a thread of the server for as long as it lasts. So a token that is unknown is refused before
 there is one; a person has a share of the places; and who says only later who he is, in the first packet
-(`auth: {token}`), has one of a few places until then, and some seconds (`api/live/session_watch.py`).
+(`auth: {token}`), has one of a few places until then, and some seconds (`api/live/lines.py`).
 """
 
 from __future__ import annotations

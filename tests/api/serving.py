@@ -37,6 +37,11 @@ def answers(settings: Settings) -> bool:
         return False
 
 
+def websocket_address(settings: Settings) -> str:
+    """Where a client opens a WebSocket itself, with none of Socket.IO."""
+    return f"{settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
+
+
 class Browser:
     """A Socket.IO client that keeps what it is sent."""
 

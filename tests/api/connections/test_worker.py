@@ -15,6 +15,7 @@ import websocket
 
 from api.connections import arrivals, bodies
 from tests.api.conftest import Caller, Service, wait_until
+from tests.api.serving import websocket_address
 
 MANY = 150  # the server has 2 x 32 threads
 HALF_HEAD = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: "
@@ -179,9 +180,7 @@ def test_who_does_not_close_after_the_last_answer_keeps_nobody_waiting(
 def test_websockets_that_never_say_who_they_are_leave_places_for_those_who_do(
     served: Service,
 ) -> None:
-    address = (
-        f"{served.settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
-    )
+    address = websocket_address(served.settings)
     strangers, refused = [], []
     for _ in range(60):
         try:
@@ -203,9 +202,7 @@ def test_websockets_that_never_say_who_they_are_leave_places_for_those_who_do(
 
 
 def test_one_person_has_a_share_of_the_connections(served: Service) -> None:
-    address = (
-        f"{served.settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
-    )
+    address = websocket_address(served.settings)
     other = served.person("somebody else").token
     opened, statuses = [], []
 

@@ -21,7 +21,7 @@ from api.live.handshake import SocketPlaces
 from api.live.lines import Lines
 from common.errors import Unavailable
 from tests.api.conftest import Caller, Service, wait_until
-from tests.api.serving import Browser
+from tests.api.serving import Browser, websocket_address
 from tests.hostile.sockets import asked, frame
 
 POLL = "/socket.io/?EIO=4&transport=polling"
@@ -54,9 +54,7 @@ def open_raw(served: Service) -> Iterator[Callable[..., socket.socket]]:
 
 def signed_in(served: Service) -> websocket.WebSocket:
     """A WebSocket of the administrator, on which packets are sent by hand."""
-    address = (
-        f"{served.settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
-    )
+    address = websocket_address(served.settings)
     header = [f"Authorization: Bearer {served.admin_token}"]
     line = websocket.create_connection(address, timeout=10, header=header)
     line.send("40")
@@ -66,9 +64,7 @@ def signed_in(served: Service) -> websocket.WebSocket:
 
 
 def test_websockets_that_come_and_go_keep_nobody_out(served: Service) -> None:
-    address = (
-        f"{served.settings.address.replace('http', 'ws')}{POLL.replace('polling', 'websocket')}"
-    )
+    address = websocket_address(served.settings)
     for _ in range(240):  # five times as many as there may be connections at both processes
         with suppress(websocket.WebSocketBadStatusException):
             websocket.create_connection(address, timeout=10).close()

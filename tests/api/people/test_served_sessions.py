@@ -23,6 +23,7 @@ from api.live.lines import SIGN_IN_WITHIN_S
 from common.db.tables import Dataset, Token, User, now
 from common.people.credentials import issue_token, token_hash
 from tests.api.conftest import PASSWORD, Service, wait_until
+from tests.api.serving import websocket_address
 
 
 def test_two_hundred_sign_ins_at_once_do_not_touch_people_at_work(
@@ -199,11 +200,8 @@ class Tab:
 
 
 def test_a_line_on_which_nobody_signs_in_is_closed(served: Service) -> None:
-    address = served.settings.address.replace("http", "ws")
-    lines = [
-        websocket.create_connection(f"{address}/socket.io/?EIO=4&transport=websocket", timeout=20)
-        for _ in range(2)
-    ]
+    address = websocket_address(served.settings)
+    lines = [websocket.create_connection(address, timeout=20) for _ in range(2)]
     lines[0].send('40{"token":"nonsense"}')
     began = time.monotonic()
     assert str(lines[0].recv()).startswith("0{")  # the line is open
