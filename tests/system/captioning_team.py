@@ -159,9 +159,16 @@ def latest(stack: Stack, image_id: int) -> str | None:
 
 
 def kill_api(stack: Stack) -> None:
-    """SIGKILL, as a crash would."""
-    family = psutil.Process(stack.process.pid).children(recursive=True)
-    next(process for process in family if VICTIMS["API killed"](process)).kill()
+    """SIGKILL, as a crash would, and none of it answers any more.
+
+    Its processes see a moment later that their parent is gone, and answer until then.
+    """
+    started = psutil.Process(stack.process.pid).children(recursive=True)
+    api = next(process for process in started if VICTIMS["API killed"](process))
+    family = [api, *api.children(recursive=True)]
+    api.kill()
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert alive == []
 
 
 def is_ready(stack: Stack) -> bool:
