@@ -99,7 +99,7 @@ def decide_many(path: DatasetPath, body: Decide) -> Decided:
     if body.ids is not None:
         found = sorted(set(body.ids).intersection(found))
     changed: list[int] = []
-    for portion in in_turns(found, PORTION):
+    for portion in in_turns(app_services().readers, found, PORTION):
         changed += _decide(path.dataset_id, body, portion)
     if changed:
         app_services().events.dataset(path.dataset_id)

@@ -1,4 +1,4 @@
-"""Connections end with the session or token that opened them.
+"""Connections end with the session or token that opened them, or when these need a second factor first.
 
 One look at the tokens of all connections of this process each second, in place of messages from whoever
 ends a session: it finds a sign-out, a token deleted, a person disabled or removed, and a session that has expired,
@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.db.engine import ConnectionFactory
-from common.db.tables import Token, User, now
+from api.services import Services
+from common.db.tables import SecondFactor, Token, User, now
 from common.errors import Unauthorized
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,9 @@ LOOK_EVERY_S = 1.0
 # Built once: every process looks each second.
 _LIVE = (
     select(Token.id, User.id.label("user_id"), User.name, User.role, Token.scope)
+    .add_columns(Token.kind, Token.origin, SecondFactor.confirmed_at)
     .join(User, User.id == Token.user_id)
+    .outerjoin(SecondFactor, SecondFactor.user_id == User.id)
     .where(
         Token.id.in_(bindparam("ids", expanding=True)),
         User.disabled_at.is_(None),
@@ -43,12 +45,13 @@ class SessionWatch:
 
     def __init__(
         self,
-        rows: ConnectionFactory,
+        services: Services,
         server: Any,
         tokens: Callable[[], Mapping[str, int]],
         renew: Callable[[Mapping[int, Any]], None],
     ) -> None:
-        self._rows, self._server, self._tokens, self._renew = rows, server, tokens, renew
+        self._rows, self._demand = services.rows, services.second_factor_demand
+        self._server, self._tokens, self._renew = server, tokens, renew
         self._begun = threading.Lock()
         take_in = server.eio.handlers["connect"]
 
@@ -81,4 +84,11 @@ class SessionWatch:
             if token_id not in known:
                 self._server.emit("session_ended", why, to=sid, ignore_queue=True)
                 self._server.disconnect(sid, ignore_queue=True)
+            elif self._needs_factor(known[token_id]):
+                self._server.disconnect(
+                    sid, ignore_queue=True
+                )  # it comes again, and is told why not
         self._renew(known)
+
+    def _needs_factor(self, row: Any) -> bool:
+        return row.confirmed_at is None and self._demand.is_asked(row.role, row.kind, row.origin)

@@ -118,7 +118,7 @@ class Sockets:
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
         Lines(self.socketio.server, self._places, self._is_known, PING_EVERY_S)
-        self._watch = SessionWatch(services.rows, self.socketio.server, self._tokens, self._renew)
+        self._watch = SessionWatch(services, self.socketio.server, self._tokens, self._renew)
         app.extensions[LIVE] = self
 
     def start(self) -> None:

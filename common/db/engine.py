@@ -203,18 +203,15 @@ def try_alone(readers: SessionFactory, name: str) -> Iterator[bool]:
             yield True
 
 
-def has_one_writer(sessions: SessionFactory) -> bool:
-    """Whether all who write wait for each other, without a queue, as on SQLite."""
-    with sessions() as session:
-        return session.get_bind().dialect.name == "sqlite"
-
-
-def in_turns(rows: Sequence[T], size: int, *, waits: bool = True) -> Iterator[Sequence[T]]:
+def in_turns(sessions: SessionFactory, rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The rows in portions of at most `size`, each to be written in a transaction of its own.
 
-    waits: between two portions for as long as the first one took, since SQLite has one writer and no
-    queue for those who wait. PostgreSQL has one: there it only takes longer.
+    sessions: of the database that is written to; they may be the ones that only read. On SQLite, which
+    has one writer and no queue for those who wait, it rests between two portions for as long as the
+    first one took. PostgreSQL has a queue: there a rest would only make it last longer.
     """
+    with sessions() as session:
+        waits = session.get_bind().dialect.name == "sqlite"
     took_s = 0.0
     for start in range(0, len(rows), size):
         if waits:

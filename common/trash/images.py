@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from common.datasets.changes import touch_images
-from common.db.engine import SessionFactory, has_one_writer, in_turns
+from common.db.engine import SessionFactory, in_turns
 from common.db.rows import run
 from common.db.tables import Dataset, Image, Job, TrashedImage, now
 from common.errors import NotFound
@@ -61,8 +61,7 @@ def trash_images(
     batch: of an earlier part of the same deletion, by the same person.
     """
     moved: Moved | None = None
-    waits = has_one_writer(sessions)
-    for some in in_turns(sorted(set(image_ids)), AT_ONCE, waits=waits):
+    for some in in_turns(sessions, sorted(set(image_ids)), AT_ONCE):
         with sessions() as session:
             moved = moved or _begin(session, dataset_id, by, batch)
             moved.names += _move(session, dataset_id, some, by, moved)
@@ -137,7 +136,7 @@ def restore_images(sessions: SessionFactory, readers: SessionFactory, batch: str
     with readers() as session:
         restored = Restored(dataset_of_batch(session, batch))
         ids = session.scalars(_of(batch)).all()
-    for some in in_turns(ids, AT_ONCE, waits=has_one_writer(readers)):
+    for some in in_turns(readers, ids, AT_ONCE):
         with sessions() as session:
             _bring_back(session, restored, some)
     return restored
@@ -190,7 +189,7 @@ def remove_batch(
         dataset_of_batch(session, batch)
         ids = session.scalars(_of(batch)).all()
     jobs = []
-    for some in in_turns(ids, REMOVED_AT_ONCE, waits=has_one_writer(readers)):
+    for some in in_turns(readers, ids, REMOVED_AT_ONCE):
         with sessions() as session:
             jobs += remove_images(session, some, by)
     return jobs

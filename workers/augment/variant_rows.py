@@ -124,7 +124,7 @@ def _insert(
 ) -> None:
     ctx.report(done=0, total=len(fresh), unit="variants", message="storing variants")
     done = 0
-    for portion in in_turns(fresh, PORTION):
+    for portion in in_turns(ctx.reader, fresh, PORTION):
         ctx.check_stop()
         rows = [_row(run, new, decisions.get(_key(new))) for new in portion]
         with ctx.session() as session:

@@ -44,7 +44,7 @@ class SecondFactorDemand:
 
     def is_unmet(self, person: User, token: Token) -> bool:
         """Whether this person, in this session, has yet to set one up."""
-        if not self._is_of(person) or token.kind != "session" or token.origin == "oidc":
+        if not self.is_asked(person.role, token.kind, token.origin):
             return False
         with self._lock:
             if person.id in self._met:
@@ -61,5 +61,8 @@ class SecondFactorDemand:
         with self._lock:
             self._met.pop(user_id, None)
 
-    def _is_of(self, person: User) -> bool:
-        return self._of == "everyone" or (self._of == "administrators" and person.role == "admin")
+    def is_asked(self, role: str, kind: str, origin: str) -> bool:
+        """Whether who has this role needs one with a token of this kind and origin."""
+        if kind != "session" or origin == "oidc":
+            return False
+        return self._of == "everyone" or (self._of == "administrators" and role == "admin")

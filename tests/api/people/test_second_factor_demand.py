@@ -15,6 +15,7 @@ from api.people.rights import BEFORE_SECOND_FACTOR, OPEN, listed
 from common.db.tables import Token, User, now
 from common.people import credentials
 from common.people.credentials import issue_token, make_sign_in_link
+from common.people.second_factors import reset_second_factor
 from common.settings import Settings
 from tests.api.conftest import PASSWORD, Caller, Service, _service
 from tests.api.people.test_rights import Things, path_of
@@ -94,7 +95,15 @@ def test_a_socket_is_refused_before_it_is_set_up(service: Service) -> None:
     socketio, browser = service.app.extensions[LIVE].socketio, by_password(service)
     assert not socketio.test_client(service.app, flask_test_client=browser).is_connected()
     set_up(browser, Clock(service))
-    assert socketio.test_client(service.app, flask_test_client=browser).is_connected()
+    tab = socketio.test_client(service.app, flask_test_client=browser)
+    assert tab.is_connected()
+    live = service.app.extensions[LIVE]
+    live._watch.look()
+    assert tab.is_connected()
+    with service.services.sessions() as session:
+        reset_second_factor(session, session.scalars(select(User.id)).one())
+    live._watch.look()
+    assert not tab.is_connected()
 
 
 def test_what_only_administrators_are_told_is_not_told_before_it_is_set_up(

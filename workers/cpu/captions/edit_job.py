@@ -112,7 +112,7 @@ def in_portions(
     teller = Teller(ctx)
     ctx.report(done=0, total=len(targets), unit="captions", message=message)
     done = 0
-    for portion in in_turns(targets, PORTION):
+    for portion in in_turns(ctx.reader, targets, PORTION):
         try:
             ctx.check_stop()
         except JobStopped:

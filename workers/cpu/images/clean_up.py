@@ -20,7 +20,7 @@ def clean_up(ctx: JobContext) -> dict[str, Any]:
     asked = CleanUpParams.model_validate(ctx.job.params)
     ctx.report(done=0, total=len(asked.images) + len(asked.folders), unit="files")
     removed = 0
-    for names in in_turns(asked.images, AT_ONCE):
+    for names in in_turns(ctx.reader, asked.images, AT_ONCE):
         ctx.check_stop()
         removed += _remove_images(ctx, asked.dataset_id, names)
     artifacts = sum(_remove_folder(ctx, folder) for folder in asked.folders)
