@@ -36,6 +36,8 @@ export const jobById = (id: string): Job | undefined => jobs.value.get(id);
 /** Follows a job to its end, whose sentence then offers something beside itself, such as taking it back. */
 export function offerAtEnd(id: string, offer: Offer): void {
   offers.set(id, { offer, leave: enterRoom(`job:${id}`) });
+  const known = jobs.value.get(id);
+  if (known && !isActive(known.state)) tellEnd(known); // it was over before the answer to its start was here
 }
 
 /** Lets a job that is a part of something larger end without a sentence of its own, if it succeeds. */
