@@ -36,7 +36,7 @@ def stage(tmp_path_factory: Any, s3_url: str) -> Iterator[Backstage]:
     folder = tmp_path_factory.mktemp("elsewhere")
     with open_backstage(
         folder, f"sqlite:///{folder / 'shared.db'}", store_url=s3_url,
-        lease_s=LEASE_S, checkpoint_every_s=0.0,
+        lease_s=LEASE_S, checkpoint_every_s=0.5,
     ) as opened:  # fmt: skip
         opened.start_beat()
         opened.start_worker("maintenance,cpu")
