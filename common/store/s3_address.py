@@ -89,6 +89,7 @@ def _connections(answer_s: float, retries: int) -> urllib3.PoolManager:
             redirect=2,
             backoff_factor=0.2,
             status_forcelist=(500, 502, 503, 504),
+            respect_retry_after_header=False,  # MinIO says a minute, and starts in a second
             raise_on_status=False,
         ),
         ssl_context=trusted,

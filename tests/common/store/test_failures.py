@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +111,33 @@ def test_a_wrong_secret_is_named_as_such(server: Server) -> None:
 
 
 def test_a_server_that_does_not_speak_s3_is_said_to_be_wrong() -> None:
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         store = open_store(f"s3://key:secret@127.0.0.1:{web.server_port}/bucket?secure=0")
         with pytest.raises(StoreUnavailable):
             store.put_bytes("a", b"x")
+        web.shutdown()
+
+
+def test_a_server_that_asks_for_patience_is_not_waited_for() -> None:
+    """MinIO, while it starts, answers 503 and `Retry-After: 60`: nobody's request waits that long."""
+
+    class Starting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.send_header("Retry-After", "60")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Starting) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        store = open_store(f"s3://key:secret@127.0.0.1:{web.server_port}/bucket?secure=0")
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            store.get_bytes("a")
+        assert time.monotonic() - began < 5
         web.shutdown()
 
 
