@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -204,20 +204,26 @@ def try_alone(readers: SessionFactory, name: str) -> Iterator[bool]:
 
 
 def in_turns(sessions: SessionFactory, rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The rows in portions of at most `size`, each to be written in a transaction of its own.
+    """The rows in portions of at most `size`, each to be written in a transaction of its own; see `with_rests`."""
+    portions = (rows[start : start + size] for start in range(0, len(rows), size))
+    return with_rests(sessions, portions)
+
+
+def with_rests(sessions: SessionFactory, portions: Iterable[T], share: float = 1.0) -> Iterator[T]:
+    """Portions, each to be written in a transaction of its own, with room for others between two of them.
 
     sessions: of the database that is written to; they may be the ones that only read. On SQLite, which
-    has one writer and no queue for those who wait, it rests between two portions for as long as the
-    first one took. PostgreSQL has a queue: there a rest would only make it last longer.
+    has one writer and no queue for those who wait, it rests for this share of the time that the portion
+    took. PostgreSQL has a queue: there a rest would only make it last longer.
     """
     with sessions() as session:
-        waits = session.get_bind().dialect.name == "sqlite"
+        rests = session.get_bind().dialect.name == "sqlite"
     took_s = 0.0
-    for start in range(0, len(rows), size):
-        if waits:
-            time.sleep(took_s)
+    for portion in portions:
+        if rests:
+            time.sleep(took_s * share)
         began = time.monotonic()
-        yield rows[start : start + size]
+        yield portion
         took_s = time.monotonic() - began
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common.captions.csv_files import ParsedCaptions, RejectedRow
+from common.db.engine import with_rests
 from common.db.tables import Caption, CaptionRevision, Image, Job
 from common.errors import ClipBrowserError
 from workers.cpu.captions.matching import Change, Head, ImportPlan, NamedImage, plan_import
@@ -20,6 +21,7 @@ from workers.runtime.job_context import JobContext
 SHOWN = 100  # names and reasons that a job's result lists at most; the counts are whole
 GAVE_WAY = {"gave_way": True}  # the checkpoint: what is written is found by its client_ids
 PORTION = 200  # captions in one transaction: other writers wait for it, a few tens of ms
+REST_SHARE = 0.5  # of each portion: without, a save beside an import waits for its end
 
 
 def write_captions(
@@ -90,7 +92,7 @@ def _write(
     written = done = 0
     total = before + len(plan.changes)
     ctx.report(done=before, total=total, unit="captions", message="saving captions")
-    for portion in _portions(plan.changes):
+    for portion in with_rests(ctx.reader, _portions(plan.changes), REST_SHARE):
         ctx.check_stop()
         with ctx.session() as session:
             outcomes = save_captions(session, [_save(ctx, change) for change in portion])

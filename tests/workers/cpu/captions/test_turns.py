@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from common.captions.csv_files import write_rows
@@ -18,7 +18,7 @@ from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.cpu.captions.saving import Save
 from workers.runtime.job_context import SLICE_S
 
-IMAGES = {"large": 1500, "stopped": 6000, "small": 0}  # of each dataset
+IMAGES = {"large": 1500, "stopped": 6000, "shared": 3000, "small": 0}  # of each dataset
 EACH = 10  # captions of an image
 
 
@@ -113,6 +113,20 @@ def test_somebody_elses_small_job_has_its_turn_while_a_table_is_imported(
         )
     assert heads == {1: IMAGES["large"] * EACH}
     assert typed == "typed by hand"
+
+
+def test_who_writes_beside_an_import_does_not_wait_for_its_end(worked: Backstage) -> None:
+    job_id = send_table(worked, "shared")
+    wait_until(lambda: written(worked, "shared") > 0, 60, "the first portion", every_s=0.01)
+    began, waits_s = time.monotonic(), []
+    while worked.job(job_id).state == "running":
+        asked = time.monotonic()
+        with worked.services.sessions() as session:
+            session.execute(update(Dataset).where(Dataset.id == "small").values(name=f"{asked}"))
+        waits_s.append(time.monotonic() - asked)
+        time.sleep(0.05)
+    assert worked.job(job_id).state == "succeeded"
+    assert max(waits_s) < (time.monotonic() - began) / 2
 
 
 def test_an_import_ends_within_a_second_of_the_stop(worked: Backstage) -> None:
