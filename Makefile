@@ -1,7 +1,6 @@
 # CLIP Browser. `make up` starts it, `make test` runs all tests; the rest is for its developers: CONTRIBUTING.md.
 PYTHON ?= python3
 VENV := .venv
-TIMED := tests/system/timed
 BIN := $(VENV)/bin
 # pip and uv take wheels from the index alone, whatever a machine's own configuration offers
 export PIP_CONFIG_FILE := /dev/null
@@ -29,9 +28,9 @@ test: $(VENV)/.test web/dist/.built lint
 ifdef TESTS
 	@$(BIN)/python -m pytest $(TESTS)
 else
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore $(TIMED) \
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not timed" \
 		tests/workers/gpu tests/system tests/workers tests/cli tests
-	@$(BIN)/python -m pytest $(TIMED)
+	@$(BIN)/python -m pytest -m timed tests
 endif
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 

@@ -1,4 +1,4 @@
-"""`make test` takes each file of tests once, and what measures times with nothing beside it."""
+"""`make test` takes each test once, and what measures times with nothing beside it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,24 @@ def pytest_runs() -> list[list[str]]:
 
 
 def files_of(run: list[str]) -> set[Path]:
-    left_out = {after for word, after in pairwise(run) if word == "--ignore"}
-    named = [word for word in run if word.startswith("tests") and word not in left_out]
-    return {
-        file
-        for folder in named
-        for file in (ROOT / folder).rglob("test_*.py")
-        if not any(file.is_relative_to(ROOT / each) for each in left_out)
-    }
+    folders = [ROOT / word for word in run if word.startswith("tests")]
+    return {file for folder in folders for file in folder.rglob("test_*.py")}
 
 
-def test_each_file_is_in_one_run_and_those_that_measure_times_have_theirs_to_themselves() -> None:
+def marks_of(run: list[str]) -> list[str]:
+    return [after for word, after in pairwise(run) if word == "-m"]
+
+
+def test_each_test_is_in_one_run_and_those_that_measure_times_have_theirs_to_themselves() -> None:
     beside, alone = pytest_runs()
     assert "--numprocesses" in beside
     assert "--numprocesses" not in alone
-    assert files_of(alone) == set((ROOT / "tests/system/timed").glob("test_*.py")) != set()
-    assert files_of(beside) & files_of(alone) == set()
-    assert files_of(beside) | files_of(alone) == set((ROOT / "tests").rglob("test_*.py"))
+    assert (marks_of(beside), marks_of(alone)) == (["not timed"], ["timed"])
+    assert "--ignore" not in beside + alone
+    assert files_of(beside) == files_of(alone) == set((ROOT / "tests").rglob("test_*.py"))
+
+
+def test_all_in_the_folder_of_timed_tests_are_marked() -> None:
+    files = list((ROOT / "tests/system/timed").glob("test_*.py"))
+    assert files
+    assert all("\npytestmark = pytest.mark.timed\n" in file.read_text() for file in files)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import event
 
 from tests.api.conftest import Caller, Service, wait_until
@@ -60,6 +61,7 @@ def test_claims_renewals_and_releases_take_no_write_lock_of_the_api(
     assert all(begun), "the API has written itself"
 
 
+@pytest.mark.timed
 def test_a_worker_that_hangs_keeps_no_captioner_waiting_and_nothing_is_held_twice(
     service: Service, call: Caller, start_worker: Callable[[str], None]
 ) -> None:

@@ -242,6 +242,7 @@ def index_without_worker(service: Service, call: Caller) -> int:
     return image_id
 
 
+@pytest.mark.timed
 def test_without_a_search_worker_the_stored_ones_come_at_once(
     service: Service, call: Caller
 ) -> None:
@@ -252,6 +253,7 @@ def test_without_a_search_worker_the_stored_ones_come_at_once(
     assert (found["state"], [item["text"] for item in found["items"]]) == ("no_worker", ["stored"])
 
 
+@pytest.mark.timed
 def test_a_worker_that_does_not_answer_holds_nobody_up_for_long(
     service: Service, call: Caller
 ) -> None:

@@ -26,6 +26,7 @@ from tests.api.conftest import PASSWORD, Service, wait_until
 from tests.api.serving import websocket_address
 
 
+@pytest.mark.timed
 def test_two_hundred_sign_ins_at_once_do_not_touch_people_at_work(
     served: Service,
 ) -> None:

@@ -79,6 +79,7 @@ class Ear:
         return found
 
 
+@pytest.mark.timed
 def test_a_silent_redis_delays_nobody_who_tells() -> None:
     with silent_server() as url:
         told = Events(settings_of(url))

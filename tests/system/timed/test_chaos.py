@@ -10,6 +10,8 @@ import pytest
 from tests.system.chaos.stage import Plan
 from tests.system.chaos.story import play
 
+pytestmark = pytest.mark.timed
+
 
 @pytest.mark.parametrize(("seconds", "postgres"), [(60, False), (25, True)])
 def test_nothing_typed_is_lost_while_parts_are_killed_and_connections_cut(

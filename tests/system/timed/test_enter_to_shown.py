@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import statistics
 
+import pytest
 from playwright.sync_api import expect
 
 from bench.stack import Stack
 from tests.system.browser import PATIENCE_S, open_browser
 from tests.system.captioning_team import Captioning, Person, make_dataset, outbox_of
 from tests.workers.conftest import wait_until
+
+pytestmark = pytest.mark.timed
 
 ENTER_TO_SHOWN_MS = 100.0  # median
 SHOWN_IMAGES = 20

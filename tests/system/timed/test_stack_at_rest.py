@@ -14,6 +14,8 @@ import pytest
 from bench.stack import Stack, running_stack
 from tests.workers.conftest import wait_until
 
+pytestmark = pytest.mark.timed
+
 PARTS = {"api is", "worker captions", "worker search", "worker cpu", "worker gpu1"}
 
 

@@ -18,6 +18,8 @@ from tests.sample_pictures import matches
 from workers.cpu.images.sample import draw_sample, query_text
 from workers.cpu.images.sample_drawing import SHAPES
 
+pytestmark = pytest.mark.timed
+
 PROGRAM = str(Path(sys.executable).parent / "clip-browser")
 NAME, SLUG = "Sample at the terminal", "sample-at-the-terminal"
 WAY_LIMIT_S = 300

@@ -53,6 +53,7 @@ def save(stage: Backstage, image_id: int, text: str | None, base: int, slot: int
     assert "error" not in answer[client_id], answer
 
 
+@pytest.mark.timed
 def test_a_burst_of_captions_is_written_once_and_within_two_seconds_of_the_last(
     cats: Backstage,
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from common.db.tables import Dataset, Job
 from common.jobs.queues import pause_queue, resume_queue
 from common.messaging.broker import CPU
@@ -48,6 +50,7 @@ def test_workers_with_too_many_messages_do_each_job_once(any_stage: Backstage) -
     assert sorted(any_stage.begun()) == sorted(ids)
 
 
+@pytest.mark.timed
 def test_of_a_paused_queue_nothing_begins_what_runs_goes_on_and_resuming_is_quick(
     any_stage: Backstage,
 ) -> None:

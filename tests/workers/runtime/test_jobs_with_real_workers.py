@@ -68,6 +68,7 @@ def test_a_queued_job_is_stopped_at_once_without_any_worker(any_stage: Backstage
     assert any_stage.job(job_id).state == "stopped"
 
 
+@pytest.mark.timed
 def test_a_running_job_stops_soon_and_is_never_called_succeeded(stage: Backstage) -> None:
     stage.start_worker()
     job_id = stage.make(steps=1000, step_s=0.05)

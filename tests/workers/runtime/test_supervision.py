@@ -59,6 +59,7 @@ def test_a_child_that_does_not_end_after_its_checkpoint_is_killed(stage: Backsta
     assert "was killed" in log_of(stage, job_id)
 
 
+@pytest.mark.timed
 def test_a_stop_is_heard_within_a_second(stage: Backstage) -> None:
     stage.start_worker()
     job_id, pids = started(stage)
