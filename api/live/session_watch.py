@@ -85,9 +85,8 @@ class SessionWatch:
                 self._server.emit("session_ended", why, to=sid, ignore_queue=True)
                 self._server.disconnect(sid, ignore_queue=True)
             elif self._needs_factor(known[token_id]):
-                self._server.disconnect(
-                    sid, ignore_queue=True
-                )  # it comes again, and is told why not
+                # it comes again, and is told why not
+                self._server.disconnect(sid, ignore_queue=True)
         self._renew(known)
 
     def _needs_factor(self, row: Any) -> bool:
