@@ -42,7 +42,7 @@ from api.openapi import complete_operations
 from api.ops.audit_routes import audit
 from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
-from api.ops.routes import app_version, system
+from api.ops.routes import system
 from api.people.access import Roles
 from api.people.account_routes import account
 from api.people.audited import note_acts
@@ -75,6 +75,7 @@ from common.messaging.replies import Replies
 from common.people.second_factors import SecondFactors
 from common.settings import Settings
 from common.store import ArtifactStore
+from common.version import VERSION
 
 if TYPE_CHECKING:
     from api.people.oidc.provider import Provider
@@ -165,7 +166,7 @@ def create_app(
     )  # fmt: skip
     app = App(
         __name__,
-        info=Info(title="CLIP Browser", version=app_version()),
+        info=Info(title="CLIP Browser", version=VERSION),
         security_schemes=_security_schemes(),
         validation_error_status=400,
         validation_error_model=Problem,

@@ -20,7 +20,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from common.file_modes import keep_private
-from common.processes import die_with_parent
+from common.processes import die_with_parent, ending_with_a_sentence
 from common.settings import Settings, load_settings, require_secret_key
 
 GRACE_S = 3
@@ -165,4 +165,5 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
 
 
 if __name__ == "__main__":
-    serve(load_settings())
+    with ending_with_a_sentence():
+        serve(load_settings())

@@ -13,7 +13,8 @@
      │  ├ NoSplit               no_split                409
      │  ├ NoIndex               no_index                409
      │  ├ CannotResume          cannot_resume           409
-     │  └ AlreadyRunning        already_running         409
+     │  ├ AlreadyRunning        already_running         409
+     │  └ NewerSchema           newer_schema            409
      ├ MethodNotAllowed         method_not_allowed      405
      ├ RequestTimeout           request_timeout         408
      ├ TooLarge                 too_large               413
@@ -151,6 +152,12 @@ class AlreadyRunning(Conflict):
     """Raised when a second instance wants what a running one holds."""
 
     code = "already_running"
+
+
+class NewerSchema(Conflict):
+    """Raised at the start when a newer version has changed the database's schema."""
+
+    code = "newer_schema"
 
 
 class RequestTimeout(ClipBrowserError):

@@ -10,8 +10,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import psutil
+
+from common.errors import ClipBrowserError
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Set by clusters and by torchrun; any of them silently switches open_clip to distributed mode
@@ -23,6 +26,15 @@ _CLUSTER_PREFIXES = ("SLURM_", "TORCHELASTIC_", "PMI_")
 def is_of_a_cluster(variable: str) -> bool:
     """Whether this variable of the environment says that the process is one of several."""
     return variable in _CLUSTER or variable.startswith(_CLUSTER_PREFIXES)
+
+
+@contextlib.contextmanager
+def ending_with_a_sentence() -> Iterator[None]:
+    """For a program's whole run: an error of ours ends it with its words on stderr, and exit code 1."""
+    try:
+        yield
+    except ClipBrowserError as problem:
+        sys.exit(f"{problem.message} {problem.remedy}".strip())
 
 
 def die_with_parent(parent_pid: int | None = None, signum: int = signal.SIGKILL) -> None:

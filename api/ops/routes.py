@@ -36,6 +36,7 @@ from common.gpus import read_gpus
 from common.jobs.kinds import JOB_QUEUES
 from common.messaging.broker import QUEUES
 from common.store.disk import SPARE_BYTES
+from common.version import VERSION
 
 system = make_blueprint("system", __name__, "ops")
 PACKAGES = (
@@ -53,7 +54,7 @@ def get_system() -> SystemOut:
     running, seen = _running(services)
     live = services.live_workers.read()
     return SystemOut(
-        version=app_version(),
+        version=VERSION,
         versions=_versions(),
         device=services.settings.device,
         stack=services.settings.stack,
@@ -89,11 +90,6 @@ def _disk(services: Services) -> Disk:
         service_quota_gb=settings.service_quota_gib,
         my_quota_gb=settings.person_quota_gib,
     )
-
-
-def app_version() -> str:
-    """The version of CLIP Browser itself."""
-    return _version("clip-browser") or "unknown"
 
 
 def _versions() -> dict[str, str]:

@@ -28,6 +28,7 @@ from cli.stack.preconditions import (
     require_free_port,
 )
 from cli.stack.redis_server import redis_command
+from common.db.engine import refuse_newer_schema
 from common.errors import Internal, InvalidInput
 from common.file_modes import keep_private
 from common.processes import die_with_parent
@@ -56,6 +57,7 @@ def run_stack(settings: Settings, *, gpu_workers: int) -> int:
     keep_private(settings.data_dir, settings.database)
     data_dir = prepare_data_dir(settings.data_dir)
     with hold_data_dir(data_dir):
+        refuse_newer_schema(settings.database)
         require_free_port(settings.host, settings.port)
         settings = _embedded_settings(settings, data_dir)
         return _Stack(settings, gpu_workers).run()

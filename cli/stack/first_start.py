@@ -18,6 +18,7 @@ from common.people.credentials import (
     issue_token,
     make_sign_in_link,
 )
+from common.processes import ending_with_a_sentence
 from common.settings import load_settings
 
 CLI_TOKEN = "the terminal on this machine"
@@ -45,4 +46,5 @@ def renew_cli_token(session: Session, admin: User) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with ending_with_a_sentence():
+        main()

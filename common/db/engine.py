@@ -228,11 +228,34 @@ def with_rests(sessions: SessionFactory, portions: Iterable[T], share: float = 1
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest schema. Safe to call from several processes, one wins."""
+    """Bring the database to the newest schema. Safe to call from several processes, one wins.
+
+    Raises NewerSchema when a newer version has been here; nothing is changed then.
+    """
     from alembic import command
     from alembic.config import Config
 
+    from common.db.revisions import note_writer
+
+    refuse_newer_schema(url)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
+    engine = open_engine(url)
+    note_writer(engine)
+    engine.dispose()
+
+
+def refuse_newer_schema(url: str) -> None:
+    """Raises NewerSchema when a newer version has been in this database; one that is not there is none."""
+    from common.db.revisions import require_known
+
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        return
+    engine = open_engine(url)
+    try:
+        require_known(engine)
+    finally:
+        engine.dispose()

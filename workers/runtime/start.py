@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from common.db.engine import refuse_newer_schema
 from common.file_modes import keep_private
 from common.jobs.leases import require_lasting_leases
 from common.messaging.broker import GPU, MAINTENANCE
-from common.processes import die_with_parent, step_back
+from common.processes import die_with_parent, ending_with_a_sentence, step_back
 from common.settings import Settings, load_settings
 
 # What Celery's workers tell each other, and nobody here reads: see `workers/runtime/presence.py`.
@@ -59,6 +60,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     settings = load_settings()
     keep_private(settings.data_dir, settings.database)
+    refuse_newer_schema(settings.database)
     if arguments.command == "beat":
         _beat(settings)
         return
@@ -194,4 +196,5 @@ def _write_to(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with ending_with_a_sentence():
+        main()

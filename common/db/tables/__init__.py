@@ -18,6 +18,7 @@ from common.db.tables.images import Image, ImageSource
 from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
 from common.db.tables.people import AuditEvent, FormerName, Member, Token, User
+from common.db.tables.schema import SchemaWriter
 from common.db.tables.search import SearchIndex
 from common.db.tables.trash import TrashedImage, TrashedModel
 
@@ -41,6 +42,7 @@ __all__ = [
     "PausedQueue",
     "RecoveryCode",
     "Review",
+    "SchemaWriter",
     "SearchIndex",
     "SecondFactor",
     "Suggestion",
