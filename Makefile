@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock schema-fixture bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -53,6 +53,10 @@ format: $(VENV)/.test
 migration: $(VENV)/.test
 	@$(BIN)/python .ci/new_migration.py "$(SAYS)"
 	@$(BIN)/ruff check --fix --quiet common/db/migrations && $(BIN)/ruff format --quiet common/db/migrations
+
+# The rows of a schema that a new migration makes an earlier one: tests/data/README.md
+schema-fixture: $(VENV)/.test
+	@$(BIN)/python -m tests.data.schema_fixtures
 
 screenshots: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m pytest tests/system/test_way_in_the_browser.py --screenshots test-results/screenshots
