@@ -26,6 +26,7 @@
      │  ├ TrainingDiverged      training_diverged       500
      │  ├ GpuOutOfMemory        gpu_out_of_memory       500
      │  ├ LlmFailed             llm_failed              500
+     │  ├ ArtifactDamaged       artifact_damaged        500
      │  └ DiskFull              disk_full               507
      └ Unavailable              unavailable             503
         ├ StoreUnavailable      store_unavailable       503
@@ -231,6 +232,13 @@ class LlmFailed(Internal):
 
     code = "llm_failed"
     default_remedy = "Use synonyms instead, or check vLLM, the model and the free disk space."
+
+
+class ArtifactDamaged(Internal):
+    """Raised when a stored file is not what was stored: its size or its hash is another."""
+
+    code = "artifact_damaged"
+    default_remedy = "Try again; if it happens again, check the disk and the store that hold it."
 
 
 class DiskFull(Internal):

@@ -46,6 +46,12 @@ class ArtifactStore(ABC):
         """Store a file's content under key, streamed. Raises InvalidInput if it cannot be read."""
 
     @abstractmethod
+    def put_stream(
+        self, key: str, source: BinaryIO, size_bytes: int, content_type: str = BINARY
+    ) -> None:
+        """Store a seekable stream's content, of so many bytes, under key; it is read from its start."""
+
+    @abstractmethod
     def get_bytes(self, key: str) -> bytes:
         """The whole content. Raises NotFound."""
 
@@ -82,7 +88,7 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Make sure that the store is there and takes artifacts. Answers within a few seconds."""
+        """Make sure that the store gives back what it is given. Answers within a few seconds."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -91,7 +97,7 @@ class ArtifactStore(ABC):
     def sweep_unfinished(self, older_than_s: float = 86_400) -> int:
         """Remove what writers that were killed left behind, if older; how many files.
 
-        An S3 server does this by itself (MinIO after a day, others by a lifecycle rule): 0.
+        Unfinished uploads an S3 server sweeps by itself (MinIO after a day, others by a lifecycle rule).
         """
         return 0
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from common.errors import InvalidInput, NotFound
+from common.errors import InvalidInput, NotFound, StoreUnavailable
 from common.store.disk import copy_whole, disk_errors, remove_folder, write_whole
 from common.store.interface import BINARY, ArtifactStat, ArtifactStore
 from common.store.keys import TEMPORARY_PREFIX, check_folder, check_key, key_fault
@@ -37,6 +37,14 @@ class LocalStore(ArtifactStore):
         """See ArtifactStore."""
         target = self._path(key)
         with open_source(path) as source, disk_errors(target):
+            copy_whole(source, target)
+
+    def put_stream(
+        self, key: str, source: BinaryIO, size_bytes: int, content_type: str = BINARY
+    ) -> None:
+        """See ArtifactStore."""
+        target = self._path(key)
+        with disk_errors(target):
             copy_whole(source, target)
 
     def get_bytes(self, key: str) -> bytes:
@@ -120,12 +128,19 @@ class LocalStore(ArtifactStore):
     def check(self) -> None:
         """See ArtifactStore."""
         probe = self._root / (TEMPORARY_PREFIX + "check-" + secrets.token_hex(8))
+        written = secrets.token_bytes(32)
         with disk_errors(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
             try:
-                probe.write_bytes(b"clip-browser")
+                probe.write_bytes(written)
+                read = probe.read_bytes()
             finally:
                 probe.unlink(missing_ok=True)
+        if read != written:
+            raise StoreUnavailable(
+                f"the store ({self.describe()}) gives back something else than was written",
+                remedy="Check the disk and how the folder is mounted.",
+            )
 
     def describe(self) -> str:
         """See ArtifactStore."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from xml.etree.ElementTree import ParseError
 
 import urllib3
@@ -19,15 +20,14 @@ from minio.error import MinioException, S3Error
 from common.errors import ClipBrowserError, DiskFull, InvalidInput, StoreUnavailable
 from common.store.disk import copy_whole, disk_errors
 from common.store.interface import BINARY, ArtifactStat, ArtifactStore
-from common.store.keys import check_folder, check_key, key_fault
+from common.store.keys import TEMPORARY_PREFIX, check_folder, check_key, key_fault
 from common.store.local import absent, open_source
 from common.store.s3_address import S3Address
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from common.store.s3_stream import ObjectStream
 
 ANSWER_S = 20.0  # a server that is busy with a large part may take that long
 CHECK_S = 3.0
+CHECK_PREFIX = f"{TEMPORARY_PREFIX}check-"  # no valid key: no list shows it
 PART_BYTES = 16 * 1024 * 1024  # three parts are in flight; 10,000 parts are S3's limit
 READ_BYTES = 256 * 1024
 NO_BUCKET = "NoSuchBucket"
@@ -61,20 +61,21 @@ class S3Store(ArtifactStore):
             size_bytes = os.fstat(source.fileno()).st_size
             self._put(key, lambda: _rewound(source), size_bytes, content_type)
 
+    def put_stream(
+        self, key: str, source: BinaryIO, size_bytes: int, content_type: str = BINARY
+    ) -> None:
+        """See ArtifactStore."""
+        self._put(check_key(key), lambda: _rewound(source), size_bytes, content_type)
+
     def get_bytes(self, key: str) -> bytes:
         """See ArtifactStore."""
         check_key(key)
         with self._errors(key):
-            response = self._client.get_object(self._bucket, key)
-            try:
-                return response.read()
-            finally:
-                response.close()
-                response.release_conn()
+            return _read_whole(self._client, self._bucket, key)
 
     def open(self, key: str) -> BinaryIO:
         """See ArtifactStore."""
-        raw = _ObjectStream(self, self.stat(key))
+        raw = ObjectStream(self.stat(key), self._range, self._errors)
         return cast(BinaryIO, io.BufferedReader(raw, READ_BYTES))
 
     def get_file(self, key: str, path: Path) -> None:
@@ -120,12 +121,32 @@ class S3Store(ArtifactStore):
         check_key(key)
         return None
 
+    def sweep_unfinished(self, older_than_s: float = 86_400) -> int:
+        """See ArtifactStore. What a check left that was cut off; parts of uploads are the server's to sweep."""
+        before = datetime.now(UTC) - timedelta(seconds=older_than_s)
+        with self._errors(CHECK_PREFIX):
+            left = [
+                DeleteObject(item.object_name or "")
+                for item in self._client.list_objects(self._bucket, CHECK_PREFIX)
+                if item.last_modified is not None and item.last_modified < before
+            ]
+            for fault in self._client.remove_objects(self._bucket, left):
+                raise StoreUnavailable(f"'{fault.name}' cannot be deleted: {fault.message}")
+        return len(left)
+
     def check(self) -> None:
-        """See ArtifactStore."""
+        """See ArtifactStore. A bucket's name is answered from a server's memory, an object is not."""
         client = self.address.connect(answer_s=CHECK_S, retries=0)
-        with self._errors(self._bucket):
-            if not client.bucket_exists(self._bucket):
-                self._make_bucket()
+        key, written = CHECK_PREFIX + secrets.token_hex(8), secrets.token_bytes(32)
+        with self._errors(key):
+            self._put(key, lambda: io.BytesIO(written), len(written), BINARY, client)
+            read = _read_whole(client, self._bucket, key)
+            client.remove_object(self._bucket, key)
+        if read != written:
+            raise StoreUnavailable(
+                f"the artifact store ({self.describe()}) gives back something else than was written",
+                remedy="Look at the store's log and its disk; start it anew when its files were exchanged.",
+            )
 
     def describe(self) -> str:
         """See ArtifactStore."""
@@ -146,9 +167,18 @@ class S3Store(ArtifactStore):
         self._connected = self.address.connect(answer_s=ANSWER_S, retries=1)
         self._owner_pid = os.getpid()
 
-    def _put(self, key: str, content: Callable[[], BinaryIO], size: int, content_type: str) -> None:
+    def _put(
+        self,
+        key: str,
+        content: Callable[[], BinaryIO],
+        size: int,
+        content_type: str,
+        client: Minio | None = None,
+    ) -> None:
+        client = client or self._client
+
         def send() -> None:
-            self._client.put_object(
+            client.put_object(
                 self._bucket, key, content(), size, content_type, part_size=PART_BYTES
             )
 
@@ -158,12 +188,12 @@ class S3Store(ArtifactStore):
             except S3Error as error:
                 if error.code != NO_BUCKET:
                     raise
-                self._make_bucket()
+                self._make_bucket(client)
                 send()
 
-    def _make_bucket(self) -> None:
+    def _make_bucket(self, client: Minio) -> None:
         try:
-            self._client.make_bucket(self._bucket)
+            client.make_bucket(self._bucket)
         except S3Error as error:
             if error.code not in OURS_ALREADY:
                 raise
@@ -194,51 +224,13 @@ class S3Store(ArtifactStore):
             raise InvalidInput(f"{self.describe()} does not fit: {error}") from error
 
 
-class _ObjectStream(io.RawIOBase):
-    """An object's content, fetched from where one reads; asks anew after a seek."""
-
-    def __init__(self, store: S3Store, facts: ArtifactStat) -> None:
-        super().__init__()
-        self._store, self._facts = store, facts
-        self._position = 0
-        self._response: Any = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._facts.size_bytes}
-        target = max(0, base[whence] + offset)
-        if target != self._position:
-            self._drop()
-            self._position = target
-        return target
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        if self._position >= self._facts.size_bytes or not len(view):
-            return 0
-        if self._response is None:
-            self._response = self._store._range(self._facts.key, self._position)
-        with self._store._errors(self._facts.key):
-            data = self._response.read(len(view))
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        self._drop()
-        super().close()
-
-    def _drop(self) -> None:
-        """Close the connection: what is left of the body may be large, reading it off is waste."""
-        if self._response is not None:
-            self._response.close()
-            self._response.release_conn()
-            self._response = None
+def _read_whole(client: Minio, bucket: str, key: str) -> bytes:
+    response = client.get_object(bucket, key)
+    try:
+        return response.read()
+    finally:
+        response.close()
+        response.release_conn()
 
 
 def _rewound(stream: BinaryIO) -> BinaryIO:
