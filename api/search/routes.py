@@ -19,7 +19,7 @@ from api.people.identity import user
 from api.request import Upload
 from api.search.indexes import newest_index
 from api.search.schemas import Hit, ImageSearchQuery, MapAnswer, MapQuery, SearchAnswer, SearchQuery
-from api.search.worker import ask_search_worker, has_search_worker
+from api.search.worker import ask_search_worker, has_search_worker, model_loading
 from api.services import Services, app_services
 from common.captions.heads import first_texts
 from common.db.tables import Image, SearchIndex
@@ -27,6 +27,7 @@ from common.errors import InvalidInput, NoIndex, NotFound, SearchUnavailable, er
 
 search = make_blueprint("search", __name__, "search")
 ANSWER_S = 60.0  # the first search with a model loads it
+LOADED_IN_S = 10  # when it is worth trying again
 MAX_IMAGE_MIB = 20  # it travels inside a message
 
 
@@ -84,13 +85,26 @@ def _search(dataset_id: str, model: str | None, k: int, wanted: dict[str, Any]) 
     with app_services().searches.place(user().name, "searches"):
         answer = ask_search_worker(app_services(), request, ANSWER_S)
     if answer is None:
-        raise SearchUnavailable(
-            f"The search worker did not answer in {ANSWER_S:.0f} s.",
-            remedy="A large model takes long to load the first time: search again in a moment.",
-        )
+        raise _no_answer(model_loading(app_services()))
     if "error" in answer:
         raise error_from_dict(answer["error"])
     return SearchAnswer(**answer | {"hits": _with_images(app_services(), answer["hits"])})
+
+
+def _no_answer(loading: str | None) -> SearchUnavailable:
+    """Why there was none in time. loading: the model that is being loaded."""
+    details = {"retry_after_s": LOADED_IN_S}
+    if loading is not None:
+        return SearchUnavailable(
+            f"The model {loading} is being loaded.",
+            remedy="A large model takes long the first time: search again in a moment.",
+            details=details,
+        )
+    return SearchUnavailable(
+        f"The search worker did not answer in {ANSWER_S:.0f} s.",
+        remedy="Search again in a moment; the workers page shows what it does.",
+        details=details,
+    )
 
 
 def _indexed_model(services: Services, dataset_id: str, model: str | None) -> str:

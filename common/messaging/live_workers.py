@@ -1,4 +1,4 @@
-"""Which workers are there: each writes a record to Redis while it takes messages, which soon expires."""
+"""Which workers are there: each writes a record to Redis while it lives, which soon expires."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from typing import Any
 import redis as redis_client
 
 PREFIX = "clip-browser:worker:"
+# Of a worker that takes messages now, or as soon as it is through with what it does.
+TAKING = ("ready", "busy", "loading")
+STUCK = "stuck"
 
 
 def read_workers(redis: redis_client.Redis) -> list[dict[str, Any]]:
-    """`[{name, host, pid, queues, concurrency, ...}]`, by name. Raises RedisError."""
+    """`[{name, host, pid, queues, concurrency, state, ...}]`, by name. Raises RedisError.
+
+    state: starting, loading (`loading` names the model), ready, busy, stuck (its loop has not been round since
+    `last_loop_at`) or stopping.
+    """
     keys = list(redis.scan_iter(f"{PREFIX}*", count=500))
     found: Any = redis.mget(keys) if keys else []
     records = [json.loads(record) for record in found if record]
     return sorted(records, key=lambda record: str(record["name"]))
 
 
+def takes_from(worker: dict[str, Any], queue: str) -> bool:
+    """Whether this worker takes what comes to a queue."""
+    return queue in worker["queues"] and worker.get("state", TAKING[0]) in TAKING
+
+
 def count_places(workers: list[dict[str, Any]], queue: str) -> int:
     """How many jobs of a queue these workers can run at once."""
-    return sum(int(one.get("concurrency") or 1) for one in workers if queue in one["queues"])
+    return sum(int(one.get("concurrency") or 1) for one in workers if takes_from(one, queue))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from celery import signals
 
 from common.errors import GpuOutOfMemory, NoCaptions
 from common.jobs.kinds import CPU
@@ -19,6 +22,18 @@ from workers.runtime.job_context import JobContext
 
 celery_app = app
 register_bodies(CPU, {name: f"tests.workers.probe_jobs:{name}" for name in PROBES})
+
+
+@signals.worker_ready.connect
+def hang_when_told(**_: object) -> None:
+    """SIGUSR2 lets the worker's loop hang, as a fault in it would; its threads go on."""
+    signal.signal(signal.SIGUSR2, lambda *_: time.sleep(60))
+
+
+@app.task(name="probe.sleep")
+def sleep_for(seconds: float) -> None:
+    """A message that takes long, as a search does whose model is loaded."""
+    time.sleep(seconds)
 
 
 def practice(ctx: JobContext) -> dict[str, Any]:

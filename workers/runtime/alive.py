@@ -1,32 +1,38 @@
 """`python -m workers.runtime.alive`: is this container's worker (or `--beat`: beat) at work?
 
-For health checks. A worker counts as alive while it announces itself in Redis from inside the
-loop that takes messages (see `workers/runtime/presence.py`): a process that lives but hangs does not.
+For health checks. A worker counts as alive while it announces itself in Redis and its loop takes messages
+(see `workers/runtime/presence.py`): a process that lives but hangs does not.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import redis as redis_client
 
-from common.messaging.live_workers import PREFIX
+from common.messaging.live_workers import PREFIX, STUCK
 from common.settings import load_settings
 
 BEAT_SYNC_S = 600.0  # beat touches its file every minute
 
 
 def find_workers(redis_url: str, host: str) -> list[str]:
-    """Names of the workers that announce themselves from this host. Raises RedisError."""
+    """Names of the workers of this host that take messages. Raises RedisError."""
     with redis_client.Redis.from_url(
         redis_url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True
     ) as client:
-        keys = client.scan_iter(match=f"{PREFIX}*@{host}", count=1000)
-        return sorted(str(key).removeprefix(PREFIX) for key in keys)
+        keys = list(client.scan_iter(match=f"{PREFIX}*@{host}", count=1000))
+        found: Any = client.mget(keys) if keys else []
+    told = {str(key): json.loads(record) for key, record in zip(keys, found, strict=True) if record}
+    return sorted(
+        key.removeprefix(PREFIX) for key, one in told.items() if one.get("state") != STUCK
+    )
 
 
 def seconds_since_beat(work_dir: Path) -> float | None:

@@ -1,7 +1,7 @@
 """Models that stay warm for queries, and the embeddings of queries and images they give.
 
-torch is imported with the first query, not before: an idle search worker stays small. Queries run on
-the CPU, one at a time, so that search never waits for a GPU that trains.
+torch is imported with the first model, not before: a search worker with nothing to search stays small.
+Queries run on the CPU, one at a time, so that search never waits for a GPU that trains.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from PIL import Image
 from common.errors import InvalidInput
 from workers.models.pixels import OPENED, check_pixels, decoding, flatten, turn_upright
 from workers.models.source import ModelSource
+from workers.runtime.fleet.activity import loading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,12 +91,13 @@ class SearchModels:
 
 
 def _load(source: ModelSource) -> LoadedClip:
-    import torch
+    with loading(source.model_id):
+        import torch
 
-    from workers.models.clip_model import load_clip
+        from workers.models.clip_model import load_clip
 
-    torch.set_num_threads(max(1, min(MAX_THREADS, os.cpu_count() or 1)))
-    return load_clip(source.reference, weights_dir=Path(source.weights_dir), log=log.info)
+        torch.set_num_threads(max(1, min(MAX_THREADS, os.cpu_count() or 1)))
+        return load_clip(source.reference, weights_dir=Path(source.weights_dir), log=log.info)
 
 
 def _embed_text(loaded: LoadedClip, text: str) -> Floats:

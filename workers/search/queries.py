@@ -11,16 +11,18 @@ import binascii
 import logging
 import os
 import shutil
+import threading
 import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from celery import signals
 from sqlalchemy import select
 
 from common.db.tables import Dataset, Image, SearchIndex
 from common.errors import ClipBrowserError, Internal, InvalidInput, NoIndex, NotFound
-from common.messaging.broker import SEARCH_QUERY
+from common.messaging.broker import SEARCH, SEARCH_QUERY
 from workers.models.source import model_folder
 from workers.runtime.app import app
 from workers.runtime.services import Services, process_services
@@ -47,6 +49,18 @@ def query(request: dict[str, Any]) -> None:
     services.replies.give(str(request["reply"]), _searcher_of(os.getpid()).answer(request))
 
 
+@signals.worker_ready.connect
+def warm_up(sender: Any, **_: object) -> None:
+    """Load the model that is most likely asked for, meanwhile: the first search need not wait for it.
+
+    Only where this process itself answers.
+    """
+    in_here = sender.pool.__module__.rpartition(".")[2] in ("solo", "thread")
+    if SEARCH in sender.app.amqp.queues.consume_from and in_here:
+        searcher = _searcher_of(os.getpid())
+        threading.Thread(target=searcher.warm_up, name="warm-up", daemon=True).start()
+
+
 @lru_cache(maxsize=1)
 def _searcher_of(_pid: int) -> Searcher:
     return Searcher(process_services())
@@ -61,6 +75,18 @@ class Searcher:
         self._services = services
         self.models = SearchModels()
         self._indexes: Recent[str, LoadedIndex] = Recent(WARM_INDEXES)
+
+    def warm_up(self) -> None:
+        """Load the newest index of all datasets, and its model."""
+        newest = select(SearchIndex).order_by(SearchIndex.created_at.desc(), SearchIndex.id.desc())
+        try:
+            with self._services.readers() as session:
+                row = session.scalars(newest.limit(1)).first()
+            if row is not None:
+                self.models.model(model_folder(self._services, row.model_id))
+                self._index(row.prefix)
+        except Exception as problem:  # whoever searches is told of it then
+            log.warning("no model was loaded at the start: %s", problem)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """`{hits: [{image_id, score}], model, index, took_ms}`, or `{error: {code, message, remedy}}`.

@@ -35,13 +35,14 @@ def dataset(service: Service, call: Caller) -> str:
     return made
 
 
-def worker_is_there(service: Service) -> None:
+def worker_is_there(service: Service, **more: Any) -> None:
     record = {
         "name": "search@here",
         "host": "here",
         "pid": 1,
         "queues": ["search"],
         "concurrency": 1,
+        **more,
     }
     service.services.queue.redis.set("clip-browser:worker:search@here", json.dumps(record), ex=30)
 
@@ -103,6 +104,29 @@ def test_a_search_that_cannot_be_done_says_why(
     call: Caller, dataset: str, query: str, status: int, code: str
 ) -> None:
     assert call("GET", f"/datasets/{dataset}/search?{query}", status)["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"state": "loading", "loading": "ViT-B-32/openai"}, "The model ViT-B-32/openai is being loaded."),
+        ({"state": "busy", "loading": None}, "The search worker did not answer in 0 s."),
+        ({"state": "stuck", "loading": None}, "No search worker is there."),
+    ],
+)  # fmt: skip
+def test_a_search_that_is_not_answered_in_time_says_what_the_worker_does(
+    service: Service,
+    call: Caller,
+    dataset: str,
+    monkeypatch: pytest.MonkeyPatch,
+    record: dict[str, Any],
+    message: str,
+) -> None:
+    monkeypatch.setattr("api.search.routes.ANSWER_S", 0.2)
+    worker_is_there(service, **record)
+    answer = call.raw("GET", f"/datasets/{dataset}/search?q=cat")
+    assert (answer.status_code, answer.get_json()["message"]) == (503, message)
+    assert ("Retry-After" in answer.headers) == (record["state"] != "stuck")
 
 
 def test_a_dataset_without_index_says_so(call: Caller) -> None:
