@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import os
 import resource
 import tempfile
@@ -18,11 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from common.file_modes import keep_private
+from common.logs import Event, configure_logging, tell, tell_start
 from common.processes import die_with_parent, ending_with_a_sentence
 from common.settings import Settings, load_settings, require_secret_key
 
+log = logging.getLogger("api.serve")
 GRACE_S = 3
 MAX_FILES = 8192
 OWN_ADDRESS = "127.0.0.1:0"  # the kernel chooses the port
@@ -32,7 +36,9 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 def serve(settings: Settings) -> None:
     """Listen on `settings.host:settings.port` until SIGTERM. Raises InvalidInput without a secret."""
+    configure_logging("api", settings)
     require_secret_key(settings)
+    tell_start(log, settings, processes=settings.processes, address=settings.address)
     keep_private(settings.data_dir, settings.database)
     if settings.stack == "external":  # `clip-browser up` has done it before it starts the parts
         prepare_database(settings)
@@ -41,6 +47,26 @@ def serve(settings: Settings) -> None:
         _load_modules()
         _allow_files()
         Server(settings, Path(folder)).run()
+
+
+class ServerLog(Logger):  # type: ignore[misc]
+    """gunicorn's own lines among ours, in the same form."""
+
+    def setup(self, cfg: Any) -> None:
+        """gunicorn's hook, in place of handlers and a form of its own."""
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.setLevel(logging.WARNING)
+        self.error_log.propagate = True
+        self.error_log.handlers[:] = []
+        self.error_log.filters[:] = [_name_lost_process]
+
+
+def _name_lost_process(record: logging.LogRecord) -> bool:
+    """gunicorn says in words alone that it found one of its processes dead, or ended one that hung."""
+    if record.levelno >= logging.WARNING and record.msg.upper().startswith("WORKER "):
+        record.event = Event.PROCESS_CRASHED
+    return True
 
 
 def _load_modules() -> None:
@@ -107,12 +133,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             "backlog": 1024,
             "loglevel": "warning",
             "errorlog": "-",
+            "logger_class": ServerLog,
             "accesslog": None,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # api/trusted_proxies.py decides whom to believe
             "proc_name": "clip-browser-api",
             "pre_fork": _give_a_place,
             "post_fork": self._begin,
+            "on_exit": _tell_end,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
@@ -124,6 +152,10 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._own = worker.place
         self._ports = tuple(each.getsockname()[1] for each in own)
         worker.sockets = [public, own[worker.place]]
+        tell(
+            log, Event.PROCESS_STARTED, f"process {self._own} of the API has started",
+            pid=os.getpid(), place=self._own,
+        )  # fmt: skip
 
     def load(self) -> Any:
         """gunicorn's hook: the WSGI app, in the worker."""
@@ -138,17 +170,20 @@ def _give_a_place(arbiter: Any, worker: Any) -> None:
     worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
 
 
+def _tell_end(_arbiter: Any) -> None:
+    """The master ends, and all its processes have."""
+    tell(log, Event.PROCESS_ENDED, "api has ended", pid=os.getpid())
+
+
 def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     """The app with real clients for everything `settings` names."""
     from api.app import create_app, start_live
     from common.db.engine import open_engine
-    from common.log_ids import configure_logging
     from common.messaging.broker import Queue
     from common.messaging.events import Events
     from common.messaging.replies import Replies
     from common.store import open_store
 
-    configure_logging()
     engine = open_engine(settings.database, processes=settings.processes)
     app = create_app(
         settings,

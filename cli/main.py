@@ -306,7 +306,7 @@ def _add_account_commands(client: _ClientParsers) -> None:
     create = tokens.add("create", "cli.commands:create_token", "make a token and print it once")
     create.add_argument("name", metavar="NAME")
     create.add_argument(
-        "--scope", choices=("read", "caption", "train", "admin"),
+        "--scope", choices=("metrics", "read", "caption", "train", "admin"),
         help="the most it may do (default: as much as what it is made with)",
     )  # fmt: skip
     create.add_argument("--days", type=int, metavar="N", help="until it ends (default: never)")

@@ -75,6 +75,27 @@ def _listen(limit_s: float) -> None:
     (os.killpg if leads else os.kill)(os.getpid(), signal.SIGKILL)
 
 
+def describe_end(code: int) -> str:
+    """How a process ended, from its exit code; of a signal the name, of SIGKILL also what mostly sends it."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"{name}, by hand or for want of memory" if -code == signal.SIGKILL else name
+
+
+def count_memory_kills() -> int | None:
+    """How many processes of this machine its kernel has killed for want of memory; None where that is not told."""
+    with contextlib.suppress(OSError), open("/proc/vmstat") as facts:
+        for line in facts:
+            name, _, value = line.partition(" ")
+            if name == "oom_kill":
+                return int(value)
+    return None
+
+
 def step_back(pid: int, nice: int) -> None:
     """Let a process that leads a session, and what it starts from now on, go behind all others.
 

@@ -141,6 +141,14 @@ class Settings(BaseSettings):
     api_threads: int = Field(
         512, ge=8, description="Requests and sockets that each API process serves at once."
     )
+    log_format: str = Field(
+        "text", pattern="^(text|json)$", description="How log lines are written: text or json."
+    )
+    log_level: str = Field(
+        "info",
+        pattern="^(debug|info|warning|error)$",
+        description="What is logged: debug, info, warning or error.",
+    )
     stack: str = Field("external", pattern="^(embedded|external)$", description="Set by `up`.")
 
     @field_validator(

@@ -15,6 +15,7 @@ from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs import states
 from common.jobs.kinds import kind_of
+from common.logs import Event, tell
 
 log = logging.getLogger(__name__)
 USUAL_PRIORITY = 5
@@ -46,7 +47,10 @@ def submit(
             max_attempts=services.settings.max_attempts,
             priority=priority,
         )
-    log.info("job %s (%s) was queued by %s", job.id, kind, created_by)
+    tell(
+        log, Event.JOB_QUEUED, f"job {job.id} ({kind}) was queued by {created_by}",
+        job=job.id, kind=kind, queue=job.queue,
+    )  # fmt: skip
     note_details(kind=kind, job=job.id)
     return dispatch(services, job)
 

@@ -50,6 +50,7 @@ from api.services import Services
 from common.db.tables import Job
 from common.errors import (
     ClipBrowserError,
+    Forbidden,
     InvalidInput,
     NotFound,
     TooManyRequests,
@@ -58,7 +59,7 @@ from common.errors import (
 )
 from common.jobs import states
 from common.people.credentials import user_of_token
-from common.people.rights import Role
+from common.people.rights import METRICS, Role
 
 LIVE = "clip_browser_live"  # where the app keeps its sockets
 NAMESPACE = "/"
@@ -175,6 +176,8 @@ class Sockets:
             if found is None:
                 raise Unauthorized("This needs a sign-in.")
             self._services.second_factor_demand.require_met(*found)
+            if found[1].scope == METRICS:
+                raise Forbidden("This token is for 'metrics' alone.", remedy="Make another one.")
             if place is not None:
                 self._places.sign_in(place, found[0].name)
             mine = Connection(Access.of(*found, self._services.roles), token_id=found[1].id)

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
-from sqlalchemy import func, select
 
 from api.capability import file_of, make_blueprint
 from api.ops.checks import check_database, check_redis, check_store
 from api.ops.schemas import Alive, Health, Readiness
+from api.ops.service_state import ServiceState
 from api.people.identity import is_asked_by_admin
 from api.services import Services, app_services
-from common.db.tables import Job
-from common.errors import QueueUnavailable
-from common.jobs.tallies import MEANINGS, read_tallies
-from common.log_ids import begin_request, end_request
-from common.messaging.broker import QUEUES
+from common.logs import begin_request, end_request
 
 health = make_blueprint("health", __name__, "ops", prefix="")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -61,41 +54,10 @@ def _plain(part: Health) -> Health:
 
 @health.get("/metrics", responses={200: file_of("text/plain")})
 def metrics() -> Response:
-    """Requests, latencies, queue depths and jobs by state, for Prometheus. Needs a token."""
+    """Requests, jobs, queues, workers and how jobs ended, for Prometheus. Needs a token, such as one of scope metrics."""
     return Response(
         generate_latest(_registry()), content_type="text/plain; version=0.0.4; charset=utf-8"
     )
-
-
-class ServiceState(Collector):
-    """Figures that are read when they are asked for."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    def collect(self) -> Iterator[Metric]:
-        """Jobs by kind and state and what happened to them from the database, messages from Redis."""
-        jobs = GaugeMetricFamily(
-            "clip_browser_jobs", "Jobs by kind and state.", labels=["kind", "state"]
-        )
-        with self._services.readers() as session:
-            for kind, state, count in session.execute(
-                select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)
-            ):
-                jobs.add_metric([kind, state], count)
-            tallies = read_tallies(session)
-        yield jobs
-        for name, happened in tallies.items():
-            yield CounterMetricFamily(f"clip_browser_{name}", MEANINGS[name], happened)
-        depths = GaugeMetricFamily(
-            "clip_browser_queue_depth", "Messages that wait.", labels=["queue"]
-        )
-        try:
-            for queue in QUEUES:
-                depths.add_metric([queue], self._services.queue.depth(queue))
-        except QueueUnavailable:
-            return
-        yield depths
 
 
 def watch_requests(app: Flask, services: Services, metrics_folder: Path | None = None) -> None:

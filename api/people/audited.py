@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.people.rights import DATASET, IMAGE, JOB, MODEL, PERSON, TRASH
 from api.services import app_services
+from common.logs import Event, tell
 from common.people.audit import note
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,7 @@ def _note(response: Response) -> Response:
     else:
         act = REFUSED.get(route) if _is_noted_refusal(route, response.status_code) else None
     if act is not None:
+        _tell_sign_in(act)
         _write(act, request.view_args or {}, g.get("access"))
     return response
 
@@ -168,6 +170,20 @@ def _is_noted_refusal(route: str, status: int) -> bool:
         return False
     note_details(reason=REASONS[status], **({"not_noted_before": unnoted} if unnoted else {}))
     return True
+
+
+def _tell_sign_in(act: str) -> None:
+    """Signing in, or being refused, is said in the log of the process too; what was typed as a password never is."""
+    name, details = g.get("audit_actor", ""), g.get("audit_details", {})
+    way = details.get("by") or request.path.rpartition("/")[2]
+    client = request.remote_addr or ""
+    facts = {**details, "name": name or details.get("shown", ""), "client": client, "way": way}
+    if act == "session.begin":
+        tell(log, Event.SIGNED_IN, f"{name} has signed in from {client}", **facts)
+    elif act == "session.refuse":
+        reason = facts.setdefault("reason", "not let in")
+        message = f"a sign-in from {client} was refused: {reason}"
+        tell(log, Event.SIGN_IN_FAILED, message, logging.WARNING, **facts)
 
 
 def _write(act: str, named: dict[str, Any], who: Any) -> None:

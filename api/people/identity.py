@@ -17,8 +17,9 @@ from api.services import Services, app_services
 from common.db.tables import Token, User
 from common.errors import ClipBrowserError, Forbidden, InvalidInput, NotFound, Unauthorized
 from common.jobs.states import no_such_job
+from common.logs import name_user
 from common.people.credentials import NOWHERE, Beginning, issue_token
-from common.people.rights import Role, includes
+from common.people.rights import METRICS, Role, includes
 from common.people.roles import no_dataset
 from common.settings import Settings
 from common.trash.images import nothing_there
@@ -80,7 +81,8 @@ def is_asked_by_admin() -> bool:
         found = services.token_cache.find(secret) if secret else None
         if found is None or services.second_factor_demand.is_unmet(*found):
             return False
-        return Access.of(*found, services.roles).is_admin
+        who = Access.of(*found, services.roles)
+        return who.is_admin and who.scope != METRICS
     return False
 
 
@@ -153,6 +155,7 @@ def _identify() -> None:
         services.second_factor_demand.require_met(*found)
     g.user, g.token = found
     g.by_cookie = by_cookie
+    name_user(g.user.name)
     g.access = Access.of(*found, services.roles)
     _require(right_of(request.method, rule.rule), request.view_args or {})
 
@@ -160,6 +163,8 @@ def _identify() -> None:
 def _require(right: Right, named: dict[str, Any]) -> None:
     """Raises NotFound for what the person does not see, Forbidden for what he may not do."""
     who = access()
+    if who.scope == METRICS and right.scope != METRICS:
+        raise _refusal(right, who, None)  # whatever is asked for, and whether it is there
     if right.role is None:
         if not who.may(right, None):
             raise _refusal(right, who, None)
@@ -192,7 +197,7 @@ def _place(kind: str, key: Any) -> Place | None:
 
 def _refusal(right: Right, who: Access, role: Role | None) -> Forbidden:
     """Says which of the three is missing."""
-    if right.admin and not who.is_admin:
+    if right.admin and not who.is_admin and who.scope != METRICS:
         return Forbidden(f"{who.name} is not an administrator.")
     if not includes(who.scope, right.needed_scope):
         return Forbidden(

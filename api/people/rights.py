@@ -225,9 +225,9 @@ RIGHTS = (
             "POST /api/v1/synonyms/check",
             "GET /api/v1/tokenizer/merges.txt",
             "GET /api/v1/users",
-            "GET /metrics",
         ),
     ),
+    Right("read the figures for Prometheus", ("GET /metrics",), scope="metrics"),
     Right(
         "make datasets, and upload files for them",
         (

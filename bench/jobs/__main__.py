@@ -30,6 +30,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, text
 
 from api.app import create_app
+from api.ops.service_state import ServiceState
+from api.services import EXTENSION, Services
 from common.db.engine import (
     SessionFactory,
     migrate,
@@ -60,6 +62,7 @@ PARAMS = {"model": "ViT-B-32", "pretrained": "openai", "epochs": 10, "batch_size
 HEADER = (
     "database", "finished", "waiting", "workers", "claim ms", "claims/s", "submit ms", "list first ms",
     "list then ms", "queue then ms", "extends/s", "stop reads/s", "heartbeat load",
+    "scrape first ms", "scrape then ms",
 )  # fmt: skip
 
 
@@ -97,6 +100,7 @@ class Bench:
             Events(settings), Replies(settings), folder,
         )  # fmt: skip
         self.client: FlaskClient = app.test_client()
+        self.services: Services = app.extensions[EXTENSION]
         with self.sessions() as session:
             self.token = issue_token(session, ensure_admin(session, settings), "api")[1]
         _fill(self.sessions, size)
@@ -149,11 +153,15 @@ def measure(bench: Bench, size: Size) -> list[str]:
     queue_ms = _median_ms(lambda: bench.call("GET", "/queues/gpu"))
     extends = _a_second(bench.extend, [(each,) for each in held * 10])
     stops = _a_second(bench.read_stop, [(each,) for each in held * 20])
+    first_scrape_ms = _median_ms(lambda: ServiceState(bench.services).read())
+    state = ServiceState(bench.services)
+    state.read()
+    scrape_ms = _median_ms(state.read)
     load = size.workers * (EXTENDS_A_SECOND / extends + STOP_READS_A_SECOND / stops)
     return [
         f"{size.finished:,}", f"{size.waiting:,}", f"{size.workers:,}", f"{claim_ms:.1f}",
         f"{claims:.0f}", f"{submit_ms:.1f}", f"{first_ms:.0f}", f"{then_ms:.1f}", f"{queue_ms:.1f}",
-        f"{extends:.0f}", f"{stops:.0f}", f"{load:.0%}",
+        f"{extends:.0f}", f"{stops:.0f}", f"{load:.0%}", f"{first_scrape_ms:.1f}", f"{scrape_ms:.1f}",
     ]  # fmt: skip
 
 

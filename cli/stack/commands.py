@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common.file_modes import keep_private
+from common.logs import configure_logging
 from common.settings import Settings, as_environment, load_settings
 
 Parsers = Any  # argparse's subparsers action has no public type
@@ -87,6 +88,7 @@ def _migrate(_: argparse.Namespace) -> int:
     from common.db.engine import migrate
 
     settings = load_settings()
+    configure_logging("migrate", settings)
     keep_private(settings.data_dir, settings.database)
     migrate(settings.database)
     return 0

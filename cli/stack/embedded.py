@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -31,9 +32,11 @@ from cli.stack.redis_server import redis_command
 from common.db.engine import refuse_newer_schema
 from common.errors import Internal, InvalidInput
 from common.file_modes import keep_private
-from common.processes import die_with_parent
+from common.logs import Event, configure_logging, tell
+from common.processes import describe_end, die_with_parent
 from common.settings import Settings, as_environment, load_settings
 
+log = logging.getLogger(__name__)
 READY_TIMEOUT_S = 90.0
 STOP_MARGIN_S = 5.0
 RESTART_AFTER_S = 1.0
@@ -60,6 +63,7 @@ def run_stack(settings: Settings, *, gpu_workers: int) -> int:
         refuse_newer_schema(settings.database)
         require_free_port(settings.host, settings.port)
         settings = _embedded_settings(settings, data_dir)
+        configure_logging("up", settings)
         return _Stack(settings, gpu_workers).run()
 
 
@@ -168,6 +172,8 @@ class _Stack:
 
     def _collect_first_start(self, preparing: subprocess.Popen[bytes]) -> None:
         out, err = preparing.communicate(timeout=READY_TIMEOUT_S)
+        with (self._settings.data_dir / "logs" / "first-start.log").open("ab") as told:
+            told.write(err)
         if preparing.returncode != 0:
             last = err.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
             raise Internal(
@@ -248,10 +254,12 @@ class _Stack:
                 continue
             if time.monotonic() - process.started < RESTART_AFTER_S:
                 continue
-            print(
-                f"  {process.name} ended ({process.running.returncode}); starting it again",
-                flush=True,
-            )
+            code = process.running.returncode
+            tell(
+                log, Event.PROCESS_RESTARTED,
+                f"{process.name} ended ({describe_end(code)}); starting it again",
+                logging.ERROR, member=process.name, pid=process.running.pid, exit_code=code,
+            )  # fmt: skip
             self._launch(process)
 
     def _stop_all(self) -> None:

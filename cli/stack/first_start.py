@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from common.db.engine import migrate, open_engine, session_factory
 from common.db.tables import Token, User
+from common.logs import configure_logging
 from common.people.credentials import (
     ensure_admin,
     explain_admin_password,
@@ -27,6 +28,7 @@ CLI_TOKEN = "the terminal on this machine"
 def main() -> None:
     """See the module."""
     settings = load_settings()
+    configure_logging("first start", settings)
     migrate(settings.database)
     sessions = session_factory(open_engine(settings.database))
     with sessions() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
+from common.logs import Event, tell
+
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 ConnectionFactory = Callable[[], AbstractContextManager[Connection]]
@@ -238,13 +242,25 @@ def migrate(url: str) -> None:
     from common.db.revisions import note_writer
 
     refuse_newer_schema(url)
+    steps: list[tuple[str, str]] = []  # (from, to) of each that this process makes
+
+    def keep(*, step: Any, **_: Any) -> None:
+        steps.append(("".join(step.source_revision_ids), "".join(step.destination_revision_ids)))
+
+    began = time.monotonic()
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["url"] = url
+    config.attributes.update(url=url, on_step=keep)
     command.upgrade(config, "head")
     engine = open_engine(url)
     note_writer(engine)
     engine.dispose()
+    if steps:
+        before, after = steps[0][0], steps[-1][1]
+        tell(
+            log, Event.DATABASE_MIGRATED, f"the database went from {before or 'nothing'} to {after}",
+            before=before or "nothing", after=after, seconds=round(time.monotonic() - began, 2),
+        )  # fmt: skip
 
 
 def refuse_newer_schema(url: str) -> None:

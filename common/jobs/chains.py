@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from common.db.tables import Job, now
 from common.errors import Conflict
+from common.jobs.ends import note_ends
 from common.jobs.states import changed, get_job
 
 BEFORE = aliased(Job)
@@ -66,6 +67,7 @@ def let_go(session: Session, job_ids: Collection[str]) -> list[Job]:
                 changed(session, update(Job).where(Job.id == row.id).values(after_job_id=None))
             else:
                 ended += _fail(session, row.id, f"The job before it ({row.name}) was deleted.")
+    note_ends(session, ended)
     return ended
 
 

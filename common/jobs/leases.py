@@ -28,6 +28,7 @@ from common.db.tables import Job, now
 from common.errors import ClipBrowserError, InvalidInput, WorkerLost
 from common.jobs.chains import fail_followers, mend
 from common.jobs.cleaning import clean_json
+from common.jobs.ends import note_ends
 from common.jobs.queues import read_pause, read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
 from common.jobs.tallies import LOST_LEASES, count
@@ -165,6 +166,25 @@ def write_checkpoint(session: Session, held: Lease, checkpoint: dict[str, Any] |
     )
 
 
+def advance(session: Session, held: Lease, reached: int) -> None:
+    """The job's kept checkpoint is so far now. Where it has moved on, attempts count anew from this one.
+
+    So machines that are taken away (spot instances) end no run that gets on, however many they are; a
+    run that dies at the same place each time ends after max_attempts. reached: in steps of its own, only
+    a higher number than ever before counts, so no run goes on for ever.
+    """
+    changed(
+        session,
+        update(Job)
+        .where(Job.id == held.job_id, Job.lease_owner == held.owner, Job.reached < reached)
+        .values(
+            reached=reached,
+            max_attempts=Job.max_attempts + Job.attempt - Job.counted_from,
+            counted_from=Job.attempt,
+        ),
+    )
+
+
 def finish(
     session: Session,
     held: Lease,
@@ -190,7 +210,9 @@ def finish(
     )
     if not changed(session, closed):
         return []
-    return _with_followers(session, get_job(session, held.job_id))
+    ended = _with_followers(session, get_job(session, held.job_id))
+    note_ends(session, ended)
+    return ended
 
 
 def _with_followers(session: Session, job: Job) -> list[Job]:
@@ -264,9 +286,10 @@ def reap(
             changed(session, _same_lease(row).values(suspect_lease=suspect))
         elif _is_confirmed(row, settings, moment):
             lost += _end_lost(session, row, again, ended)
-    mended = mend(session)
+    ended += mend(session)
+    note_ends(session, ended)
     count(session, LOST_LEASES, lost)
-    return again, ended + mended
+    return again, ended
 
 
 def _is_fresh(row: LeaseRow, settings: Settings, moment: datetime) -> bool:

@@ -113,13 +113,18 @@ def count_startable(session: Session, name: str) -> int:
     """How many waiting jobs could begin now if there were enough workers; 0 while the queue is paused."""
     if read_pause(session, name) is not None:
         return 0
-    count = (
-        select(func.count(Job.id))
+    return int(session.scalar(startable(name, func.count(Job.id))) or 0)
+
+
+def startable(name: str, *wanted: Any) -> Rows:
+    """These of the waiting jobs that could begin now if there were enough workers."""
+    return (
+        select(*wanted)
+        .select_from(Job)
         .outerjoin(BEFORE, BEFORE.id == Job.after_job_id)
-        .where(*_waits_in(name), Job.after_job_id.is_(None) | (BEFORE.state == "succeeded"))
+        .where(*waits_in(name), Job.after_job_id.is_(None) | (BEFORE.state == "succeeded"))
         .where(Job.not_before.is_(None) | (Job.not_before <= ClockTime()))
     )
-    return int(session.scalar(count) or 0)
 
 
 def read_turns(session: Session, name: str) -> Iterator[WaitingJob]:
@@ -144,7 +149,8 @@ def others_wait(session: Session, job_id: str) -> bool:
     return under_way[following.person] < under_way[own.created_by]
 
 
-def _waits_in(name: str) -> tuple[ColumnElement[bool], ...]:
+def waits_in(name: str) -> tuple[ColumnElement[bool], ...]:
+    """What is true of the jobs that wait in a queue."""
     # The state is written out: SQLite does not look into parameters when it chooses a partial index.
     queued: ColumnElement[str] = literal_column("'queued'")
     return Job.queue == name, Job.state == queued, Job.attempt < Job.max_attempts
@@ -152,7 +158,7 @@ def _waits_in(name: str) -> tuple[ColumnElement[bool], ...]:
 
 @cache
 def _waiting(name: str) -> Rows:
-    return _facts().where(*_waits_in(name))
+    return _facts().where(*waits_in(name))
 
 
 @cache
@@ -180,7 +186,7 @@ def _read_levels(session: Session, name: str) -> Iterator[Level]:
     """The levels of `in_turn`, each read when it is asked for."""
     priority = -1
     while True:
-        later = select(func.min(Job.priority)).where(*_waits_in(name), Job.priority > priority)
+        later = select(func.min(Job.priority)).where(*waits_in(name), Job.priority > priority)
         found = session.scalar(later)
         if found is None:
             return
@@ -230,7 +236,7 @@ def _first_of_each(name: str, priority: int) -> Rows:
 
     From one person to the next by the index `ix_jobs_in_turn`, so that nobody's many jobs are counted.
     """
-    in_turn_here = (*_waits_in(name), Job.place.is_(None), Job.priority == priority)
+    in_turn_here = (*waits_in(name), Job.place.is_(None), Job.priority == priority)
     people = select(func.min(Job.created_by).label("person")).where(*in_turn_here).cte(
         "people", recursive=True
     )  # fmt: skip

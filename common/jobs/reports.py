@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from common.db.tables import Job, JobLog, JobMetric
 from common.jobs.cleaning import NOTE_CHARS, clean_json, clean_point, clean_text
-from common.jobs.leases import Lease, mine
+from common.jobs.leases import Lease, advance, mine
 from common.jobs.states import changed, get_job
 from common.jobs.tallies import CLEANED_REPORTS, REFUSED_REPORTS, count
 
@@ -23,6 +23,7 @@ class Reports:
     """What a job has reported since it was last written. progress: None when it has not changed.
 
     points: `{name, step, value, epoch}`. lines: of the log, each with its end. notes: for the user.
+    reached: how far the checkpoint is that is kept by now, see `leases.advance`; 0 for none.
     refused: how many reports the database did not take before.
     """
 
@@ -30,10 +31,12 @@ class Reports:
     points: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    reached: int = 0
     refused: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.progress is not None or self.points or self.lines or self.notes)
+        told = self.progress is not None or self.points or self.lines or self.notes
+        return bool(told or self.reached)
 
     def __len__(self) -> int:
         return (self.progress is not None) + len(self.points) + len(self.lines) + len(self.notes)
@@ -45,6 +48,7 @@ class Reports:
             self.points + later.points,
             self.lines + later.lines,
             self.notes + later.notes,
+            max(self.reached, later.reached),
             self.refused + later.refused,
         )
 
@@ -61,7 +65,7 @@ class Reports:
                 [*points, *lines, *notes], [*self.points, *self.lines, *self.notes], strict=True
             )
         )
-        return Reports(progress, kept, lines, notes, self.refused), odd
+        return Reports(progress, kept, lines, notes, self.reached, self.refused), odd
 
 
 def write_reports(session: Session, held: Lease, reports: Reports) -> Job | None:
@@ -74,6 +78,8 @@ def write_reports(session: Session, held: Lease, reports: Reports) -> Job | None
         values["progress"] = clean.progress
     if not changed(session, mine(held).values(**values)):  # its row is locked from here on
         return None
+    if clean.reached:
+        advance(session, held, clean.reached)
     job = get_job(session, held.job_id)
     if clean.notes:
         job.notes = [*(job.notes or []), *clean.notes][-MAX_NOTES:]

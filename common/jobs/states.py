@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from common.db.tables import Dataset, Job, JobMetric, now
 from common.errors import Conflict, InvalidInput, NotFound
+from common.jobs.ends import note_ends
 from common.jobs.kinds import kind_of
 
 ACTIVE = ("queued", "running", "stopping")
@@ -177,6 +178,7 @@ def request_stop(session: Session, job_id: str, mode: str) -> Job:
     job = get_job(session, job_id)
     if not asked:
         raise Conflict(f"Job {job_id} has already {job.state}.", remedy="There is nothing to stop.")
+    note_ends(session, [job])  # of one that runs there is nothing to count yet
     return job
 
 
@@ -193,6 +195,8 @@ def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
         .values(
             state="queued",
             attempt=0,
+            max_attempts=Job.max_attempts - Job.counted_from,
+            counted_from=0,
             stop_requested=None,
             error=None,
             result=None,
@@ -213,7 +217,7 @@ def requeue(session: Session, job_id: str, *, fresh: bool) -> Job:
             remedy="Only a stopped or failed job can be resumed or retried.",
         )
     if fresh:
-        job.checkpoint, job.progress, job.started_at = None, {}, None
+        job.checkpoint, job.progress, job.started_at, job.reached = None, {}, None, 0
         session.execute(delete(JobMetric).where(JobMetric.job_id == job_id))
         session.flush()
     return job

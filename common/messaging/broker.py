@@ -24,7 +24,7 @@ from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs import states
 from common.jobs.kinds import JOB_QUEUES
-from common.log_ids import request_id
+from common.logs import request_id
 from common.settings import Settings
 
 CPU, GPU = JOB_QUEUES

@@ -8,6 +8,7 @@ may do, so a token can do what both allow: the role of its person, and at most t
     manager    train      and adds and removes images, edits in bulk, starts and stops jobs
     owner      admin      and says who may do what, and removes the dataset
 
+The scope `metrics` is below them all: for a machine that reads /metrics, and nothing else.
 Administrators of the service are owners everywhere. What each route asks for: `api/people/rights.py`.
 """
 
@@ -16,9 +17,11 @@ from __future__ import annotations
 from typing import Literal
 
 Role = Literal["viewer", "captioner", "manager", "owner"]
-Scope = Literal["read", "caption", "train", "admin"]
+Scope = Literal["metrics", "read", "caption", "train", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "captioner", "manager", "owner")
-SCOPES: tuple[Scope, ...] = ("read", "caption", "train", "admin")
+OF_ROLES: tuple[Scope, ...] = ("read", "caption", "train", "admin")
+METRICS: Scope = "metrics"
+SCOPES: tuple[Scope, ...] = (METRICS, *OF_ROLES)
 
 
 def covers(role: Role | None, needed: Role) -> bool:
@@ -38,9 +41,11 @@ def higher(one: Role | None, other: Role | None) -> Role | None:
 
 def capped(role: Role | None, scope: Scope) -> Role | None:
     """What is left of a role through a token of this scope."""
-    return None if role is None else ROLES[min(ROLES.index(role), SCOPES.index(scope))]
+    if role is None or scope == METRICS:
+        return None
+    return ROLES[min(ROLES.index(role), OF_ROLES.index(scope))]
 
 
 def scope_for(role: Role) -> Scope:
     """The scope that a token needs to do what this role may."""
-    return SCOPES[ROLES.index(role)]
+    return OF_ROLES[ROLES.index(role)]

@@ -64,7 +64,7 @@ class Backstage:
         log = (self.folder / f"{name}.log").open("ab")
         worker = subprocess.Popen(
             [
-                sys.executable, "-m", "celery", "-A", "tests.workers.probe_jobs", "worker",
+                sys.executable, "-m", "celery", "-A", "tests.workers.probe_jobs", "--quiet", "worker",
                 "-Q", queues, "-c", "1", "-P", "prefork", "-n", f"{name}@test",
                 *QUIET, "-l", "WARNING", *options,
             ],

@@ -80,6 +80,8 @@ def count(emitter: child_io.Emitter, config: dict[str, Any]) -> dict[str, Any]:
         part = counter.with_suffix(".part")
         part.write_text(str(step + 1))
         part.replace(counter)  # whole or not at all: a test may kill this process right here
+        if config.get("keeps"):
+            emitter.reached(step + 1)
         if not config.get("silent"):
             emitter.progress(done=step + 1, total=int(config["steps"]), unit="steps")
         time.sleep(0.05)

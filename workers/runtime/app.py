@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 from celery import Celery, Task, signals
 
-from common.log_ids import begin_request, configure_logging, end_request
+from common.logs import (
+    Event,
+    begin_request,
+    configure_logging,
+    end_request,
+    name_worker,
+    tell,
+    tell_start,
+)
 from common.messaging.broker import REQUEST_ID, celery_config
 from common.processes import die_with_parent
 from common.settings import load_settings
 from workers.runtime import shutdown
 from workers.runtime.presence import WorkerPresence
 from workers.runtime.services import process_services
+
+log = logging.getLogger(__name__)
 
 
 def create_app() -> Celery:
@@ -37,10 +48,18 @@ def create_app() -> Celery:
 app = create_app()
 
 
+@signals.celeryd_init.connect
+def begin_log(sender: str, **_: object) -> None:
+    """Before anything is said: what this process and its pool log names this worker."""
+    configure_logging("worker", load_settings())
+    name_worker(sender)
+
+
 @signals.setup_logging.connect
-def set_up_logging(**_: object) -> None:
-    """In place of Celery's own."""
-    configure_logging()
+def tell_begin(**_: object) -> None:
+    """Celery sets up no logging of its own where somebody hears this; and the worker's first line."""
+    queues = ",".join(sorted(app.amqp.queues.consume_from))
+    tell_start(log, load_settings(), queues=queues, gpu=os.environ.get("CLIP_BROWSER_GPU"))
 
 
 @signals.task_prerun.connect
@@ -83,3 +102,4 @@ def announce_shutdown(**_: object) -> None:
 def end_shutdown(**_: object) -> None:
     """The worker has ended."""
     shutdown.withdraw(load_settings().work_dir)
+    tell(log, Event.PROCESS_ENDED, "worker has ended", pid=os.getpid())

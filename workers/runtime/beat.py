@@ -11,7 +11,10 @@ import logging
 import time
 from pathlib import Path
 
+import redis as redis_client
+
 from common.errors import QueueUnavailable
+from common.logs import Event, tell
 from common.messaging.broker import (
     COUNT_TOKENS,
     KEEP_CLEAN,
@@ -21,11 +24,13 @@ from common.messaging.broker import (
     SWEEP_STORE,
     Queue,
 )
+from common.messaging.live_workers import read_workers
 from common.settings import Settings
 from workers.runtime.reaper import Reaper, wake_idle
 from workers.runtime.services import open_services
 
 log = logging.getLogger(__name__)
+Known = dict[tuple[str, str, int], dict[str, object]]
 CSV_EVERY_S = 1.0
 SWEEP_EVERY_S = 6 * 3600.0
 COUNT_TOKENS_EVERY_S = 60.0
@@ -53,6 +58,7 @@ def run_beat(settings: Settings) -> None:
     reaper.start()
     due = dict.fromkeys(every_s, time.monotonic())
     signed = woken = float("-inf")
+    roster = Roster()
     while True:
         if time.monotonic() - signed >= SIGN_EVERY_S and reaper.silent_s < SIGN_EVERY_S:
             _sign(settings.work_dir)
@@ -60,6 +66,7 @@ def run_beat(settings: Settings) -> None:
         try:
             if time.monotonic() - woken >= settings.reap_every_s:
                 wake_idle(services)
+                roster.look(services.queue.redis)
                 woken = time.monotonic()
             _send_due(services.queue, every_s, due)
         except QueueUnavailable as problem:
@@ -85,3 +92,37 @@ def _sign(work_dir: Path) -> None:
     """A sign of life for `workers.runtime.alive --beat`."""
     work_dir.mkdir(parents=True, exist_ok=True)
     (work_dir / "beat-schedule").touch()
+
+
+class Roster:
+    """The workers of the last look, to tell who has come and gone, also those that could not say so themselves.
+
+    Each by name, host and pid: one that was started anew is another one.
+    """
+
+    def __init__(self) -> None:
+        self._known: Known = {}
+
+    def look(self, redis: redis_client.Redis) -> None:
+        """Tell what is different from the last look; nothing while Redis does not answer."""
+        try:
+            workers = read_workers(redis)
+        except redis_client.RedisError:
+            return
+        there: Known = {
+            (str(one["name"]), str(one.get("host", "")), int(one.get("pid", 0))): one
+            for one in workers
+        }
+        for key in self._known.keys() - there.keys():
+            _tell(Event.WORKER_LEFT, "has gone", self._known[key], logging.WARNING)
+        for key in there.keys() - self._known.keys():
+            _tell(Event.WORKER_JOINED, "takes jobs", there[key], logging.INFO)
+        self._known = there
+
+
+def _tell(event: Event, what: str, worker: dict[str, object], level: int) -> None:
+    queues = worker.get("queues")
+    listed = ",".join(map(str, queues)) if isinstance(queues, list) else ""
+    facts = {name: worker.get(name) for name in ("host", "pid", "gpu")}
+    message = f"worker {worker['name']} ({listed}) {what}"
+    tell(log, event, message, level, worker=worker["name"], queues=listed, **facts)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -27,9 +28,17 @@ import psutil
 
 from common.errors import Internal, error_from_dict
 from common.jobs.leases import GIVE_UP_SHARE
-from common.processes import end_group, is_of_a_cluster, step_back
+from common.logs import Event, tell
+from common.processes import (
+    count_memory_kills,
+    describe_end,
+    end_group,
+    is_of_a_cluster,
+    step_back,
+)
 from workers.runtime.job_context import ChildLost, JobContext, JobStopped, LeaseLost
 
+log = logging.getLogger(__name__)
 POLL_S = 0.05
 HEARD_EVERY_S = 0.5  # how often the child hears that the job is still this worker's
 LEAST_SILENCE_S = 5.0  # a busy machine may keep a worker waiting for so long
@@ -64,6 +73,7 @@ def run_child(
         start_new_session=True, env=_environment(ctx, processes, gpus), text=True, errors="replace",
     )  # fmt: skip
     step_back(process.pid, NICE)
+    telling = _Telling(module, process)
     reader = _Reader(ctx, process, on_event)
     with _recorded(ctx.settings.work_dir, process.pid):
         try:
@@ -75,7 +85,33 @@ def run_child(
             reader.join()
             assert process.stdin is not None
             process.stdin.close()
+            telling.tell_end(process.returncode)
     return _outcome(ctx, process, reader)
+
+
+class _Telling:
+    """The lines of the worker's log about a child: begun, ended, or killed, and whether memory was short."""
+
+    def __init__(self, module: str, process: subprocess.Popen[str]) -> None:
+        self._module, self._pid = module, process.pid
+        self._began, self._kills = time.monotonic(), count_memory_kills()
+        tell(log, Event.CHILD_STARTED, f"{module} has started", child=module, pid=process.pid)
+
+    def tell_end(self, code: int) -> None:
+        """What its exit code says."""
+        facts = {
+            "child": self._module, "pid": self._pid, "exit_code": code,
+            "seconds": round(time.monotonic() - self._began, 1),
+        }  # fmt: skip
+        if code >= 0:
+            level = logging.WARNING if code else logging.INFO
+            message = f"{self._module} has ended with exit code {code}"
+            tell(log, Event.CHILD_ENDED, message, level, **facts)
+            return
+        kills = count_memory_kills()
+        short = None if kills is None or self._kills is None else kills > self._kills
+        message = f"{self._module} was ended by {describe_end(code)}"
+        tell(log, Event.CHILD_KILLED, message, logging.ERROR, memory_short=short, **facts)
 
 
 def _command(module: str, config: Path, processes: int) -> list[str]:
@@ -214,6 +250,8 @@ class _Reader:
             self._ctx.note(facts["text"])
         elif kind == "saving":
             self.saving = facts["begun"]
+        elif kind == "reached":
+            self._ctx.reach(facts["steps"])
         elif kind in ("result", "error", "stopped"):
             if self.closing is None or self.closing["event"] != "error":
                 self.closing = event  # of several processes the first error is what went wrong

@@ -1,7 +1,7 @@
 """The child's side of a job that runs in a process of its own (see `workers/runtime/child.py`).
 
 A child is `python -m MODULE CONFIG.json`. It speaks JSON lines on what was its stdout:
-`{"event": "progress" | "metric" | "log" | "note" | "saving" | "item" | "result" | "error" | "stopped",
+`{"event": "progress" | "metric" | "log" | "note" | "saving" | "reached" | "item" | "result" | "error" | "stopped",
 ...}`. Whatever it or a library prints goes to stderr and ends in the job's log.
 
 Of several processes that torchrun started for one job the first alone speaks; the others only say
@@ -81,13 +81,22 @@ class Emitter:
         self.emit("note", text=text)
 
     @contextmanager
-    def saving(self) -> Iterator[None]:
-        """While a checkpoint is written: a supervisor that asked to stop waits longer meanwhile."""
+    def saving(self, reached: int = 0) -> Iterator[None]:
+        """While a checkpoint is written: a supervisor that asked to stop waits longer meanwhile.
+
+        reached: the step that a later attempt goes on from once it is written.
+        """
         self.emit("saving", begun=True)
         try:
             yield
+            if reached:
+                self.reached(reached)
         finally:
             self.emit("saving", begun=False)
+
+    def reached(self, steps: int) -> None:
+        """What was done up to this step is kept: a later attempt goes on from there."""
+        self.emit("reached", steps=steps)
 
     def result(self, **facts: Any) -> None:
         """The end of a child that succeeded."""

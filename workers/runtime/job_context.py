@@ -22,7 +22,7 @@ from common.jobs.cleaning import clean_json
 from common.jobs.leases import GIVE_UP_SHARE, Lease
 from common.jobs.queues import others_wait
 from common.jobs.reports import Reports, write_reports
-from common.log_ids import with_ids
+from common.logs import with_ids
 from common.settings import Settings
 from common.store import ArtifactStore
 from workers.runtime import shutdown
@@ -179,6 +179,11 @@ class JobContext:
         """Remember where a later attempt or a resume goes on."""
         with self.session() as session:
             leases.write_checkpoint(session, self._held, checkpoint)
+
+    def reach(self, steps: int) -> None:
+        """A checkpoint is kept that is so far, in steps of the job's own: attempts count anew from here."""
+        with self._lock:
+            self._reports.reached = max(self._reports.reached, steps)
 
     def keep_checkpoint(self, session: Session, checkpoint: dict[str, Any]) -> None:
         """The same within a transaction: it holds if and only if what else is written does.

@@ -24,7 +24,7 @@ from common.jobs.cleaning import clean_text
 from common.jobs.leases import Lease
 from common.jobs.reports import append_log
 from common.jobs.tallies import RETRIES, count
-from common.log_ids import of_job
+from common.logs import Event, of_job, tell
 from common.messaging.broker import GPU, NEXT_JOB
 from common.store.disk import is_disk_full
 from workers.runtime import retries, shutdown
@@ -91,11 +91,16 @@ def run_leased(services: Services, held: Lease, body: JobBody | None = None) -> 
     if row is None:
         return  # its dataset was deleted just now
     context = JobContext(services, JobFacts.of(row), held)
-    log.info("%s begins, attempt %d", row.kind, row.attempt)
+    tell(
+        log, Event.JOB_BEGUN, f"{row.kind} begins, attempt {row.attempt}",
+        kind=row.kind, queue=row.queue, attempt=row.attempt, user=row.created_by, owner=held.owner,
+    )  # fmt: skip
     with Heartbeat(context):
         announce(services, [row])
         outcome = _execute(context, body or body_of(row.kind, row.queue))
-        if outcome is not None:
+        if outcome is None:
+            _tell_end(held, "lost", [], None)
+        else:
             _settle(services, context, held, *outcome)
 
 
@@ -147,6 +152,7 @@ def _settle(
     """
     context.close_reports()
     if context.lost and state != "succeeded":
+        _tell_end(held, state, [], error)
         return  # it may have ended since it was lost; another execution says how it ends
     pause_s = SETTLE_PAUSE_S
     while True:
@@ -159,12 +165,37 @@ def _settle(
             log.warning("the end of the job could not be written yet: %s", problem)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_SETTLE_PAUSE_S)
-    log.info("ended: %s", ", ".join(f"{job.id} {job.state}" for job in ended) or "it was lost")
+    _tell_end(held, state, ended, error)
     announce(services, ended)
     may_begin = [job for job in (*ended, *waiting) if job.state == "queued" and not job.not_before]
     for queue in {job.queue for job in may_begin}:
         services.events.queue(queue)
         wake_quietly(services, queue)
+
+
+def _tell_end(
+    held: Lease, state: str, ended: Sequence[Job], error: ClipBrowserError | None
+) -> None:
+    """What has become of the job, and of those that ended with it."""
+    if not ended:
+        tell(
+            log, Event.JOB_LOST, "it is another worker's by now", logging.WARNING, owner=held.owner
+        )
+    for job in ended:
+        facts: dict[str, Any] = {
+            "job": job.id, "kind": job.kind, "queue": job.queue, "attempt": job.attempt,
+            "user": job.created_by, "seconds": round(time.monotonic() - held.taken_at, 1),
+        }  # fmt: skip
+        if job.state == "queued":
+            event = Event.JOB_RETRIED if state in ("lost", "silence") else Event.JOB_REQUEUED
+            why = error.message if error else state
+            tell(log, event, f"{job.kind} waits again: {why}", logging.WARNING, **facts)
+            continue
+        code = (job.error or {}).get("code")
+        level = logging.WARNING if job.state == "failed" else logging.INFO
+        because = f": {job.error['message']}" if job.error else ""
+        message = f"{job.kind} has {job.state}{because}"
+        tell(log, Event.JOB_ENDED, message, level, state=job.state, code=code, **facts)
 
 
 def _write_end(

@@ -13,10 +13,12 @@ from datetime import datetime
 from redis import RedisError
 
 from common.db.engine import hold
-from common.errors import QueueUnavailable
+from common.db.tables import Job
+from common.errors import QueueUnavailable, WorkerLost
 from common.jobs import leases
 from common.jobs.kinds import JOB_QUEUES
 from common.jobs.queues import count_startable, read_running
+from common.logs import Event, tell
 from common.messaging.live_workers import count_places, read_workers
 from workers.runtime.job_runs import announce
 from workers.runtime.services import Services
@@ -60,8 +62,20 @@ def reap_once(services: Services, moment: datetime | None = None) -> None:
         hold(session, TURN)
         again, ended = leases.reap(session, services.settings, moment)
     for job in again:
-        log.warning("job %s has lost its worker and waits again", job.id)
+        _tell_loss(job, "waits again")
+    for job in ended:
+        _tell_loss(job, f"has {job.state}")
     announce(services, [*again, *ended])
+
+
+def _tell_loss(job: Job, outcome: str) -> None:
+    lost = job.state == "queued" or (job.error or {}).get("code") == WorkerLost.code
+    event = Event.JOB_LOST if lost else Event.JOB_ENDED
+    message = f"job {job.id} ({job.kind}) {'has lost its worker and ' if lost else ''}{outcome}"
+    tell(
+        log, event, message, logging.WARNING, job=job.id, kind=job.kind, queue=job.queue,
+        state=job.state, attempt=job.attempt, user=job.created_by,
+    )  # fmt: skip
 
 
 def wake_idle(services: Services) -> int:

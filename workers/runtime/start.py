@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
 import signal
 import sys
@@ -23,10 +24,12 @@ from pathlib import Path
 from common.db.engine import refuse_newer_schema
 from common.file_modes import keep_private
 from common.jobs.leases import require_lasting_leases
+from common.logs import Event, configure_logging, tell, tell_start
 from common.messaging.broker import GPU, MAINTENANCE
-from common.processes import die_with_parent, ending_with_a_sentence, step_back
+from common.processes import describe_end, die_with_parent, ending_with_a_sentence, step_back
 from common.settings import Settings, load_settings
 
+log = logging.getLogger("workers.runtime.start")
 # What Celery's workers tell each other, and nobody here reads: see `workers/runtime/presence.py`.
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 MAINTENANCE_NICE = 5  # a large index.csv takes seconds of a core: people who save go before it
@@ -59,6 +62,7 @@ def main() -> None:
         die_with_parent(int(parent))
     arguments = _parser().parse_args()
     settings = load_settings()
+    configure_logging(arguments.command, settings)
     keep_private(settings.data_dir, settings.database)
     refuse_newer_schema(settings.database)
     if arguments.command == "beat":
@@ -91,10 +95,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _beat(settings: Settings) -> None:
     """Send the maintenance tasks, until SIGTERM."""
-    from common.log_ids import configure_logging
     from workers.runtime.beat import run_beat
 
-    configure_logging()
+    configure_logging("beat", settings)
+    tell_start(log, settings)
     run_beat(settings)
 
 
@@ -120,7 +124,7 @@ def run_worker(settings: Settings, spec: Spec) -> None:
 
     sweep_orphans(settings.work_dir)
     app.worker_main([
-        "worker", "--loglevel=WARNING", f"--queues={spec.queues}",
+        "--quiet", "worker", "--loglevel=WARNING", f"--queues={spec.queues}",
         f"--concurrency={spec.concurrency}", f"--pool={spec.pool}",
         f"--hostname={spec.name}@%h", *QUIET,
     ])  # fmt: skip
@@ -152,7 +156,7 @@ class _Fleet:
             name = self._alive.pop(pid, "")
             if not name or self._stopping:
                 continue
-            print(f"{name} ended ({os.waitstatus_to_exitcode(status)}); starting it again")
+            _tell_loss(name, pid, os.waitstatus_to_exitcode(status))
             if time.monotonic() - self._forked[name] < RESTART_AFTER_S:
                 time.sleep(RESTART_AFTER_S)  # it cannot start: no use in trying without a pause
             if not self._stopping:
@@ -185,6 +189,15 @@ class _Fleet:
         finally:
             sys.stderr.flush()
             os._exit(code)
+
+
+def _tell_loss(name: str, pid: int, code: int) -> None:
+    """A member of the fleet has ended by itself and is started again."""
+    how = describe_end(code)
+    tell(
+        log, Event.PROCESS_RESTARTED, f"{name} ended ({how}); starting it again",
+        logging.ERROR, member=name, pid=pid, exit_code=code,
+    )  # fmt: skip
 
 
 def _write_to(path: Path) -> None:

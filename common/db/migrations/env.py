@@ -18,6 +18,7 @@ with engine.connect() as connection, connection.begin():
         target_metadata=Base.metadata,
         render_as_batch=True,
         transactional_ddl=True,
+        on_version_apply=context.config.attributes.get("on_step", ()),
     )
     context.run_migrations()
 engine.dispose()

@@ -15,7 +15,7 @@ from common.db.tables.identities import (
     UserGroup,
 )
 from common.db.tables.images import Image, ImageSource
-from common.db.tables.jobs import Job, JobLog, JobMetric, PausedQueue, Tally
+from common.db.tables.jobs import Job, JobEnd, JobLog, JobMetric, PausedQueue, Tally
 from common.db.tables.models import Model
 from common.db.tables.people import AuditEvent, FormerName, Member, Token, User
 from common.db.tables.schema import SchemaWriter
@@ -35,6 +35,7 @@ __all__ = [
     "Image",
     "ImageSource",
     "Job",
+    "JobEnd",
     "JobLog",
     "JobMetric",
     "Member",

@@ -39,6 +39,8 @@ class Job(Base):
     somebody put it among the waiting jobs of the same priority (the lower the earlier); None: as is
     fair, see `common/jobs/order.py`. group_id: of the sweep that it belongs to. suspect_lease: the
     lease that the reaper found to be wrong, and when; it is lost when a later look finds it unchanged.
+    reached: how far its kept checkpoint is, in steps of its own; counted_from: the attempt in which that last
+    grew. Those before it do not count, so max_attempts grew by as many.
     not_before: until then, by the database's clock, nobody takes it, as something did not answer.
     """
 
@@ -57,6 +59,8 @@ class Job(Base):
     priority: Mapped[int] = mapped_column(default=5)
     attempt: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int] = mapped_column(default=3)
+    reached: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    counted_from: Mapped[int] = mapped_column(default=0, server_default="0")
     lease_owner: Mapped[str | None] = mapped_column(String(120))
     lease_until: Mapped[datetime | None]
     suspect_lease: Mapped[str | None] = mapped_column(String(200))
@@ -134,3 +138,15 @@ class Tally(Base):
     __tablename__ = "tallies"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class JobEnd(Base):
+    """How many jobs of a kind ended so, and after how long, see `common/jobs/ends.py`."""
+
+    __tablename__ = "job_ends"
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    bound_s: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int] = mapped_column(BigInteger, default=0)
+    seconds: Mapped[float] = mapped_column(Float, default=0.0)

@@ -13,7 +13,7 @@ from common.db.tables import Job
 from common.gpus import parse_gpu
 from common.jobs import tallies
 from common.jobs.queues import read_queue
-from common.log_ids import AddIds
+from common.logs import AddIds
 from tests.api.conftest import Caller, Service
 
 
@@ -103,4 +103,5 @@ def test_an_answer_names_its_request_and_its_log_lines_do_too(
     key = {"X-Request-Id": "edge-43"}
     call("POST", f"/datasets/{dataset}/jobs", 202, json={"kind": "split"}, headers=key)
     [line] = [record for record in caplog.records if "was queued by" in record.getMessage()]
-    assert line.__dict__["ids"] == " request=edge-43"
+    named = {"request": "edge-43", "user": "admin", "kind": "split", "queue": "cpu"}
+    assert line.__dict__["fields"].items() > named.items()

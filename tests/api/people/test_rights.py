@@ -132,13 +132,15 @@ def _user(service: Service, name: str) -> User:
 
 def expected(right: Right, person: Person, scope: str) -> int:
     """By the words of the table alone: REACHED, 403, or 404 for what somebody does not see."""
+    if scope == "metrics":
+        return REACHED if right.routes == ("GET /metrics",) else 403
     if right.role is not None and person.role is None and not person.is_admin:
         return 404
     if right.admin and not person.is_admin:
         return 403
     rank = 3 if person.is_admin else -1 if person.role is None else ROLES.index(person.role)  # type: ignore[arg-type]
-    needed = SCOPES.index(right.scope) if right.role is None else ROLES.index(right.role)
-    if SCOPES.index(scope) < needed:  # type: ignore[arg-type]
+    needed = ROLES.index(right.role) if right.role else SCOPES.index(right.scope) - 1
+    if SCOPES.index(scope) - 1 < needed:  # type: ignore[arg-type]
         return 403
     if right.role is not None and rank < needed:
         return 403

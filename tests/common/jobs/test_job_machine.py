@@ -209,6 +209,20 @@ class JobMachine(RuleBasedStateMachine):
             self._finish(runner.lease, "failed" if counts else "stopped")
 
     @precondition(lambda self: self.alive)
+    @rule(data=st.data(), steps=st.integers(1, 5))
+    def move_on(self, data: st.DataObject, steps: int) -> None:
+        """It keeps a checkpoint: where that is further than any before, its attempts count anew."""
+        lease = self.alive[data.draw(st.sampled_from(sorted(self.alive)))].lease
+        with self.sessions() as session:
+            job = session.get(Job, lease.job_id)
+            further = job is not None and job.reached < steps
+            leases.advance(session, lease, steps)
+        if further:
+            with self.sessions() as session:
+                job = states.get_job(session, lease.job_id)
+                assert job.max_attempts - job.attempt == MAX_ATTEMPTS
+
+    @precondition(lambda self: self.alive)
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
         """It is killed, frozen, or its line is cut: nobody knows, and it may come back."""
@@ -279,7 +293,7 @@ class JobMachine(RuleBasedStateMachine):
             running = job.state in leases.UNDER_WAY
             assert (job.lease_owner is not None) == (job.lease_until is not None) == running
             assert (job.finished_at is not None) == (job.state in states.FINISHED)
-            assert job.attempt <= job.max_attempts
+            assert job.attempt <= job.max_attempts == MAX_ATTEMPTS + job.counted_from
             assert job.state != "queued" or job.attempt < job.max_attempts, "it never begins"
             if job.state == "queued" and job.after_job_id is not None:
                 before = rows.get(job.after_job_id)

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +263,29 @@ def test_lease_times_are_those_of_the_database_whatever_this_machines_clock_says
     assert until is not None
     assert lease_s - 2 < (until - now()).total_seconds() <= lease_s
     assert any_stage.job(job_id).suspect_lease is None
+
+
+def test_a_run_whose_checkpoint_moves_on_outlives_more_lost_workers_than_attempts(
+    stage: Backstage,
+) -> None:
+    stage.start_beat()
+    job_id = stage.make("probe_child", steps=200, keeps=True)
+    for turn in range(1, 5):
+        worker = stage.start_worker("cpu")
+        reached = stage.job(job_id).reached
+        wait_until(partial(_is_further, stage, job_id, reached), 120, "a checkpoint further on")
+        kill_hard(worker.pid)
+        wait_until(partial(_has_state, stage, job_id, "queued"), 120, f"loss {turn}")
+    stage.start_worker("cpu")
+    ended = stage.wait_for(job_id, "succeeded", "failed", timeout_s=120)
+    assert (ended.state, ended.attempt) == ("succeeded", 5)
+    assert ended.result is not None
+    assert ended.result["began_at"] >= 4
+
+
+def _is_further(stage: Backstage, job_id: str, than: int) -> bool:
+    return stage.job(job_id).reached > than
+
+
+def _has_state(stage: Backstage, job_id: str, state: str) -> bool:
+    return stage.job(job_id).state == state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.log_ids import begin_request, end_request
+from common.logs import begin_request, end_request
 from tests.workers.conftest import Backstage
 from workers.runtime.alive import find_workers
 

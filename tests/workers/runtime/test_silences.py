@@ -18,7 +18,7 @@ from sqlalchemy import text
 from common.db.tables import Job, now
 from common.jobs import leases, reports, tallies
 from common.jobs.queues import read_queue
-from common.log_ids import AddIds, of_job
+from common.logs import AddIds, of_job
 from common.store import open_store
 from tests.servers import free_port
 from tests.workers.conftest import Backstage, open_backstage, wait_until

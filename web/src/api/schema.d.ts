@@ -1913,7 +1913,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Requests, latencies, queue depths and jobs by state, for Prometheus. Needs a token. */
+        /** Requests, jobs, queues, workers and how jobs ended, for Prometheus. Needs a token, such as one of scope metrics. */
         get: operations["ops_metrics"];
         put?: never;
         post?: never;
@@ -3129,7 +3129,7 @@ export interface components {
              * Scope
              * @enum {string}
              */
-            scope: "read" | "caption" | "train" | "admin";
+            scope: "metrics" | "read" | "caption" | "train" | "admin";
             user: components["schemas"]["Person"];
         };
         /**
@@ -3671,7 +3671,7 @@ export interface components {
              * Scope
              * @default null
              */
-            scope?: ("read" | "caption" | "train" | "admin") | null;
+            scope?: ("metrics" | "read" | "caption" | "train" | "admin") | null;
         };
         /**
          * NewTokenOut
@@ -3693,7 +3693,7 @@ export interface components {
              * Scope
              * @enum {string}
              */
-            scope: "read" | "caption" | "train" | "admin";
+            scope: "metrics" | "read" | "caption" | "train" | "admin";
             /** Token */
             token: string;
             /** Used At */
@@ -4517,7 +4517,7 @@ export interface components {
              * Scope
              * @enum {string}
              */
-            scope: "read" | "caption" | "train" | "admin";
+            scope: "metrics" | "read" | "caption" | "train" | "admin";
             /** Used At */
             used_at: string | null;
         };

@@ -104,6 +104,7 @@ def _write(
                 written += not outcome.repeated
         done += len(portion)
         ctx.report(done=before + done)
+        ctx.reach(before + done)
         if gives_way and done < len(plan.changes):
             ctx.give_way(GAVE_WAY)
     return refused, written

@@ -163,6 +163,7 @@ class Intake:
             for name, reason in refused:
                 tally.reject(name, reason)
             self.ctx.keep_checkpoint(session, asdict(tally))
+        self.ctx.reach(done)
         self.tally = tally
         for name, reason in refused:
             self.ctx.log(f"rejected {name}: {reason}")

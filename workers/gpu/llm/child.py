@@ -82,6 +82,7 @@ def _ask_all(
             write_done(out, caption)
             finished += asking.is_done(caption)
             emitter.progress(finished, total, "captions", "paraphrasing")
+            emitter.reached(finished)
 
         if not asking.run(model, waiting, save, child_io.stop_event().is_set):
             raise Stopped(captions=finished, resumable=True)

@@ -153,13 +153,13 @@ class SavePace:
 
 
 class CheckpointSaver:
-    """Writes a run's checkpoints when they are due. saving: entered meanwhile."""
+    """Writes a run's checkpoints when they are due. saving: entered meanwhile, with the step."""
 
     def __init__(
         self,
         checkpoints: Checkpoints,
         every_s: float,
-        saving: Callable[[], AbstractContextManager[Any]],
+        saving: Callable[[int], AbstractContextManager[Any]],
         log: Callable[[str], None],
     ) -> None:
         self._checkpoints, self._saving, self._log = checkpoints, saving, log
@@ -178,7 +178,7 @@ class CheckpointSaver:
         """Write one. A full disk is said and does not end the run: the one before is kept."""
         began = time.monotonic()
         try:
-            with self._saving():
+            with self._saving(step):
                 self._checkpoints.save(step, snapshot())
             self._log(f"Checkpoint at step {step} of {steps} ({why}).")
         except (OSError, RuntimeError, MemoryError) as problem:  # torch wraps what the file raises

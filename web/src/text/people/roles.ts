@@ -22,6 +22,7 @@ export function whyNot(role: Role | null | undefined, needed: Role): string {
 
 /** What a token may be for, in the words of the form that makes it. */
 export const SCOPE_WORDS = {
+  metrics: "metrics: read /metrics, nothing else",
   read: "read: look, search, download",
   caption: "caption: and save captions",
   train: "train: and upload, edit in bulk, run jobs",

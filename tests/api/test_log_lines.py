@@ -1,0 +1,78 @@
+"""What the API says of itself, read where a started one writes it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+
+from common.settings import as_environment, load_settings
+from tests.api.conftest import wait_until
+from tests.api.serving import answers
+from tests.servers import free_port, redis_server
+
+SECRETS = {
+    "secret_key": "cookies-are-signed-with-this",
+    "admin_password": "word-of-the-first-start",
+    "store_url": "s3://clips:word-of-the-store@127.0.0.1:9/clips?secure=0",
+}
+TYPED = "what-somebody-typed-as-password"
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+Z (INFO|WARNING|ERROR|CRITICAL) api ([a-z_]+) ")
+
+
+def test_a_start_a_migration_a_refused_sign_in_and_a_lost_process_leave_a_line_each(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "api.log"
+
+    def told(event: str) -> list[str]:
+        lines = log.read_text("utf-8").splitlines()
+        return [line for line in lines if (found := LINE.match(line)) and found[2] == event]
+
+    with redis_server(tmp_path) as redis, log.open("ab") as handle:
+        settings = load_settings(
+            data_dir=tmp_path / "data", redis_url=redis.url,
+            port=free_port(), api_processes=1, **SECRETS,
+        )  # fmt: skip
+        api = subprocess.Popen(
+            [sys.executable, "-m", "api.serve"],
+            env=as_environment(settings), stdout=subprocess.DEVNULL, stderr=handle,
+        )  # fmt: skip
+        try:
+            wait_until(lambda: answers(settings) or api.poll() is not None, 60)
+            first, *_ = told("process_started")
+            assert f"pid={api.pid}" in first
+            assert "store=s3://127.0.0.1:9/clips" in first
+            [migrated] = told("database_migrated")
+            assert re.search(r"before=nothing after=\d{4}", migrated)
+
+            address = f"{settings.address}/api/v1/auth/login"
+            for name in ("anna", "eve\n2026-01-01T00:00:00.000Z INFO api signed_in forged"):
+                typed = {"username": name, "password": TYPED}
+                asked = {"X-Request-Id": "edge-7"}
+                assert httpx.post(address, json=typed, headers=asked).status_code in (401, 400)
+            refused = told("sign_in_failed")[0]
+            assert "name=anna" in refused
+            assert "client=127.0.0.1" in refused
+            assert "reason=wrong" in refused
+            assert "request=edge-7" in refused
+            admin = {"username": "admin", "password": SECRETS["admin_password"]}
+            assert httpx.post(address, json=admin).status_code == 200
+            assert len(told("signed_in")) == 1
+
+            [process] = psutil.Process(api.pid).children()
+            process.kill()
+            wait_until(lambda: told("process_crashed"))
+            wait_until(lambda: answers(settings))
+        finally:
+            api.terminate()
+            api.wait(20)
+        assert len(told("process_ended")) == 1
+        written = log.read_text("utf-8")
+    assert [line for line in written.splitlines() if not LINE.match(line)] == []
+    for word in (*SECRETS.values(), "word-of-the-store", TYPED):
+        assert word not in written
