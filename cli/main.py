@@ -17,11 +17,12 @@ from typing import Any
 from cli.jobs.params import Misuse, params_help
 from common.errors import ClipBrowserError
 from common.jobs.kinds import kind_of, offered_kinds
+from common.version import VERSION
 
 Parsers = Any  # argparse's subparsers action has no public type
 SERVICE = frozenset(
-    ["up", "api", "worker", "beat", "migrate", "tensorboard", "user"]
-)  # see cli/stack/commands.py and cli/people/commands.py
+    ["up", "api", "worker", "beat", "migrate", "tensorboard", "user", "doctor"]
+)  # see cli/stack/commands.py, cli/people/commands.py and cli/doctor/commands.py
 SIGINT_CODE = 130
 CHANGES_HELP = (
     "Parameters of the job that are to differ follow as --name value: --epochs 3 --lr 1e-5."
@@ -95,11 +96,14 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_account_commands(client)
     _add_record_commands(client)
     if not client.names.intersection(words) or SERVICE.intersection(words):
+        from cli.doctor import parser as doctor
         from cli.people.commands import add_parser
         from cli.stack.commands import add_parsers
 
         add_parsers(parsers)
         add_parser(parsers)
+        doctor.add_parser(parsers)
+    parser.add_argument("--version", action="version", version=f"CLIP Browser {VERSION}")
     for option in ("--url", "--token"):
         parser.add_argument(option, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.add_argument(

@@ -1,0 +1,1 @@
+"""`clip-browser doctor`: looks at everything that the service stands on, and says what to do."""
