@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock schema-fixture bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock release bundle rehearse-offline schema-fixture bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -57,6 +57,20 @@ migration: $(VENV)/.test
 # The rows of a schema that a new migration makes an earlier one: tests/data/README.md
 schema-fixture: $(VENV)/.test
 	@$(BIN)/python -m tests.data.schema_fixtures
+
+# What others install with one command: a wheel with the dashboard, its source, their checksums
+release: $(VENV)/.runtime web/dist/.built
+	@rm -rf dist build *.egg-info
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
+	@cd dist && rm -f .gitignore && sha256sum *.whl *.tar.gz > SHA256SUMS && cat SHA256SUMS
+
+# One file for machines without a network: docs/offline.md
+bundle: release
+	@bash .ci/bundle.sh
+
+# That file, installed and used from the first image to a search where no network is
+rehearse-offline:
+	@bash .ci/offline.sh
 
 screenshots: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m pytest tests/system/test_way_in_the_browser.py --screenshots test-results/screenshots

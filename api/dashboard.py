@@ -11,7 +11,9 @@ from werkzeug.security import safe_join
 from api.errors import answer
 from common.errors import NotFound
 
-BUILT = Path(__file__).resolve().parents[1] / "web" / "dist"
+_CHECKOUT = Path(__file__).resolve().parents[1] / "web" / "dist"
+_WHEEL = Path(__file__).resolve().parent / "built_dashboard"  # see setup.py
+BUILT = _WHEEL if _WHEEL.is_dir() else _CHECKOUT
 NOT_PAGES = ("/api/", "/socket.io", "/assets/")
 FOR_EVER = "public, max-age=31536000, immutable"  # Vite puts the content's hash into the name
 

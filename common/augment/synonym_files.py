@@ -20,7 +20,9 @@ from common.augment.synonym_map import (
 from common.errors import NotFound
 from common.store import ArtifactStore
 
-DEFAULT_MAP = Path(__file__).parents[2] / "manual_synonym_map.json"
+_NAME = "manual_synonym_map.json"
+_IN_A_WHEEL = Path(__file__).with_name(_NAME)  # see setup.py
+DEFAULT_MAP = _IN_A_WHEEL if _IN_A_WHEEL.is_file() else Path(__file__).parents[2] / _NAME
 SHARED_KEY = "synonyms/shared.json"
 
 
