@@ -1,6 +1,7 @@
 """All settings, once: `load_settings()` reads the environment, everything else gets the frozen object.
 
-Every field is an environment variable `CLIP_BROWSER_<NAME>`; `.env.example` lists them all.
+Every field is an environment variable `CLIP_BROWSER_<NAME>`; `.env.example` lists them all. Those that
+hold a secret may stand in a file instead, named by `CLIP_BROWSER_<NAME>_FILE`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ from common.errors import InvalidInput
 MIB = 1024 * 1024
 MAX_API_PROCESSES = 4  # unless more are asked for: the workers need cores, too
 
+SECRETS = (
+    "secret_key",
+    "admin_password",
+    "oidc_client_secret",
+    "llm_api_key",
+    "database_url",
+    "redis_url",
+    "store_url",
+)
 OPEN_TO_ALL = ("accounts.google.com",)  # providers at which anybody may make an account
 _LOCAL = (("http", "localhost"), ("http", "127.0.0.1"), ("http", "::1"))
 
@@ -250,7 +260,7 @@ def _networks(listed: str) -> tuple[IPv4Network | IPv6Network, ...]:
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment, with overrides on top. Raises InvalidInput on a bad value."""
     try:
-        return Settings(**overrides)
+        return Settings(**{**_read_secrets(), **overrides})
     except ValidationError as bad:
         first = bad.errors()[0]
         name = "CLIP_BROWSER_" + "_".join(str(part) for part in first["loc"]).upper()
@@ -260,19 +270,54 @@ def load_settings(**overrides: Any) -> Settings:
         ) from bad
 
 
+def _read_secrets() -> dict[str, str]:
+    """The secrets that stand in files. An empty file is a secret that is not set.
+
+    Raises InvalidInput for one that cannot be read, and for one that is given in both ways.
+    """
+    found: dict[str, str] = {}
+    for name in SECRETS:
+        variable = f"CLIP_BROWSER_{name.upper()}"
+        path = os.environ.get(f"{variable}_FILE")
+        if not path:
+            continue
+        try:
+            value = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise InvalidInput(
+                f"{variable}_FILE is {path!r}, which cannot be read: {problem}",
+                remedy=f"Let the user of this process read it, or set {variable}.",
+            ) from problem
+        if value and os.environ.get(variable):
+            raise InvalidInput(
+                f"{variable} and {variable}_FILE are both set.", remedy="Set one of the two."
+            )
+        if value:
+            found[name] = value
+    return found
+
+
 def require_secret_key(settings: Settings) -> None:
     """Raises InvalidInput when the secret that signs cookies is missing or short."""
     if len(settings.secret_key) < 16:
         raise InvalidInput(
             f"CLIP_BROWSER_SECRET_KEY has {len(settings.secret_key)} characters; at least 16 are needed",
-            remedy="Set it to a long random text, the same for every part of the service.",
+            remedy="Set it, or the file that CLIP_BROWSER_SECRET_KEY_FILE names, to a long random text.",
         )
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """The environment that makes `load_settings()` give the same settings in a child process."""
+    """The environment that makes `load_settings()` give the same settings in a child process.
+
+    A secret that came from a file stays in the file.
+    """
+    in_files = _read_secrets()
+    kept = {name for name, value in in_files.items() if getattr(settings, name) == value}
     named = {
         f"CLIP_BROWSER_{name.upper()}": "" if value is None else str(value)
         for name, value in settings.model_dump().items()
+        if name not in kept
     }
-    return {**os.environ, **named}
+    replaced = {f"CLIP_BROWSER_{name.upper()}_FILE" for name in in_files.keys() - kept}
+    inherited = {name: value for name, value in os.environ.items() if name not in replaced}
+    return {**inherited, **named}

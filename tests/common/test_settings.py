@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from common.errors import InvalidInput
-from common.settings import Settings, as_environment, load_settings, require_secret_key
+from common.settings import SECRETS, Settings, as_environment, load_settings, require_secret_key
 
 
 def test_settings_come_from_the_environment_and_overrides_win(
@@ -69,6 +70,49 @@ def test_a_child_process_gets_the_same_settings(
     for name, value in as_environment(settings).items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings
+
+
+def test_a_secret_may_stand_in_a_file_and_stays_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SECRETS:
+        (tmp_path / name).write_text(f"of-{name}-in-a-file\n")
+        monkeypatch.setenv(f"CLIP_BROWSER_{name.upper()}_FILE", str(tmp_path / name))
+    settings = load_settings()
+    assert all(getattr(settings, name) == f"of-{name}-in-a-file" for name in SECRETS)
+    passed_on = as_environment(settings)
+    assert not any("in-a-file" in value for value in passed_on.values())
+    other = as_environment(load_settings(redis_url="redis://elsewhere:1/0"))
+    assert other["CLIP_BROWSER_REDIS_URL"] == "redis://elsewhere:1/0"
+    assert "CLIP_BROWSER_REDIS_URL_FILE" not in other
+
+
+def test_an_empty_secret_file_is_a_secret_that_is_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").touch()
+    monkeypatch.setenv("CLIP_BROWSER_LLM_API_KEY_FILE", str(tmp_path / "key"))
+    assert load_settings().llm_api_key == ""
+
+
+def test_a_secret_that_is_given_twice_or_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIP_BROWSER_SECRET_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(InvalidInput, match=r"CLIP_BROWSER_SECRET_KEY_FILE is .*cannot be read"):
+        load_settings()
+    (tmp_path / "key").write_text("x" * 24)
+    monkeypatch.setenv("CLIP_BROWSER_SECRET_KEY", "y" * 24)
+    with pytest.raises(InvalidInput, match="both set"):
+        load_settings()
+
+
+def test_every_setting_that_holds_a_secret_can_stand_in_a_file() -> None:
+    plain = {"public_url", "tensorboard_url", "llm_base_url"}
+    secret = {
+        name for name in Settings.model_fields if re.search("key|password|secret|_url$", name)
+    }
+    assert secret - plain == set(SECRETS)
 
 
 def test_empty_urls_mean_the_data_directory(tmp_path: Path) -> None:
