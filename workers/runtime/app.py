@@ -21,6 +21,7 @@ from common.messaging.broker import REQUEST_ID, celery_config
 from common.processes import die_with_parent
 from common.settings import load_settings
 from workers.runtime import shutdown
+from workers.runtime.alive import AliveSign
 from workers.runtime.presence import WorkerPresence
 from workers.runtime.services import process_services
 
@@ -42,6 +43,7 @@ def create_app() -> Celery:
     )
     made.conf.update(celery_config(settings))
     made.steps["consumer"].add(WorkerPresence)
+    made.steps["consumer"].add(AliveSign)
     return made
 
 

@@ -8,8 +8,8 @@ that pass (the monotonic clock), and where nobody takes the messages it stops ad
 from __future__ import annotations
 
 import logging
+import socket
 import time
-from pathlib import Path
 
 import redis as redis_client
 
@@ -26,6 +26,7 @@ from common.messaging.broker import (
 )
 from common.messaging.live_workers import read_workers
 from common.settings import Settings
+from workers.runtime.alive import sign
 from workers.runtime.reaper import Reaper, wake_idle
 from workers.runtime.services import open_services
 
@@ -37,7 +38,8 @@ COUNT_TOKENS_EVERY_S = 60.0
 KEEP_CLEAN_EVERY_S = 60.0
 MAX_WAITING = 20  # messages, several of each frequent task
 RETRY_S = 1.0
-SIGN_EVERY_S = 60.0
+SIGN_EVERY_S = 10.0
+MAX_SILENCE_S = 60.0  # of the reaper, which waits for the database
 
 
 def periods() -> dict[str, float]:
@@ -60,8 +62,8 @@ def run_beat(settings: Settings) -> None:
     signed = woken = float("-inf")
     roster = Roster()
     while True:
-        if time.monotonic() - signed >= SIGN_EVERY_S and reaper.silent_s < SIGN_EVERY_S:
-            _sign(settings.work_dir)
+        if time.monotonic() - signed >= SIGN_EVERY_S and reaper.silent_s < MAX_SILENCE_S:
+            sign(settings.work_dir, f"beat@{socket.gethostname()}")
             signed = time.monotonic()
         try:
             if time.monotonic() - woken >= settings.reap_every_s:
@@ -86,12 +88,6 @@ def _send_due(queue: Queue, every_s: dict[str, float], due: dict[str, float]) ->
             due[task] = time.monotonic() + every_s[task]
         else:
             due[task] = time.monotonic() + RETRY_S
-
-
-def _sign(work_dir: Path) -> None:
-    """A sign of life for `workers.runtime.alive --beat`."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    (work_dir / "beat-schedule").touch()
 
 
 class Roster:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from common.logs import begin_request, end_request
-from tests.workers.conftest import Backstage
-from workers.runtime.alive import find_workers
+from tests.workers.conftest import Backstage, wait_until
+from workers.runtime.alive import sign_file
 
 
 def test_a_worker_sends_no_events_of_celery_and_names_job_and_request_in_its_log(
@@ -25,4 +25,13 @@ def test_a_worker_sends_no_events_of_celery_and_names_job_and_request_in_its_log
     log = (stage.folder / "w0.log").read_text()
     assert f" INFO workers.runtime.job_runs job={job_id} request=r-17: practice begins" in log
     assert f"{job_id} succeeded" in log
-    assert find_workers(stage.settings.redis_url, "test") == ["w0@test"]
+
+
+def test_a_worker_signs_while_it_takes_messages_and_not_after_its_end(stage: Backstage) -> None:
+    worker = stage.start_worker("cpu")
+    signed = sign_file(stage.settings.work_dir, "w0@test")
+    began = signed.stat().st_mtime_ns
+    wait_until(lambda: signed.stat().st_mtime_ns > began, 20, "the next sign")
+    worker.terminate()
+    worker.wait(30)
+    assert not signed.exists()
