@@ -42,6 +42,15 @@ def add_parsers(parsers: Parsers) -> None:
     parsers.add_parser("beat", help="start what sends the maintenance tasks").set_defaults(
         run=_beat
     )
+    weights = parsers.add_parser(
+        "weights", help="bring published weights to this machine's workers"
+    )
+    kinds = weights.add_subparsers(dest="kind", required=True)
+    add = kinds.add_parser("add", help="check a file of weights and place it")
+    add.add_argument("file", help="the weights; - for standard input")
+    add.add_argument("--model", required=True, help="a model of the catalogue, such as ViT-B-32")
+    add.add_argument("--tag", required=True, help="which weights they are, such as openai")
+    add.set_defaults(run=_add_weights)
     migrate = parsers.add_parser("migrate", help="bring the database to the newest schema")
     migrate.set_defaults(run=_migrate)
     board = parsers.add_parser("tensorboard", help="show all training runs in TensorBoard")
@@ -82,6 +91,11 @@ def _worker(arguments: argparse.Namespace) -> int:
 
 def _beat(_: argparse.Namespace) -> int:
     return _become(load_settings(), "workers.runtime.start", "beat")
+
+
+def _add_weights(arguments: argparse.Namespace) -> int:
+    named = (f"--model={arguments.model}", f"--tag={arguments.tag}")
+    return _become(load_settings(), "workers.models.placement", *named, arguments.file)
 
 
 def _migrate(_: argparse.Namespace) -> int:

@@ -284,6 +284,7 @@ def placement_remedy(model: str, tag: str, weights_dir: Path) -> str:
     place = weights_dir / known.name / f"{record.tag}.safetensors"
     return (
         f"Download {HUB_FILES[0]} of https://huggingface.co/{record.hub_repo} on a machine with a "
-        f"network and place it on the GPU worker as {place}, or train {SMALL_MODEL} with empty "
+        f"network and give it to `clip-browser weights add FILE --model {known.name} --tag {record.tag}` "
+        f"where the GPU worker runs (it becomes {place}), or train {SMALL_MODEL} with empty "
         "pretrained weights."
     )
