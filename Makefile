@@ -11,6 +11,19 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
 .PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock release bundle rehearse-offline schema-fixture bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
+.PHONY: env trial upgrade
+
+# What `docker compose` needs before its first start: .env and a file for each secret
+env:
+	@bash deploy/env.sh
+
+# docs/deploy.md tried on a real engine, half an hour: make trial ARGS="way upgrade"
+trial:
+	@bash .ci/compose.sh $(ARGS)
+
+# New images, and a change-over that people who save captions notice little of
+upgrade:
+	@bash deploy/upgrade.sh $(ARGS)
 
 up: $(VENV)/.runtime web/dist/.built
 	@exec $(BIN)/clip-browser up $(ARGS)
@@ -158,6 +171,8 @@ web/dist/.built: web/node_modules/.installed web/index.html web/vite.config.ts $
 
 lock:
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml -o requirements/runtime.txt
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml -c requirements/runtime.txt \
+		--excludes requirements/service-excludes.txt -o requirements/service.txt
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml --group test -c requirements/runtime.txt -o requirements/test.txt
 	@for group in llm-cpu llm-cuda llm-test; do \
 		uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q --group $$group -c requirements/runtime.txt \

@@ -1,0 +1,334 @@
+#!/usr/bin/env bash
+# docs/deploy.md tried on a real engine: from a clean checkout to the whole way, then all that may happen to a stack.
+# Needs Docker with compose, curl and git; takes about half an hour and leaves nothing running.
+#
+#   bash .ci/compose.sh             all of it
+#   bash .ci/compose.sh STEP ...    these of: way restart upgrade scale killed faults   (`start` comes before them)
+#
+# TRIAL_PORT (18000): where it listens. TRIAL_BUILD=0: the images clip-browser:trial and clip-browser-ml:trial are there.
+# TRIAL_KEEP=1: the stack is left running. TRIAL_FILES: more compose files, with ':' between, after the own one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+PORT="${TRIAL_PORT:-18000}"
+URL="http://127.0.0.1:$PORT"
+AWAY_S="${TRIAL_AWAY_S:-30}"
+PATIENCE_S=5 # of a request while a part is away
+TRAIN='"model":"clip-browser-small","pretrained":"","batch_size":32'
+work="$(mktemp -d)"
+table="$work/table"
+checkout="$work/checkout"
+failed=0
+
+main() {
+    trap finish EXIT
+    local steps=("$@")
+    [ $# -gt 0 ] || steps=(way restart upgrade scale killed faults)
+    start
+    for step in "${steps[@]}"; do "step_$step"; done
+    say "Containers"
+    compose ps --format 'table {{.Service}}\t{{.Status}}'
+    say "What was found"
+    cat "$table"
+    exit "$failed"
+}
+
+finish() {
+    local code=$?
+    if [ "$code" != 0 ] && [ -d "$checkout" ]; then compose logs --tail 20 2>&1 | tail -n 120 || true; fi
+    if [ -z "${TRIAL_KEEP:-}" ]; then
+        [ ! -d "$checkout" ] || compose down --volumes --timeout 20 >/dev/null 2>&1 || true
+        rm -rf "$work"
+    fi
+    exit "$code"
+}
+
+compose() {
+    (cd "$checkout" && docker compose --progress quiet "$@")
+}
+
+say() { printf '\n== %s\n' "$1"; }
+
+# note WHAT FIGURE: a line of the table
+note() {
+    printf '%-58s %s\n' "$1" "$2" | tee -a "$table"
+}
+
+# check WHAT COMMAND ...: a line of the table, and a failure of the whole when the command fails
+check() {
+    local what="$1"
+    shift
+    if "$@"; then note "$what" yes; else
+        note "$what" NO
+        failed=1
+    fi
+}
+
+now_s() { date +%s.%N; }
+since() { awk -v a="$1" -v b="$(now_s)" 'BEGIN { printf "%.1f", b - a }'; }
+
+# --- the stack
+
+start() {
+    say "A clean checkout, its secrets, its images"
+    git clone --quiet . "$checkout"
+    (cd "$checkout" && bash deploy/env.sh)
+    cat >>"$checkout/.env" <<SETTINGS
+COMPOSE_PROJECT_NAME=clip-browser-trial
+COMPOSE_FILE=docker-compose.yml${TRIAL_FILES:+:$TRIAL_FILES}
+CLIP_BROWSER_PORT=$PORT
+IMAGE_TAG=trial
+SETTINGS
+    local began
+    if [ "${TRIAL_BUILD:-1}" = 1 ]; then
+        began="$(now_s)"
+        compose build >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log"; exit 1; }
+        note "images built in" "$(since "$began") s"
+    fi
+    for image in clip-browser clip-browser-ml; do
+        note "image $image" "$(docker image inspect -f '{{.Size}}' "$image:trial" | awk '{ printf "%.0f MB", $1 / 1e6 }')"
+    done
+    began="$(now_s)"
+    compose up -d --no-build
+    wait_healthy 300
+    note "from up to all healthy" "$(since "$began") s"
+    sign_in
+    say "Idle"
+    sleep 20
+    memory | tee -a "$table"
+}
+
+memory() {
+    local ids
+    ids="$(compose ps -q)"
+    # shellcheck disable=SC2086  # one word each
+    docker stats --no-stream --format 'idle memory {{.Name}}|{{.MemUsage}}' $ids |
+        sed 's/clip-browser-trial-//; s/ \/.*//' | sort | awk -F'|' '{ printf "%-58s %s\n", $1, $2 }'
+}
+
+# wait_healthy SECONDS: until every container of the stack is well
+wait_healthy() {
+    local until=$((SECONDS + $1)) sick
+    while :; do
+        sick="$(compose ps -a --format '{{.Service}} {{.State}} {{.Health}}' | grep -v ' running healthy$' || true)"
+        [ -n "$sick" ] || return 0
+        if [ "$SECONDS" -ge "$until" ]; then
+            echo "not healthy after $1 s:"
+            echo "$sick"
+            return 1
+        fi
+        sleep 1
+    done
+}
+
+# --- requests
+
+sign_in() {
+    local body
+    body="{\"username\":\"admin\",\"password\":\"$(cat "$checkout/secrets/admin_password")\"}"
+    TOKEN="$(curl -sS -m 30 -H 'Content-Type: application/json' -d "$body" "$URL/api/v1/auth/login" | field token)"
+    [ -n "$TOKEN" ] || { echo "nobody can sign in"; exit 1; }
+}
+
+# field NAME: the first field of that name in a JSON text, a word or a number
+field() { grep -oE "\"$1\": ?(\"[^\"]*\"|[0-9.]+|true|false|null)" | head -n 1 | sed -E "s/^\"$1\": ?//; s/^\"//; s/\"\$//"; }
+
+# call METHOD PATH [JSON]: the answer's body, with its status in $work/status and its seconds in $work/took
+call() {
+    local options=(-sS -m "${MAX_S:-60}" -X "$1" -H "Authorization: Bearer $TOKEN" -o "$work/body" -w '%{http_code} %{time_total}')
+    [ $# -lt 3 ] || options+=(-H 'Content-Type: application/json' -d "$3")
+    : >"$work/body"
+    curl "${options[@]}" "$URL/api/v1$2" >"$work/answer" 2>"$work/curl-error" || true
+    read -r status took <"$work/answer" || true
+    cat "$work/body"
+}
+
+# job KIND PARAMS: starts one of the dataset; its id
+job() {
+    call POST "/datasets/$dataset/jobs" "{\"kind\":\"$1\",\"params\":{$2}}" | field id
+}
+
+# wait_job ID SECONDS: its last state
+wait_job() {
+    local until=$((SECONDS + $2)) state
+    while :; do
+        state="$(MAX_S=10 call GET "/jobs/$1" | field state)"
+        case "$state" in succeeded | failed | stopped) echo "$state"; return 0 ;; esac
+        [ "$SECONDS" -lt "$until" ] || { echo "${state:-unknown}"; return 0; }
+        sleep 1
+    done
+}
+
+# run KIND PARAMS SECONDS: starts a job, waits for it, notes how long it took
+run() {
+    local began id
+    began="$(now_s)"
+    id="$(job "$1" "$2")"
+    last="$id"
+    if [ "$(wait_job "$id" "$3")" = succeeded ]; then note "$1" "$(since "$began") s"; else
+        note "$1" "FAILED: $(call GET "/jobs/$id" | field message)"
+        call GET "/jobs/$id/log" | tail -n 5
+        failed=1
+    fi
+}
+
+search() {
+    call GET "/datasets/$dataset/search?q=a%20red%20circle&model=$model" | grep -q '"hits"'
+}
+
+save_caption() {
+    local revision
+    revision="$(call GET "/images/$image" | field revision)"
+    call PUT "/images/$image/caption" "{\"text\":\"a red circle $RANDOM\",\"base_revision\":${revision:-0},\"client_id\":\"trial-$RANDOM-$RANDOM\"}" >/dev/null
+    read -r status took <"$work/answer"
+    [ "${status:0:1}" = 2 ]
+}
+
+# --- the way
+
+step_way() {
+    say "The whole way"
+    local made began
+    began="$(now_s)"
+    made="$(call POST /datasets/sample '{}')"
+    dataset="$(echo "$made" | grep -oE '"dataset": ?\{.*' | field id)"
+    last="$(echo "$made" | grep -oE '"job": ?\{.*' | field id)"
+    check "sample drawn" [ "$(wait_job "$last" 180)" = succeeded ]
+    note "sample" "$(since "$began") s"
+    image="$(call GET "/datasets/$dataset/images?limit=1" | grep -oE '"items": ?\[.*' | field id)"
+    check "caption saved" save_caption
+    run split '' 120
+    run augment '' 180
+    run train "$TRAIN,\"epochs\":2" 600
+    model="$(call GET "/jobs/$last" | field model_id)"
+    run index "\"model\":\"$model\"" 300
+    began="$(now_s)"
+    check "search finds" search
+    note "first search" "$(since "$began") s"
+    run map "\"model\":\"$model\"" 300
+}
+
+step_restart() {
+    say "restart, then down and up"
+    local began
+    began="$(now_s)"
+    compose restart --timeout 60
+    wait_healthy 300
+    note "restart, until all healthy" "$(since "$began") s"
+    check "search after restart" search
+    compose down --timeout 60
+    began="$(now_s)"
+    compose up -d --no-build
+    wait_healthy 300
+    note "down and up, until all healthy" "$(since "$began") s"
+    check "search after down and up" search
+}
+
+# A changed line, a new image, and somebody who saves captions all the while
+step_upgrade() {
+    say "An upgrade while somebody saves captions"
+    local layers_before layers_after began
+    layers_before="$(docker image inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}' clip-browser-ml:trial)"
+    echo '# a changed line' >>"$checkout/workers/__init__.py"
+    began="$(now_s)"
+    keep_saving &
+    local saver=$!
+    (cd "$checkout" && bash deploy/upgrade.sh --no-pull >"$work/upgrade.log" 2>&1) || { tail -n 30 "$work/upgrade.log"; failed=1; }
+    wait_healthy 300
+    note "upgrade by rebuild, until all healthy" "$(since "$began") s"
+    touch "$work/stop-saving"
+    wait "$saver" || true
+    layers_after="$(docker image inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}' clip-browser-ml:trial)"
+    note "new layers of clip-browser-ml" "$(comm -13 <(sort <<<"$layers_before") <(sort <<<"$layers_after") | grep -c . || true)"
+    note "saves during it: all, refused, slowest" "$(awk '{ n++; if ($1 !~ /^2/) r++; if ($2 > m) m = $2 } END { printf "%d, %d, %.1f s", n, r, m }' "$work/saves")"
+    note "longest time without a save" "$(awk '{ if ($1 ~ /^2/) { if (last && $3 - last > g) g = $3 - last; last = $3 } } END { printf "%.1f s", g }' "$work/saves")"
+    check "search after the upgrade" search
+}
+
+keep_saving() {
+    work="$work/saver"
+    mkdir -p "$work"
+    while [ ! -e "$work/../stop-saving" ]; do
+        MAX_S=20 save_caption || true
+        echo "${status:-000} ${took:-20} $(now_s)" >>"$work/../saves"
+        sleep 0.3
+    done
+}
+
+step_scale() {
+    say "Two of each"
+    local began ids="" id
+    began="$(now_s)"
+    compose up -d --no-build --no-recreate --scale api=2 --scale worker-cpu=2 --scale worker-gpu=2
+    wait_healthy 300
+    note "scaled to two, until all healthy" "$(since "$began") s"
+    for _ in 1 2; do ids+=" $(job index "\"model\":\"$model\"")"; done
+    for id in $ids; do check "job on two workers" [ "$(wait_job "$id" 300)" = succeeded ]; done
+    for _ in 1 2 3 4 5 6; do save_caption || { failed=1; note "save through two API containers" NO; }; done
+    note "who answers" "$(compose ps -q api | wc -l) API containers"
+    compose up -d --no-build --no-recreate --scale api=1 --scale worker-cpu=1 --scale worker-gpu=1
+    wait_healthy 120
+}
+
+step_killed() {
+    say "A worker killed while it trains"
+    local began id="" state=""
+    id="$(job train "$TRAIN,\"epochs\":30")"
+    for _ in $(seq 180); do
+        state="$(call GET "/jobs/$id" | field step)"
+        [ "${state:-0}" -lt 8 ] 2>/dev/null || break
+        sleep 1
+    done
+    began="$(now_s)"
+    docker kill "$(compose ps -q worker-gpu | head -n 1)" >/dev/null
+    compose up -d --no-build
+    check "training killed in its middle goes on to its end" [ "$(wait_job "$id" 900)" = succeeded ]
+    note "from the kill to its end" "$(since "$began") s"
+    wait_healthy 120
+}
+
+# --- parts away
+
+step_faults() {
+    for part in minio redis postgres; do
+        away "$part" stop "$part stopped"
+        away "$part" pause "$part silent"
+    done
+    check "search after all of it" search
+}
+
+# away SERVICE stop|pause LABEL: half a minute without it, requests all the while
+away() {
+    say "$3 for $AWAY_S s"
+    local until began
+    : >"$work/asked"
+    if [ "$2" = stop ]; then compose stop --timeout 5 "$1"; else compose pause "$1"; fi
+    until=$((SECONDS + AWAY_S))
+    while [ "$SECONDS" -lt "$until" ]; do
+        ask GET /datasets
+        ask GET "/images/$image/thumb"
+        ask GET "/images/$image/file"
+        ask GET /jobs
+        ask GET "/datasets/$dataset/search?q=a%20star&model=$model"
+        ask PUT "/images/$image/caption" "{\"text\":\"away $RANDOM\",\"base_revision\":0,\"client_id\":\"away-$RANDOM-$RANDOM\"}"
+        ask POST "/datasets/$dataset/jobs" '{"kind":"split","params":{}}'
+    done
+    if [ "$2" = stop ]; then compose start "$1"; else compose unpause "$1"; fi
+    began="$(now_s)"
+    for _ in $(seq 120); do if save_caption && search; then break; fi; sleep 0.5; done
+    note "$3: requests, answered, by name, nameless, slowest" "$(awk '{ n++; if ($1 ~ /^[234]/) ok++; else if ($3 != "-") named++; else bad++; if ($2 > m) m = $2 } END { printf "%d, %d, %d, %d, %.1f s", n, ok, named, bad, m }' "$work/asked")"
+    sort -k2 -rn "$work/asked" | head -n 3
+    check "$3: every request answered within $PATIENCE_S s, by name" awk -v most="$PATIENCE_S" '$2 > most || ($1 !~ /^[234]/ && $3 == "-") { bad = 1 } END { exit bad }' "$work/asked"
+    note "$3: saving and searching again after" "$(since "$began") s"
+    wait_healthy 180
+}
+
+# ask METHOD PATH [JSON]: a line of status, seconds, the error's name, and what was asked
+ask() {
+    local code
+    code="$(MAX_S=60 call "$@" | head -c 2000 | tr -d '\0' | field code || true)"
+    read -r status took <"$work/answer" || true
+    echo "${status:-000} ${took:-60} ${code:--} $1 ${2%%\?*}" >>"$work/asked"
+}
+
+main "$@"
