@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import datetime
 from typing import Any
 
 from common.messaging.broker import SEARCH
 from common.messaging.live_workers import PREFIX, count_places, read_workers
 from tests.workers import search_data
 from tests.workers.conftest import Backstage, wait_until
-from workers.runtime.alive import find_workers
+from workers.runtime.alive import sign_file
 
 UNTRAINED = "clip-browser-small/untrained"
 
@@ -58,12 +59,14 @@ def test_a_worker_whose_loop_hangs_is_shown_and_takes_no_part(stage: Backstage) 
     stage.start_worker("cpu")
     ready = wait_for_state(stage, "ready")
     assert count_places([ready], "cpu") == 1
-    assert find_workers(stage.settings.redis_url, "test") == ["w0@test"]
+    signed = sign_file(stage.settings.work_dir, "w0@test")
+    assert signed.exists()
     os.kill(ready["pid"], signal.SIGUSR2)
     stuck = wait_for_state(stage, "stuck")
     assert stuck["last_loop_at"] < stuck["told_at"]
     assert count_places([stuck], "cpu") == 0
-    assert find_workers(stage.settings.redis_url, "test") == []
+    last_loop = datetime.fromisoformat(stuck["last_loop_at"]).timestamp()
+    assert signed.stat().st_mtime < last_loop + 1  # the loop signs, and nobody in its place
 
 
 def test_a_worker_that_ends_takes_its_record_along(stage: Backstage) -> None:
