@@ -28,7 +28,7 @@ from common.settings import Settings, load_settings, require_secret_key
 
 log = logging.getLogger("api.serve")
 GRACE_S = 3
-MAX_FILES = 8192
+FILES = 8192  # of each process, besides those of its WebSockets
 OWN_ADDRESS = "127.0.0.1:0"  # the kernel chooses the port
 # prometheus_client's own switch, read when it is first imported: it counts in files of this folder.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -45,7 +45,7 @@ def serve(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="clip-browser-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
         _load_modules()
-        _allow_files()
+        _allow_files(FILES + settings.api_sockets)
         Server(settings, Path(folder)).run()
 
 
@@ -76,10 +76,10 @@ def _load_modules() -> None:
     gc.freeze()
 
 
-def _allow_files() -> None:
+def _allow_files(count: int) -> None:
     """Let the processes have a file for each connection; where usual limits are low, the hard one is not."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -149,7 +149,10 @@ class Settings(BaseSettings):
         None, ge=1, le=64, description="Processes of the API; empty: one a core, at most four."
     )
     api_threads: int = Field(
-        512, ge=8, description="Requests and sockets that each API process serves at once."
+        512, ge=8, description="Requests that each API process serves at once."
+    )
+    api_sockets: int = Field(
+        6000, ge=1, description="WebSockets that each API process holds: a dashboard has one."
     )
     log_format: str = Field(
         "text", pattern="^(text|json)$", description="How log lines are written: text or json."

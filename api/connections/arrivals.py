@@ -46,10 +46,9 @@ class Connection(TConn):  # type: ignore[misc]
         return str(self.client[0]) if isinstance(self.client, tuple) else ""
 
     @property
-    def is_upgraded(self) -> bool:
-        """Whether its last request has asked for a WebSocket."""
-        request = self.parser.mesg
-        return request is not None and any(name == "UPGRADE" for name, _ in request.headers)
+    def is_handed_over(self) -> bool:
+        """Whether it is a WebSocket by now, which others serve (`api/live/web_socket.py`)."""
+        return bool(self.sock.fileno() < 0)
 
     def take(self, piece: bytes) -> bool:
         """Add what has come; whether the request is whole, so that a thread may have it."""

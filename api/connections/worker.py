@@ -125,14 +125,13 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]
 
     def _leave(self, conn: Connection) -> None:
         """Close once the client has read the last answer. gunicorn waits for that in its main loop."""
+        if conn.is_handed_over:
+            self.nr_conns -= 1
+            return
         try:
             conn.sock.setblocking(False)
-            # What was a WebSocket has a reader that closes it at any time, and then its number is another's.
-            conn.sock.shutdown(socket.SHUT_RDWR if conn.is_upgraded else socket.SHUT_WR)
+            conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self._close(conn)
-            return
-        if conn.is_upgraded:
             self._close(conn)
             return
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))

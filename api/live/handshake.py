@@ -1,16 +1,18 @@
 """Who may open a Socket.IO connection, and how many: decided by the HTTP request that asks for one.
 
-A connection holds a thread of the server for as long as it lasts. So a token that is unknown is refused before
-there is one; a person has a share of the places; and who says only later who he is, in the first packet
-(`auth: {token}`), has one of a few places until then, and some seconds (`api/live/lines.py`).
+A WebSocket holds some memory and a file for as long as it lasts, and a poll a thread. So a token that is unknown
+is refused before there is a connection; a person has a share of the places; and who says only later who he is, in the
+first packet (`auth: {token}`), has one of a few places until then, and some seconds (`api/live/lines.py`).
 """
 
 from __future__ import annotations
 
+import resource
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -39,38 +41,45 @@ POLLS_OF_A_STRANGER = 3  # at once, on one connection
 
 @dataclass(eq=False)
 class Place:
-    """A thread that a connection or a poll holds. who: None until it has said so.
+    """Of a WebSocket, or of a poll, which holds a thread. who: None until it has said so.
 
     line_id: of the connection that polls and keeps it, after its request, until it has signed in or ended.
-    within: the place that is kept by the connection whose poll this is.
+    within: the place that is kept by the connection whose poll this is. is_kept: by a WebSocket, after its request.
     """
 
     address: str
     who: str | None = None
+    is_socket: bool = False
     line_id: str | None = None
     within: Place | None = None
+    is_kept: bool = False
 
 
 class SocketPlaces:
-    """The places of one process, below its threads in number. Thread-safe.
+    """The places of one process. Thread-safe.
 
-    count: of all connections. of_one: of a person. strangers: of those that have not said who they are, half of
-    them for one address.
+    sockets: of WebSockets. polls: of what holds a thread. of_one: of a person, both together. strangers: of
+    those that have not said who they are, half of them for one address.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.count = threads * 3 // 4
+    def __init__(self, threads: int, sockets: int) -> None:
+        self.sockets = sockets
+        self.polls = threads * 3 // 4
         self.of_one = max(16, threads // 4)
         self.strangers = max(4, threads // 16)
-        self._places: set[Place] = set()
+        self._of_sockets: set[Place] = set()
+        self._of_polls: set[Place] = set()
+        self._of: Counter[str] = Counter()
+        self._unknown: set[Place] = set()
         self._lock = threading.Lock()
 
-    def take(self, address: str, who: str | None, line_id: str | None = None) -> Place:
+    def take(
+        self, address: str, who: str | None, line_id: str | None = None, is_socket: bool = False
+    ) -> Place:
         """A place, until it is given back; line_id: for a poll. Raises Unavailable and TooManyRequests."""
-        place = Place(address, who)
+        place = Place(address, who, is_socket)
         with self._lock:
-            if len(self._places) >= self.count:
-                raise _full("connections are open to this process", self.count)
+            self._require_room(is_socket)
             place.within = self._kept_by(line_id)
             if place.within is not None:
                 self._require_few_polls(place.within)
@@ -78,25 +87,54 @@ class SocketPlaces:
                 self._require_share(who)
             else:
                 self._require_few_strangers(address)
-            self._places.add(place)
+            self._kind(is_socket).add(place)
+            self._note(place, 1)
         return place
 
     def give_back(self, place: Place) -> None:
         """The connection has ended."""
         with self._lock:
-            self._places.discard(place)
+            self._drop(place)
 
     def sign_in(self, place: Place, who: str) -> None:
         """A connection says who it is. Raises TooManyRequests."""
         with self._lock:
             if place.who != who:
                 self._require_share(who)
+                is_held = place in self._kind(place.is_socket)
+                if is_held:
+                    self._note(place, -1)
                 place.who = who
+                if is_held:
+                    self._note(place, 1)
             if place.line_id is not None:
-                self._places.discard(place)
+                self._drop(place)
+
+    def _drop(self, place: Place) -> None:
+        held = self._kind(place.is_socket)
+        if place in held:
+            held.discard(place)
+            self._note(place, -1)
+
+    def _kind(self, is_socket: bool) -> set[Place]:
+        return self._of_sockets if is_socket else self._of_polls
+
+    def _note(self, place: Place, change: int) -> None:
+        """Counted as they come and go: nobody counts thousands at each request."""
+        if place.who is not None:
+            self._of[place.who] += change
+            if not self._of[place.who]:
+                del self._of[place.who]
+        elif place.within is None:
+            (self._unknown.add if change > 0 else self._unknown.discard)(place)
+
+    def _require_room(self, is_socket: bool) -> None:
+        count = len(self._kind(is_socket))
+        if count >= (self.sockets if is_socket else self.polls):
+            raise _full("connections are open to this process", count)
 
     def _require_share(self, who: str) -> None:
-        mine = sum(place.who == who for place in self._places)
+        mine = self._of[who]
         if mine >= self.of_one:
             raise TooManyRequests(
                 f"You have {mine} connections open, as many as one person may have.",
@@ -105,20 +143,19 @@ class SocketPlaces:
             )
 
     def _require_few_strangers(self, address: str) -> None:
-        unknown = Counter(
-            place.address for place in self._places if place.who is None and place.within is None
-        )
-        if unknown.total() >= self.strangers or unknown[address] >= self.strangers // 2:
-            raise _full("connections have not said yet who they are", unknown.total())
+        of_address = sum(place.address == address for place in self._unknown)
+        if len(self._unknown) >= self.strangers or of_address >= self.strangers // 2:
+            raise _full("connections have not said yet who they are", len(self._unknown))
 
     def _kept_by(self, line_id: str | None) -> Place | None:
         if line_id is None:
             return None
-        return next((place for place in self._places if place.line_id == line_id), None)
+        return next((place for place in self._of_polls if place.line_id == line_id), None)
 
     def _require_few_polls(self, kept: Place) -> None:
         """Until somebody has signed in: one that waits, one that says who it is, and a WebSocket in their place."""
-        polls = sum(place.within is kept for place in self._places)
+        within = [*self._of_polls, *(place for place in self._of_sockets if place.within)]
+        polls = sum(place.within is kept for place in within)
         if polls >= POLLS_OF_A_STRANGER:
             raise _full("polls of this connection wait", polls)
 
@@ -145,11 +182,10 @@ class Handshake:
         services: Services,
         who_of: Callable[[str], str | None],
         open_lines: Callable[[], int],
-        patience_s: float,
     ) -> None:
         self._app, self._inner, self._services = app, app.wsgi_app, services
-        self.places = SocketPlaces(services.settings.api_threads)
-        self._who_of, self._open_lines, self._patience_s = who_of, open_lines, patience_s
+        self.places = SocketPlaces(services.settings.api_threads, _allowed_sockets(services))
+        self._who_of, self._open_lines = who_of, open_lines
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
         """Serve one request."""
@@ -158,25 +194,29 @@ class Handshake:
         try:
             _require_upgrade(environ)
             place = environ[PLACE] = self._place(environ)
-            line = environ.get("gunicorn.socket")
-            if line is not None and "HTTP_UPGRADE" in environ:
-                line.settimeout(self._patience_s)  # a WebSocket is silent between two pings
             try:
-                return self._inner(environ, start)  # a WebSocket's whole life
+                return self._inner(environ, start)
             finally:
-                if place.line_id is None:
+                if place.line_id is None and not place.is_kept:
                     self.places.give_back(place)
         except ClipBrowserError as refusal:
             with self._app.request_context(environ):
                 return answer_of(refusal)(environ, start)
 
+    def keep(self, environ: dict[str, Any]) -> Callable[[], None]:
+        """The connection lasts beyond its request; what it calls when it has ended."""
+        place: Place = environ[PLACE]
+        place.is_kept = True
+        return partial(self.places.give_back, place)
+
     def _place(self, environ: WSGIEnvironment) -> Place:
         address = client_of(str(environ.get("REMOTE_ADDR", "")))
         asked = parse_qs(str(environ.get("QUERY_STRING", "")))
+        is_socket = _asks_for_websocket(environ, asked)
         if "sid" in asked:  # a poll, what it sends, or the WebSocket that takes its place
             line_id = asked["sid"][0]
-            return self.places.take(address, self._who_of(line_id), line_id)
-        if self._open_lines() >= 2 * self.places.count:
+            return self.places.take(address, self._who_of(line_id), line_id, is_socket)
+        if not is_socket and self._open_lines() >= self.places.sockets + 2 * self.places.polls:
             raise _full("connections are open to this process", self._open_lines())
         with self._app.request_context(environ):
             secret, by_cookie = secret_of(self._services.settings)
@@ -184,7 +224,20 @@ class Handshake:
         if secret and found is None and not by_cookie:
             raise Unauthorized("The token or session is unknown or has ended.")
         # An old cookie's owner is told in a packet that he has to sign in: pages cannot read a refusal.
-        return self.places.take(address, found[0].name if found else None)
+        return self.places.take(address, found[0].name if found else None, is_socket=is_socket)
+
+
+def _allowed_sockets(services: Services) -> int:
+    """Of WebSockets: each takes a file, and a quarter of the files that there may be is for all else."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = services.settings.api_sockets
+    return wanted if files == resource.RLIM_INFINITY else min(wanted, files * 3 // 4)
+
+
+def _asks_for_websocket(environ: WSGIEnvironment, asked: dict[str, list[str]]) -> bool:
+    """As engine.io sees it: all else holds a thread for as long as it waits."""
+    is_named = str(environ.get("HTTP_UPGRADE", "")).lower() == "websocket"
+    return is_named and ("sid" in asked or asked.get("transport") == ["websocket"])
 
 
 def _require_upgrade(environ: WSGIEnvironment) -> None:

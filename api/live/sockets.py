@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from flask import Flask, request
@@ -42,8 +43,10 @@ from api.live.rooms import (
 )
 from api.live.session_watch import SessionWatch
 from api.live.siblings import ALONE, Siblings
-from api.live.web_socket import MAX_MESSAGE_BYTES
+from api.live.web_socket import WebSocket
 from api.live.whereabouts import PresenceNews, Whereabouts
+from api.live.wires.loop import WireLoop
+from api.live.wires.wire import MAX_MESSAGE_BYTES
 from api.people.access import Access
 from api.people.identity import same_origin, secret_of
 from api.services import Services
@@ -63,8 +66,7 @@ from common.people.rights import METRICS, Role
 
 LIVE = "clip_browser_live"  # where the app keeps its sockets
 NAMESPACE = "/"
-# A ping wakes four threads: every 25 s, as is usual, those of a hundred tabs took some 0.5 % of a core.
-# Not rarer, since proxies cut what has been silent for a minute.
+# Every 25 s is usual. Not rarer than this, since proxies cut what has been silent for a minute.
 PING_EVERY_S = 45
 PONG_WITHIN_S = 20
 
@@ -95,7 +97,6 @@ class Sockets:
             services,
             self._who_of,
             lambda: len(engine.sockets),
-            PING_EVERY_S + 2 * PONG_WITHIN_S,
         )
         self._places = handshake.places
         app.wsgi_app = handshake  # type: ignore[assignment,method-assign]
@@ -118,7 +119,9 @@ class Sockets:
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
-        Lines(self.socketio.server, self._places, self._is_known, PING_EVERY_S)
+        web_socket = partial(WebSocket, WireLoop(_dealers(services)), handshake.keep)
+        server = self.socketio.server
+        self._lines = Lines(server, self._places, self._is_known, PING_EVERY_S, web_socket)
         self._watch = SessionWatch(services, self.socketio.server, self._tokens, self._renew)
         app.extensions[LIVE] = self
 
@@ -208,6 +211,8 @@ class Sockets:
     def _disconnect(self, *_: object) -> None:
         with self._lock:
             left = self._open.pop(_sid(), None)
+        line_id = self.socketio.server.manager.eio_sid_from_sid(_sid(), NAMESPACE)
+        self._lines.note_unknown(str(line_id))
         if left is not None and left.dataset_id is not None:
             self._news.leave(left.dataset_id, _sid())
 
@@ -377,3 +382,8 @@ class Sockets:
 
 def _sid() -> str:
     return str(cast(Any, request).sid)
+
+
+def _dealers(services: Services) -> int:
+    """Threads that deal with what comes on all WebSockets."""
+    return max(4, min(16, services.settings.api_threads // 8))

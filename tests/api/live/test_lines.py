@@ -208,7 +208,7 @@ def test_a_poll_that_brings_too_much_or_nothing_of_ours_is_refused_and_not_held(
 
 
 def test_a_connection_that_polls_may_wait_say_who_it_is_and_ask_for_a_websocket_at_once() -> None:
-    places = SocketPlaces(32)
+    places = SocketPlaces(32, 32)
     places.take("192.0.2.1", None).line_id = "mine"
     for _ in range(3):
         places.take("192.0.2.1", None, "mine")
@@ -220,7 +220,7 @@ def test_a_connection_that_polls_may_wait_say_who_it_is_and_ask_for_a_websocket_
 def polled() -> tuple[Client, Lines]:
     """Socket.IO alone, which pings every half second, and a client that polls."""
     server = socketio.Server(async_mode="threading")
-    lines = Lines(server, SocketPlaces(32), lambda _: True, ping_every_s=0.5)
+    lines = Lines(server, SocketPlaces(32, 32), lambda _: True, ping_every_s=0.5)
     return Client(socketio.WSGIApp(server)), lines
 
 

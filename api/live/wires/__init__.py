@@ -1,0 +1,1 @@
+"""WebSockets of one process after their handshake: one thread has them all."""
