@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
 .PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock release bundle rehearse-offline schema-fixture bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
-.PHONY: env trial upgrade
+.PHONY: env trial upgrade bench-crowd
 
 # What `docker compose` needs before its first start: .env and a file for each secret
 env:
@@ -127,6 +127,10 @@ bench-captions: $(VENV)/.test web/dist/.built
 # Many open tabs while jobs report and captions are saved, with one API process and with two
 bench-dashboards: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m bench.live.dashboards $(ARGS)
+
+# Hundreds and thousands of open tabs while captions are saved through the API: make bench-crowd ARGS="--tabs 5000 --processes 2"
+bench-crowd: $(VENV)/.test web/dist/.built
+	@$(BIN)/python -m bench.live.crowd $(ARGS)
 
 # Fifty people at work with three jobs; ARGS=--attacker: and one who does everything of bench.attacks
 bench-team: $(VENV)/.test web/dist/.built

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any, cast
 
 from flask import Flask, request
@@ -43,9 +42,8 @@ from api.live.rooms import (
 )
 from api.live.session_watch import SessionWatch
 from api.live.siblings import ALONE, Siblings
-from api.live.web_socket import WebSocket
+from api.live.web_socket import web_sockets
 from api.live.whereabouts import PresenceNews, Whereabouts
-from api.live.wires.loop import WireLoop
 from api.live.wires.wire import MAX_MESSAGE_BYTES
 from api.people.access import Access
 from api.people.identity import same_origin, secret_of
@@ -92,12 +90,7 @@ class Sockets:
             allow_upgrades=not siblings.are_several,
         )
         engine = self.socketio.server.eio
-        handshake = Handshake(
-            app,
-            services,
-            self._who_of,
-            lambda: len(engine.sockets),
-        )
+        handshake = Handshake(app, services, self._who_of, lambda: len(engine.sockets))
         self._places = handshake.places
         app.wsgi_app = handshake  # type: ignore[assignment,method-assign]
         if siblings.are_several:
@@ -119,7 +112,7 @@ class Sockets:
         self.socketio.on_event("subscribe", self._subscribe)
         self.socketio.on_event("unsubscribe", self._unsubscribe)
         self.socketio.on_event("presence", self._presence)
-        web_socket = partial(WebSocket, WireLoop(_dealers(services)), handshake.keep)
+        web_socket = web_sockets(services.settings.api_threads, handshake.keep)
         server = self.socketio.server
         self._lines = Lines(server, self._places, self._is_known, PING_EVERY_S, web_socket)
         self._watch = SessionWatch(services, self.socketio.server, self._tokens, self._renew)
@@ -353,10 +346,13 @@ class Sockets:
             mine = self._open.get(_sid())
         if mine is None or not self._may_be_in(mine.access, dataset_id):
             return
+        image_id = image_id if isinstance(image_id, int) else None
         with self._lock:
             before = mine.dataset_id
-            mine.dataset_id = dataset_id
-            mine.image_id = image_id if isinstance(image_id, int) else None
+            if (mine.dataset_id, mine.image_id) == (dataset_id, image_id):
+                # Tabs say again and again where they are; their process keeps that alive.
+                return
+            mine.dataset_id, mine.image_id = dataset_id, image_id
         if before not in (None, dataset_id):
             self._news.leave(str(before), _sid())
         if dataset_id is not None:
@@ -382,8 +378,3 @@ class Sockets:
 
 def _sid() -> str:
     return str(cast(Any, request).sid)
-
-
-def _dealers(services: Services) -> int:
-    """Threads that deal with what comes on all WebSockets."""
-    return max(4, min(16, services.settings.api_threads // 8))

@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from engineio import Server, packet
@@ -28,6 +29,13 @@ PROBE_WITHIN_S = 5.0
 _NOTHING = io.BytesIO()
 # What an application finds of its request later on; the rest would hold the server's own objects.
 _OF_THE_SERVER = ("gunicorn.socket", "wsgi.file_wrapper", "wsgi.early_hints")
+
+
+def web_sockets(
+    threads: int, keep: Callable[[dict[str, Any]], Callable[[], None]]
+) -> Callable[[Any, Any], WebSocket]:
+    """What makes the WebSockets of one process, which answers requests with so many threads."""
+    return partial(WebSocket, WireLoop(max(4, min(16, threads // 8))), keep)
 
 
 class WebSocket:

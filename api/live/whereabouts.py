@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from api.live.presence import PRESENCE_S, Presence
 from common.messaging.events import Events
 
 TELL_AFTER_S = 0.3
+COST_SHARE = 0.01  # of one core: a list that took 10 ms to read is not read again for a second
+LONGEST_S = 5.0
 
 
 class Whereabouts(NamedTuple):
@@ -31,6 +34,7 @@ class PresenceNews:
         self._lock = threading.Lock()
         self._moved: set[str] = set()  # datasets in which somebody came, went on or left
         self._refreshing = False
+        self._cost_s: dict[str, float] = {}  # of the last telling, by dataset
 
     def enter(self, at: Whereabouts) -> None:
         """Somebody came, or went on to another image."""
@@ -48,15 +52,19 @@ class PresenceNews:
         with self._lock:
             is_waiting = dataset_id in self._moved
             self._moved.add(dataset_id)
+            cost_s = self._cost_s.get(dataset_id, 0.0)
         if not is_waiting:
-            timer = threading.Timer(TELL_AFTER_S, self._emit, [dataset_id])
+            wait_s = max(TELL_AFTER_S, min(LONGEST_S, cost_s / COST_SHARE))
+            timer = threading.Timer(wait_s, self._emit, [dataset_id])
             timer.daemon = True
             timer.start()
 
     def _emit(self, dataset_id: str) -> None:
         with self._lock:
             self._moved.discard(dataset_id)
+        began_s = time.thread_time()
         users = self._presence.users(dataset_id)
+        self._cost_s[dataset_id] = time.thread_time() - began_s
         self._events.emit(
             "presence", {"dataset_id": dataset_id, "users": users}, [f"dataset:{dataset_id}"]
         )
@@ -72,5 +80,14 @@ class PresenceNews:
     def _refresh(self) -> None:
         pause = threading.Event()
         while not pause.wait(PRESENCE_S / 3):
+            in_dataset: dict[str, list[tuple[str, str, int | None]]] = {}
             for at in self._here():
-                self._presence.enter(at.dataset_id, at.sid, at.name, at.image_id)
+                in_dataset.setdefault(at.dataset_id, []).append((at.sid, at.name, at.image_id))
+            for dataset_id, here in in_dataset.items():
+                self._presence.refresh(dataset_id, here)
+                # Also that those are gone whose process was killed.
+                self._tell(dataset_id)
+            with self._lock:
+                self._cost_s = {
+                    key: cost for key, cost in self._cost_s.items() if key in in_dataset
+                }
