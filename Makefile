@@ -110,6 +110,16 @@ bench-way: $(VENV)/.test web/dist/.built
 chaos: $(VENV)/.test
 	@$(BIN)/python -m tests.system.chaos $(ARGS)
 
+# The alert rules, by promtool
+.PHONY: alerts
+alerts:
+	@bash .ci/alerts.sh
+
+# Workers on other hosts (network namespaces) that share nothing but the store; as root
+.PHONY: hosts
+hosts: $(VENV)/.test
+	@$(BIN)/python -m tests.system.hosts $(ARGS)
+
 # Made-up requests over the whole document, as each role: 10,000 cases at least unless ARGS says otherwise
 fuzz: $(VENV)/.test
 	@$(BIN)/python -m tests.api.fuzzing $(ARGS)
@@ -120,6 +130,16 @@ hostile: $(VENV)/.test
 
 bench-jobs: $(VENV)/.test
 	@$(BIN)/python -m bench.jobs $(ARGS)
+
+# A thousand pretended GPU workers: starts, lags, the database's load. ARGS="--against CHECKOUT": beside another version's
+.PHONY: bench-fleet
+bench-fleet: $(VENV)/.test
+	@$(BIN)/python -m bench.fleet $(ARGS)
+
+# The Helm chart, by helm lint and kubeconform; builds them with Go the first time
+.PHONY: chart
+chart: $(VENV)/.test
+	@bash .ci/chart.sh --strict
 
 bench-captions: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m bench.captions $(ARGS)

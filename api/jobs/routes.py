@@ -93,7 +93,7 @@ def stop_job(path: JobPath, body: Stop) -> tuple[JobOut, int]:
     with app_services().sessions() as session:
         job = machine.request_stop(session, path.job_id, body.mode)
     note_details(kind=job.kind, mode=body.mode, of=job.created_by)
-    _revoke(app_services(), job.task_id)
+    _tell_worker(app_services(), job)
     announce(app_services(), job)
     return shown(app_services(), path.job_id), 202
 
@@ -178,8 +178,10 @@ def _filtered(query: JobQuery) -> Any:
     return wanted
 
 
-def _revoke(services: Services, task_id: str | None) -> None:
-    """Only saves a worker the look at the database, which says that the job is stopped."""
-    if task_id:
-        with contextlib.suppress(QueueUnavailable):
-            services.queue.revoke(task_id)
+def _tell_worker(services: Services, job: Job) -> None:
+    """Only a short cut: the database says that the job is stopped, and a worker reads it in any case."""
+    with contextlib.suppress(QueueUnavailable):
+        if job.state == "stopping":
+            services.queue.call_stop(job.id)
+        elif job.task_id:
+            services.queue.revoke(job.task_id)

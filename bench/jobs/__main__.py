@@ -1,13 +1,12 @@
-"""What jobs cost the database and the API: claims, submissions, forecasts, lists and heartbeats.
+"""What jobs cost the database and the API: claims, submissions, forecasts and lists.
 
 python -m bench.jobs [--databases sqlite,postgresql] [--sizes 10:100:4,1000:500:4,100000:2000:100]
 
 A size is finished jobs : waiting ones : workers, each of which runs a job (the workers are pretended:
-records in Redis, and leases). Claims, heartbeats and requests are made by this process, through the code that
+records in Redis, and leases). Claims and requests are made by this process, through the code that
 workers and the API use, without Celery and without the API's server. `first` is a request after something has
 changed, so that the queues are read and the forecast is made; `then` one while nothing changes.
-Heartbeats: a worker extends its lease every two seconds and reads its stop flag four times a second;
-`load` is what all of them ask for in a second, as a share of what this machine does in one.
+What running jobs cost, `bench.fleet` measures.
 """
 
 from __future__ import annotations
@@ -20,26 +19,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from flask.testing import FlaskClient
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from api.app import create_app
 from api.ops.service_state import ServiceState
 from api.services import EXTENSION, Services
-from common.db.engine import (
-    SessionFactory,
-    migrate,
-    open_engine,
-    reader_factory,
-    session_factory,
-)
-from common.db.tables import Dataset, Image, Job, now
+from bench.jobs.rows import Size, fill
+from common.db.engine import migrate, open_engine, reader_factory, session_factory
 from common.jobs import leases
 from common.jobs.leases import Lease
 from common.jobs.reports import Reports, write_reports
@@ -53,31 +44,12 @@ from common.store import open_store
 from tests.servers import postgres_server, redis_server, server_folder
 
 SIZES = "10:100:4,1000:500:4,100000:2000:100,100000:10000:1000"
-PEOPLE = 50
-PORTION = 5000
 TIMES = 15  # of each measurement; the median counts
 THREADS = 8
-EXTENDS_A_SECOND, STOP_READS_A_SECOND = 0.5, 4.0  # of each worker that runs a job
-PARAMS = {"model": "ViT-B-32", "pretrained": "openai", "epochs": 10, "batch_size": 32}
 HEADER = (
     "database", "finished", "waiting", "workers", "claim ms", "claims/s", "submit ms", "list first ms",
-    "list then ms", "queue then ms", "extends/s", "stop reads/s", "heartbeat load",
-    "scrape first ms", "scrape then ms",
+    "list then ms", "queue then ms", "scrape first ms", "scrape then ms",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Size:
-    """How many jobs and workers there are."""
-
-    finished: int
-    waiting: int
-    workers: int
-
-    @classmethod
-    def parse(cls, text: str) -> Size:
-        """`finished:waiting:workers`."""
-        return cls(*(int(part) for part in text.split(":")))
 
 
 class Bench:
@@ -103,7 +75,7 @@ class Bench:
         self.services: Services = app.extensions[EXTENSION]
         with self.sessions() as session:
             self.token = issue_token(session, ensure_admin(session, settings), "api")[1]
-        _fill(self.sessions, size)
+        fill(self.sessions, size)
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
 
@@ -120,16 +92,6 @@ class Bench:
         assert held is not None
         return held
 
-    def extend(self, held: Lease) -> None:
-        """A heartbeat."""
-        with self.sessions() as session:
-            leases.extend_lease(session, held, 30.0)
-
-    def read_stop(self, held: Lease) -> None:
-        """A look at the stop flag."""
-        with self.readers() as session:
-            leases.read_stop(session, held)
-
     def report(self, held: Lease) -> None:
         """A worker tells how far its job is, so that queues and forecast are read anew."""
         with self.sessions() as session:
@@ -144,24 +106,21 @@ def measure(bench: Bench, size: Size) -> list[str]:
     """The figures of a size, as HEADER names them."""
     held = [bench.claim() for _ in range(3)]
     claim_ms = _median_ms(lambda: held.append(bench.claim()))
-    claims = _a_second(bench.claim, [()] * min(3 * TIMES, size.waiting - 2 * TIMES))
+    claims = _a_second(bench.claim, min(3 * TIMES, size.waiting - 2 * TIMES))
     submit_ms = _median_ms(bench.submit)
     first_ms = _median_ms(
         lambda: bench.call("GET", "/jobs?state=active"), before=lambda: bench.report(held[0])
     )
     then_ms = _median_ms(lambda: bench.call("GET", "/jobs?state=active"))
     queue_ms = _median_ms(lambda: bench.call("GET", "/queues/gpu"))
-    extends = _a_second(bench.extend, [(each,) for each in held * 10])
-    stops = _a_second(bench.read_stop, [(each,) for each in held * 20])
     first_scrape_ms = _median_ms(lambda: ServiceState(bench.services).read())
     state = ServiceState(bench.services)
     state.read()
     scrape_ms = _median_ms(state.read)
-    load = size.workers * (EXTENDS_A_SECOND / extends + STOP_READS_A_SECOND / stops)
     return [
         f"{size.finished:,}", f"{size.waiting:,}", f"{size.workers:,}", f"{claim_ms:.1f}",
         f"{claims:.0f}", f"{submit_ms:.1f}", f"{first_ms:.0f}", f"{then_ms:.1f}", f"{queue_ms:.1f}",
-        f"{extends:.0f}", f"{stops:.0f}", f"{load:.0%}", f"{first_scrape_ms:.1f}", f"{scrape_ms:.1f}",
+        f"{first_scrape_ms:.1f}", f"{scrape_ms:.1f}",
     ]  # fmt: skip
 
 
@@ -175,46 +134,12 @@ def _median_ms(call: Callable[[], object], before: Callable[[], object] = lambda
     return statistics.median(took)
 
 
-def _a_second(call: Callable[..., object], arguments: list[Any]) -> float:
+def _a_second(call: Callable[[], object], count: int) -> float:
     """How many of these calls are done in a second by THREADS threads at once."""
     began = time.perf_counter()
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda given: call(*given), arguments))
-    return len(arguments) / (time.perf_counter() - began)
-
-
-def _fill(sessions: SessionFactory, size: Size) -> None:
-    with sessions() as session:
-        session.add(Dataset(id="bench", name="bench", created_by="p0", defaults={}))
-        session.flush()
-        session.add(
-            Image(
-                dataset_id="bench", sha256="0" * 64, ext="png", filename="a.png", width=1, height=1,
-                size_bytes=1, phash="0" * 16, is_captioned=True,
-            )
-        )  # fmt: skip
-    rows = [
-        *(_row(number, "succeeded") for number in range(size.finished)),
-        *(_row(size.finished + number, "queued") for number in range(size.waiting)),
-        *(_row(10**9 + number, "running") for number in range(size.workers)),
-    ]
-    for start in range(0, len(rows), PORTION):
-        with sessions() as session:
-            session.execute(insert(Job), rows[start : start + PORTION])
-
-
-def _row(number: int, state: str) -> dict[str, Any]:
-    created = now() - timedelta(seconds=200_000 - number % 10**9)
-    began = None if state == "queued" else created
-    ended = created + timedelta(seconds=60) if state == "succeeded" else None
-    return {
-        "id": f"{number:012x}", "kind": "train", "queue": "gpu", "state": state, "params": PARAMS,
-        "dataset_id": "bench", "created_by": f"p{number % PEOPLE}", "progress": {}, "notes": [],
-        "created_at": created, "queued_at": created, "started_at": began, "finished_at": ended,
-        "attempt": int(state != "queued"), "result": {"epochs_done": 10} if ended else None,
-        "lease_owner": "bench" if state == "running" else None,
-        "lease_until": now() + timedelta(days=1) if state == "running" else None,
-    }  # fmt: skip
+        list(pool.map(lambda _: call(), range(count)))
+    return count / (time.perf_counter() - began)
 
 
 @contextmanager

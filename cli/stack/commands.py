@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common.errors import InvalidInput
 from common.file_modes import keep_private
 from common.logs import configure_logging
 from common.settings import Settings, as_environment, load_settings
 
 Parsers = Any  # argparse's subparsers action has no public type
+MAX_COUNT = 64  # workers of one host
 
 
 def add_parsers(parsers: Parsers) -> None:
@@ -38,6 +40,10 @@ def add_parsers(parsers: Parsers) -> None:
     worker.add_argument("--concurrency", type=int, default=1, help="jobs at once (default 1)")
     worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
     worker.add_argument("--name", default="", help="name of this worker (default: its queues)")
+    worker.add_argument(
+        "--count", type=int, default=1, metavar="N",
+        help="so many workers under one parent, such as one for each GPU of a host (default 1)",
+    )  # fmt: skip
     worker.set_defaults(run=_worker)
     parsers.add_parser("beat", help="start what sends the maintenance tasks").set_defaults(
         run=_beat
@@ -82,10 +88,14 @@ def _api(arguments: argparse.Namespace) -> int:
 
 
 def _worker(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.count <= MAX_COUNT:
+        raise InvalidInput(
+            f"--count is {arguments.count}", remedy=f"Use a number from 1 to {MAX_COUNT}."
+        )
     return _become(
         load_settings(), "workers.runtime.start", "worker", arguments.queues,
         f"--concurrency={arguments.concurrency}", f"--pool={arguments.pool}",
-        f"--name={arguments.name}",
+        f"--name={arguments.name}", f"--count={arguments.count}",
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ from common.errors import ClipBrowserError, InvalidInput, WorkerLost
 from common.jobs.chains import fail_followers, mend
 from common.jobs.cleaning import clean_json
 from common.jobs.ends import note_ends
+from common.jobs.order import WaitingJob
 from common.jobs.queues import read_pause, read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
 from common.jobs.tallies import LOST_LEASES, count
@@ -84,18 +85,27 @@ def require_lasting_leases(settings: Settings) -> None:
         )
 
 
+def _leave_none(_session: Session, _job: WaitingJob) -> bool:
+    return False
+
+
 def take_next(
-    session: Session, queue: str, kinds: Collection[str], worker: str, lease_s: float
+    session: Session,
+    queue: str,
+    kinds: Collection[str],
+    worker: str,
+    lease_s: float,
+    leave: Callable[[Session, WaitingJob], bool] = _leave_none,
 ) -> Lease | None:
     """Take the job of this queue whose turn it is; None when none may begin now.
 
-    kinds: those that this worker can do. One worker at a time takes from a queue, so that the order holds.
+    kinds: those that this worker can do. leave: whether another worker had better take this one. One worker at a time takes from a queue, so that the order holds.
     """
     hold(session, turn_of(queue))
     if read_pause(session, queue) is not None:
         return None
     for job in read_turns(session, queue):
-        if job.may_begin and job.kind in kinds:
+        if job.may_begin and job.kind in kinds and not leave(session, job):
             held = take(session, job.id, worker, lease_s)
             if held is not None:
                 return held
@@ -139,15 +149,17 @@ def mine(held: Lease) -> Any:
 
 
 def extend_lease(session: Session, held: Lease, lease_s: float) -> tuple[bool, str | None]:
-    """Heartbeat: (still mine, stop_requested). When not mine the runner must end without a trace."""
-    until = from_now(session, lease_s)
-    kept = changed(session, mine(held).values(lease_until=until))
-    wish = session.scalar(select(Job.stop_requested).where(Job.id == held.job_id))
-    return kept, wish
+    """Heartbeat: (still mine, stop_requested). When not mine the runner must end without a trace.
+
+    One statement: with a thousand workers nothing else asks the database as often.
+    """
+    kept = mine(held).values(lease_until=from_now(session, lease_s)).returning(Job.stop_requested)
+    row = session.execute(kept, execution_options={"synchronize_session": False}).first()
+    return (False, None) if row is None else (True, row.stop_requested)
 
 
 def read_stop(session: Session, held: Lease) -> tuple[bool, str | None]:
-    """(still mine, stop_requested) without writing: cheap enough for four times a second."""
+    """(still mine, stop_requested) without writing."""
     row = session.execute(
         select(Job.lease_owner, Job.state, Job.stop_requested).where(Job.id == held.job_id)
     ).first()

@@ -56,6 +56,23 @@ class RunningJob:
 
 
 @dataclass(frozen=True)
+class UnderWay:
+    """How many jobs of a person run, and when the last of them began."""
+
+    count: int
+    began_at: datetime
+
+
+def gather(running: Iterable[RunningJob]) -> dict[str, UnderWay]:
+    """Of each person what is under way."""
+    found: dict[str, UnderWay] = {}
+    for job in running:
+        before = found.get(job.person, UnderWay(0, job.started_at))
+        found[job.person] = UnderWay(before.count + 1, max(before.began_at, job.started_at))
+    return found
+
+
+@dataclass(frozen=True)
 class Level:
     """The waiting jobs of one priority. What is only iterated over may be read while it is needed.
 
@@ -82,16 +99,16 @@ def order_jobs(
     for job in waiting:
         by_priority.setdefault(job.priority, []).append(job)
     levels = (_level(jobs, last_ends or {}) for _, jobs in sorted(by_priority.items()))
-    return _behind_others(list(in_turn(levels, running)))
+    return _behind_others(list(in_turn(levels, gather(running))))
 
 
-def in_turn(levels: Iterable[Level], running: Sequence[RunningJob]) -> Iterator[WaitingJob]:
+def in_turn(levels: Iterable[Level], under_way: Mapping[str, UnderWay]) -> Iterator[WaitingJob]:
     """The waiting jobs as their turns come, whether they may begin or wait for another one.
 
     levels: the first priority first. Those that may begin come in the order of `order_jobs`, which puts
     only the others further behind; so the first of them is the next to begin.
     """
-    turns = _Turns(running)
+    turns = _Turns(under_way)
     for level in levels:
         yield from map(turns.note, level.ahead)
         yield from _take_turns(level, turns)
@@ -101,12 +118,12 @@ def in_turn(levels: Iterable[Level], running: Sequence[RunningJob]) -> Iterator[
 class _Turns:
     """Who has how many jobs under way, and whose turn it is."""
 
-    def __init__(self, running: Sequence[RunningJob]) -> None:
-        self._count = Counter(job.person for job in running)
-        self._begun: dict[str, Stamp] = {}
+    def __init__(self, under_way: Mapping[str, UnderWay]) -> None:
+        self._count = Counter({person: one.count for person, one in under_way.items()})
+        self._begun: dict[str, Stamp] = {
+            person: (0, one.began_at.timestamp()) for person, one in under_way.items()
+        }
         self._taken = 0
-        for job in sorted(running, key=lambda job: job.started_at):
-            self._begun[job.person] = (0, job.started_at.timestamp())
 
     def note(self, job: WaitingJob) -> WaitingJob:
         """This job begins next."""

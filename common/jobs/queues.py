@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +14,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from common.db.clock import ClockTime
 from common.db.tables import Job, PausedQueue, now
+from common.db.tables.base import UtcDateTime
 from common.errors import Conflict, NotFound
 from common.jobs.kinds import JOB_QUEUES
-from common.jobs.order import Level, RunningJob, WaitingJob, in_turn, order_jobs
+from common.jobs.order import Level, RunningJob, UnderWay, WaitingJob, in_turn, order_jobs
 
 Rows = Select[*tuple[Any, ...]]
 Mark = tuple[tuple[tuple[Any, ...], ...], ...]
@@ -109,6 +109,17 @@ def read_running(session: Session, name: str) -> list[RunningJob]:
     return [RunningJob(*row) for row in rows]
 
 
+def read_under_way(session: Session, name: str) -> dict[str, UnderWay]:
+    """Of each person what is under way in the queue: a row a person, however many jobs run."""
+    began_at = func.max(func.coalesce(Job.started_at, Job.created_at), type_=UtcDateTime())
+    rows = session.execute(
+        select(Job.created_by, func.count(), began_at)
+        .where(Job.queue == name, Job.state.in_(("running", "stopping")))
+        .group_by(Job.created_by)
+    )
+    return {person: UnderWay(count, began) for person, count, began in rows}
+
+
 def count_startable(session: Session, name: str) -> int:
     """How many waiting jobs could begin now if there were enough workers; 0 while the queue is paused."""
     if read_pause(session, name) is not None:
@@ -132,7 +143,7 @@ def read_turns(session: Session, name: str) -> Iterator[WaitingJob]:
 
     Of ten thousand waiting jobs it reads only the first ones of each person. `in_turn` says of the order.
     """
-    return in_turn(_read_levels(session, name), read_running(session, name))
+    return in_turn(_read_levels(session, name), read_under_way(session, name))
 
 
 def others_wait(session: Session, job_id: str) -> bool:
@@ -145,8 +156,9 @@ def others_wait(session: Session, job_id: str) -> bool:
     following = next((job for job in read_turns(session, own.queue) if job.may_begin), None)
     if following is None or following.person == own.created_by or following.priority > own.priority:
         return False
-    under_way = Counter(job.person for job in read_running(session, own.queue))
-    return under_way[following.person] < under_way[own.created_by]
+    under_way = read_under_way(session, own.queue)
+    theirs, ours = under_way.get(following.person), under_way.get(own.created_by)
+    return (theirs.count if theirs else 0) < (ours.count if ours else 0)
 
 
 def waits_in(name: str) -> tuple[ColumnElement[bool], ...]:

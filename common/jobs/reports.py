@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from common.db.clock import from_now
 from common.db.tables import Job, JobLog, JobMetric
 from common.jobs.cleaning import NOTE_CHARS, clean_json, clean_point, clean_text
 from common.jobs.leases import Lease, advance, mine
-from common.jobs.states import changed, get_job
+from common.jobs.states import get_job
 from common.jobs.tallies import CLEANED_REPORTS, REFUSED_REPORTS, count
 
 LOG_LIMIT_CHARS = 20_000_000
@@ -68,23 +69,33 @@ class Reports:
         return Reports(progress, kept, lines, notes, self.reached, self.refused), odd
 
 
-def write_reports(session: Session, held: Lease, reports: Reports) -> Job | None:
+def write_reports(
+    session: Session, held: Lease, reports: Reports, lease_s: float | None = None
+) -> Job | None:
     """Write what a job that is mine has reported; the job as it is then. None: it no longer is, and
-    nothing was written.
+    nothing was written. lease_s: the lease is extended to so many seconds with it.
     """
     clean, odd = reports.cleaned()
     values: dict[str, Any] = {"seq": Job.seq + 1}
     if clean.progress is not None:
         values["progress"] = clean.progress
-    if not changed(session, mine(held).values(**values)):  # its row is locked from here on
+    if lease_s is not None:
+        values["lease_until"] = from_now(session, lease_s)
+    # its row is locked from here on
+    job: Job | None = session.scalar(
+        mine(held).values(**values).returning(Job),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    )
+    if job is None:
         return None
     if clean.reached:
         advance(session, held, clean.reached)
-    job = get_job(session, held.job_id)
+        job = get_job(session, held.job_id)
     if clean.notes:
         job.notes = [*(job.notes or []), *clean.notes][-MAX_NOTES:]
     session.add_all([JobMetric(job_id=held.job_id, **point) for point in clean.points])
-    append_log(session, held.job_id, "".join(clean.lines))
+    if clean.lines:
+        append_log(session, held.job_id, "".join(clean.lines))
     session.flush()
     count(session, CLEANED_REPORTS, odd)
     count(session, REFUSED_REPORTS, clean.refused)

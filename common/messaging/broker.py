@@ -25,6 +25,7 @@ from common.errors import QueueUnavailable
 from common.jobs import states
 from common.jobs.kinds import JOB_QUEUES
 from common.logs import request_id
+from common.messaging.stop_calls import CHANNEL as STOP_CALLS
 from common.settings import Settings
 
 CPU, GPU = JOB_QUEUES
@@ -134,6 +135,11 @@ class Queue:
         """Tell the workers that are there to drop this message; the flag in the database decides."""
         with _translated():
             self._celery.control.revoke(task_id)
+
+    def call_stop(self, job_id: str) -> None:
+        """Let the worker that runs this job look at its row at once. Raises QueueUnavailable."""
+        with _translated():
+            self._redis.publish(STOP_CALLS, job_id)
 
     def depth(self, queue: str) -> int:
         """Messages that wait in a queue. Raises QueueUnavailable."""

@@ -33,3 +33,8 @@ def takes_from(worker: dict[str, Any], queue: str) -> bool:
 def count_places(workers: list[dict[str, Any]], queue: str) -> int:
     """How many jobs of a queue these workers can run at once."""
     return sum(int(one.get("concurrency") or 1) for one in workers if takes_from(one, queue))
+
+
+def most_gpus(workers: list[dict[str, Any]]) -> int:
+    """Of the hosts that are there, how many GPUs the one has that has most."""
+    return max((len(one.get("gpus") or []) for one in workers), default=0)

@@ -71,6 +71,12 @@ def hold_gpu(settings: Settings) -> str | None:
         time.sleep(RETRY_S)
 
 
+def count_host_gpus() -> int | None:
+    """How many GPUs a run may have here; None for a worker without a GPU of its own."""
+    own = os.environ.get("CLIP_BROWSER_GPU")
+    return None if own is None else len(_names(os.environ.get(_ALL, own)))
+
+
 @contextmanager
 def use_own_gpu(settings: Settings) -> Iterator[bool]:
     """Held while a worker takes and runs a job; waits while others use its GPU or gather GPUs.

@@ -32,7 +32,10 @@ from workers.runtime.services import Services
 log = logging.getLogger(__name__)
 SLICE_S = 3.0  # of work that a long job does before it gives way
 LOOK_EVERY_S = 0.5
-TICK_S = 0.25  # how often progress is written and the stop flag read
+TICK_S = 0.25  # how often progress is written, and calls to stop are looked for
+# Of the time goes into writing progress: the longer a write takes, the rarer it is, up to a share of the time
+# between two extensions of the lease. So a database that has much to do gets less, not more.
+WRITING_SHARE, LONGEST_REST_SHARE = 0.05, 0.75
 JobBody = Callable[["JobContext"], dict[str, Any]]
 
 
@@ -101,6 +104,7 @@ class JobContext:
         self._began = time.monotonic()
         self._done_at_begin: int | None = None
         self._slice_ends: float | None = None
+        self._rests_until = 0.0
 
     @property
     def settings(self) -> Settings:
@@ -249,35 +253,47 @@ class JobContext:
             raise GaveWay
 
     def heartbeat(self) -> None:
-        """Read the stop flag, keep the lease when that is due; called by the heartbeat thread."""
+        """Keep the lease when that is due and read the stop flag with it, or at once when somebody called.
+
+        Called by the heartbeat thread. What writes reports keeps the lease as well, see `flush`.
+        """
         began = time.monotonic()
-        due = began - self._kept_at >= leases.extend_every_s(self.settings)
-        with self.services.heartbeats() if due else self.services.readers() as session:
-            if due:
+        if began - self._kept_at >= leases.extend_every_s(self.settings):
+            with self.services.pulses() as session:
                 mine, wish = leases.extend_lease(session, self._held, self.settings.lease_s)
-            else:
+            self._note_lease(began if mine else None, wish)
+        elif self.services.stop_calls.heard(self.job.id):
+            with self.services.readers() as session:
                 mine, wish = leases.read_stop(session, self._held)
-        if due and mine:
-            self._kept_at = began
-        self._lost = self._lost or not mine
-        self._stop = wish or self._stop
-        if wish is None and self._stop is None and shutdown.announced(self.settings.work_dir):
+            self._note_lease(self._kept_at if mine else None, wish)
+        if self._stop is None and shutdown.announced(self.settings.work_dir):
             self._stop, self.handed_back = "save", True
 
+    def _note_lease(self, kept_at: float | None, wish: str | None) -> None:
+        """What the row has said; kept_at: None when it is another's."""
+        self._lost = self._lost or kept_at is None
+        self._kept_at = kept_at or self._kept_at
+        self._stop = wish or self._stop
+
     def flush(self) -> None:
-        """Write what has been reported since the last flush, then emit the progress."""
+        """Write what has been reported since the last flush, keep the lease with it, then emit the progress."""
         with self._writing:
-            if self._closed or self.lost:
+            began = time.monotonic()
+            if self._closed or self.lost or began < self._rests_until:
                 return
             given = self._take_reports()
             if not given:
                 return
             try:
                 with self.services.heartbeats() as session:
-                    record = write_reports(session, self._held, given)
+                    record = write_reports(session, self._held, given, self.settings.lease_s)
             except Exception as problem:
                 self._give_back(given, problem)
                 raise
+            ended = time.monotonic()
+            longest_s = leases.extend_every_s(self.settings) * LONGEST_REST_SHARE
+            self._rests_until = ended + min((ended - began) / WRITING_SHARE, longest_s)
+            self._note_lease(began if record else None, record.stop_requested if record else None)
         if record is not None:
             self.services.events.job(record)
 

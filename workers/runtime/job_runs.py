@@ -13,8 +13,11 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
+from redis import RedisError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common.db.tables import Job
@@ -22,14 +25,16 @@ from common.errors import ClipBrowserError, DiskFull, Internal, QueueUnavailable
 from common.jobs import chains, leases, states
 from common.jobs.cleaning import clean_text
 from common.jobs.leases import Lease
+from common.jobs.order import WaitingJob
 from common.jobs.reports import append_log
 from common.jobs.tallies import RETRIES, count
 from common.logs import Event, of_job, tell
 from common.messaging.broker import GPU, NEXT_JOB
+from common.messaging.live_workers import most_gpus, read_workers
 from common.store.disk import is_disk_full
 from workers.runtime import retries, shutdown
 from workers.runtime.app import app
-from workers.runtime.gpu_lease import use_own_gpu
+from workers.runtime.gpu_lease import count_host_gpus, use_own_gpu
 from workers.runtime.job_bodies import body_of, kinds_on
 from workers.runtime.job_context import (
     ChildLost,
@@ -68,8 +73,9 @@ def run_next(services: Services, queue: str) -> bool:
             return False
         with services.sessions() as session:
             held = leases.take_next(
-                session, queue, kinds_on(queue), _worker_name(), services.settings.lease_s
-            )
+                session, queue, kinds_on(queue), _worker_name(), services.settings.lease_s,
+                partial(_had_better_leave, services),
+            )  # fmt: skip
         if held is None:
             return False
         with of_job(held.job_id):
@@ -77,6 +83,24 @@ def run_next(services: Services, queue: str) -> bool:
                 run_leased(services, held)
             except Exception:  # of the database, say: the reaper finds it, and this worker goes on
                 log.exception("the job could not be run")
+        return True
+
+
+def _had_better_leave(services: Services, session: Session, job: WaitingJob) -> bool:
+    """Whether a run asks for more GPUs than this host has, and there is a host that has them.
+
+    Where there is none it is taken, and fails by saying so.
+    """
+    here = count_host_gpus()
+    if here is None or job.kind != "train":
+        return False
+    params = session.scalar(select(Job.params).where(Job.id == job.id)) or {}
+    wanted = int(params.get("gpus") or 1)
+    if wanted <= here:
+        return False
+    try:
+        return wanted <= most_gpus(read_workers(services.queue.redis))
+    except RedisError:
         return True
 
 

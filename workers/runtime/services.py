@@ -9,6 +9,7 @@ from functools import lru_cache
 from common.db.engine import (
     SessionFactory,
     impatient_factory,
+    lone_write_factory,
     open_engine,
     reader_factory,
     session_factory,
@@ -16,36 +17,47 @@ from common.db.engine import (
 from common.messaging.broker import Queue
 from common.messaging.events import Events
 from common.messaging.replies import Replies
+from common.messaging.stop_calls import StopCalls
 from common.settings import Settings, load_settings
 from common.store import ArtifactStore, open_store
+
+# A thousand workers are a thousand connections that stay; the few moments of two threads at once cost a new one.
+KEPT_CONNECTIONS = 1
 
 
 @dataclass(frozen=True)
 class Services:
-    """The clients of one worker process. heartbeats: sessions that wait for nobody long."""
+    """The clients of one worker process.
+
+    heartbeats: sessions that wait for nobody long. pulses: the same, of a single statement.
+    """
 
     settings: Settings
     sessions: SessionFactory
     readers: SessionFactory
     heartbeats: SessionFactory
+    pulses: SessionFactory
     store: ArtifactStore
     queue: Queue
     events: Events
     replies: Replies
+    stop_calls: StopCalls
 
 
 def open_services(settings: Settings) -> Services:
     """Open everything that `settings` names."""
-    engine = open_engine(settings.database)
+    engine = open_engine(settings.database, kept=KEPT_CONNECTIONS)
     return Services(
         settings=settings,
         sessions=session_factory(engine),
         readers=reader_factory(engine),
         heartbeats=impatient_factory(engine),
+        pulses=lone_write_factory(engine),
         store=open_store(settings.store),
         queue=Queue(settings),
         events=Events(settings),
         replies=Replies(settings),
+        stop_calls=StopCalls(settings),
     )
 
 

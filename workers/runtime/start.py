@@ -3,8 +3,9 @@
 Pools: `prefork` for jobs (they can be ended and use child processes), `solo` for what must be quick:
 with prefetch disabled, Celery 5.7's thread pool waits up to a second before it takes the next message.
 
-`worker` and `beat` start one. `fleet` starts several on one machine: it imports everything once and
-forks, so that the second worker costs neither the seconds nor most of the memory of the first.
+`worker` and `beat` start one. `worker --count` starts several of the same queues, and `fleet` all of one machine: both
+import everything once and fork, so that the second worker costs neither the seconds nor most of the memory of
+the first. They start again what ends by itself, and end all on SIGTERM.
 """
 
 from __future__ import annotations
@@ -70,13 +71,24 @@ def main() -> None:
         return
     require_lasting_leases(settings)
     if arguments.command == "worker":
-        name = arguments.name or arguments.queues.replace(",", "-")
-        spec = Spec(name, arguments.queues, arguments.pool, arguments.concurrency)
-        load_tasks([spec])
-        run_worker(settings, spec)
+        _start_alike(settings, arguments)
     else:
         specs = [Spec.parse(text) for text in arguments.specs]
         load_tasks(specs)
+        fleet = _Fleet(settings, specs, logs=settings.data_dir / "logs")
+        fleet.add("beat", partial(_beat, settings))
+        fleet.run()
+
+
+def _start_alike(settings: Settings, asked: argparse.Namespace) -> None:
+    """One worker in this process, or several below it."""
+    name = asked.name or asked.queues.replace(",", "-")
+    names = [name] if asked.count == 1 else [f"{name}{at}" for at in range(1, asked.count + 1)]
+    specs = [Spec(each, asked.queues, asked.pool, asked.concurrency) for each in names]
+    load_tasks(specs)
+    if asked.count == 1:
+        run_worker(settings, specs[0])
+    else:
         _Fleet(settings, specs).run()
 
 
@@ -89,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--concurrency", type=int, default=1)
     worker.add_argument("--pool", choices=("prefork", "solo", "threads"), default="prefork")
     worker.add_argument("--name", default="")
+    worker.add_argument("--count", type=int, default=1)
     commands.add_parser("fleet").add_argument("specs", nargs="+")
     return parser
 
@@ -131,19 +144,25 @@ def run_worker(settings: Settings, spec: Spec) -> None:
 
 
 class _Fleet:
-    """Forks the workers and beat, forks again what ends by itself, ends them on SIGTERM."""
+    """Forks its members, forks again what ends by itself, ends them on SIGTERM.
 
-    def __init__(self, settings: Settings, specs: list[Spec]) -> None:
+    logs: the folder of a file for each member; None: all write where this process does.
+    """
+
+    def __init__(self, settings: Settings, specs: list[Spec], logs: Path | None = None) -> None:
         gc.collect()
         gc.freeze()  # what the collector never touches stays shared with the forks
         self._runs: dict[str, Callable[[], None]] = {
             f"worker-{spec.name}": partial(run_worker, settings, spec) for spec in specs
         }
-        self._runs["beat"] = partial(_beat, settings)
-        self._logs = settings.data_dir / "logs"
+        self._logs = logs
         self._alive: dict[int, str] = {}
         self._forked: dict[str, float] = {}  # when each was started last, in monotonic seconds
         self._stopping = False
+
+    def add(self, name: str, run: Callable[[], None]) -> None:
+        """One more member."""
+        self._runs[name] = run
 
     def run(self) -> None:
         """Until every member has ended after a SIGTERM."""
@@ -181,7 +200,8 @@ class _Fleet:
             die_with_parent(parent)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
-            _write_to(self._logs / f"{name}.log")
+            if self._logs:
+                _write_to(self._logs / f"{name}.log")
             self._runs[name]()
             code = 0
         except SystemExit as ended:

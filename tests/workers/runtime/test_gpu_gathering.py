@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.workers.conftest import wait_until
+import pytest
+
+import workers.gpu.tasks
+from common.messaging.live_workers import PREFIX
+from tests.workers.conftest import Backstage, wait_until
+from workers.runtime.job_runs import run_next
 
 WORKER = """
 import sys
@@ -197,3 +203,22 @@ def test_more_gpus_than_the_machine_has_is_said_with_their_number(tmp_path: Path
         assert first.wait_for("This run asks") == (
             "This run asks for 3 GPUs, and this machine has 2. Ask for 2 or fewer."
         )
+
+
+def test_a_run_for_more_gpus_than_this_host_has_is_left_to_a_host_that_has_them(
+    stage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIP_BROWSER_GPU", "0")
+    monkeypatch.setenv("CLIP_BROWSER_GPUS", "0")
+    large = stage.make("train", send=False, gpus=4)
+    redis = stage.services.queue.redis
+    other = {"name": "gpu@other", "host": "other", "queues": ["gpu"], "gpus": [{}, {}, {}, {}]}
+    redis.set(f"{PREFIX}gpu@other", json.dumps(other))
+    assert not run_next(stage.services, "gpu")
+    assert stage.job(large).state == "queued"
+    small = stage.make("train", send=False, gpus=1)
+    assert run_next(stage.services, "gpu")
+    assert stage.job(small).state == "failed"  # it has no dataset
+    redis.delete(f"{PREFIX}gpu@other")
+    assert run_next(stage.services, "gpu")
+    assert stage.job(large).state == "failed"

@@ -1,0 +1,1 @@
+"""Hundreds of pretended GPU workers on a real database, broker and API: where it breaks first."""
