@@ -9,7 +9,7 @@ import redis
 from cli.doctor.findings import Finding, State, unknown
 from cli.doctor.place import Place
 from common.messaging.broker import GPU, QUEUES
-from common.messaging.live_workers import read_workers
+from common.messaging.live_workers import STUCK, read_workers, takes_from
 
 MISSED = {
     "captions": "captions are kept and not saved",
@@ -27,8 +27,14 @@ def look_at_workers(place: Place) -> Iterator[Finding]:
     except redis.RedisError:
         yield unknown("workers", "Redis does not answer")
         return
+    for one in workers:
+        if one.get("state") == STUCK:
+            yield Finding(
+                f"workers: {one['name']}", "fail", f"it lives, and took nothing since {one.get('last_loop_at')}",
+                "Look at its log and start it anew: what it runs is found and goes on elsewhere.",
+            )  # fmt: skip
     for queue in QUEUES:
-        names = [str(one["name"]) for one in workers if queue in one["queues"]]
+        names = [str(one["name"]) for one in workers if takes_from(one, queue)]
         if names:
             yield Finding(f"workers: {queue}", "ok", ", ".join(names))
             continue

@@ -32,10 +32,12 @@ from cli.doctor.place import Place, open_place
 from cli.doctor.redis_looks import look_at_redis
 from cli.doctor.store_looks import look_at_store
 from cli.doctor.versions import judge_schema, look_at_versions
+from cli.doctor.worker_looks import look_at_workers
 from cli.main import main
 from common.db.engine import open_engine, session_factory
 from common.db.revisions import SchemaState, known_revisions
 from common.db.tables import Dataset, Image
+from common.messaging.live_workers import PREFIX
 from common.settings import as_environment, load_settings
 from common.store import open_store
 from tests.cli.conftest import Service
@@ -121,6 +123,18 @@ def test_a_redis_that_refuses_the_password_is_not_taken_for_away(
         url = server.url.replace("//", "//:another@")
         seen = see(look_at_redis, monkeypatch, tmp_path, redis_url=url)
     assert (seen["redis"].state, seen["redis"].found) == ("fail", "it refuses the password")
+
+
+def test_a_worker_that_lives_and_takes_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {"name": "cpu@here", "queues": ["cpu"], "state": "stuck", "last_loop_at": "12:00"}
+    with redis_server(tmp_path) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.set(f"{PREFIX}cpu@here", json.dumps(record))
+        seen = see(look_at_workers, monkeypatch, tmp_path, redis_url=server.url)
+    assert (seen["workers: cpu@here"].state, seen["workers: cpu"].state) == ("fail", "fail")
+    assert "took nothing since 12:00" in seen["workers: cpu@here"].found
 
 
 def test_a_disk_that_is_nearly_full_is_told(
