@@ -66,8 +66,10 @@ umask 077
 mkdir -p "$data/weights"
 for folder in "$here"/weights/*/; do
     [ -d "$folder" ] || continue
-    mkdir -p "$data/weights/$(basename "$folder")"
-    cp "$folder"* "$data/weights/$(basename "$folder")/"
+    for file in "$folder"*; do
+        tag=$(basename "$file")
+        CLIP_BROWSER_DATA_DIR=$data "$to/venv/bin/clip-browser" weights add "$file" --model "$(basename "$folder")" --tag "${tag%.*}"
+    done
 done
 for folder in "$here"/llm/*/; do
     [ -d "$folder" ] || continue
