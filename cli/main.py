@@ -21,8 +21,8 @@ from common.version import VERSION
 
 Parsers = Any  # argparse's subparsers action has no public type
 SERVICE = frozenset(
-    ["up", "api", "worker", "beat", "migrate", "tensorboard", "user", "doctor"]
-)  # see cli/stack/commands.py, cli/people/commands.py and cli/doctor/commands.py
+    ["up", "api", "worker", "beat", "migrate", "tensorboard", "user", "doctor", "backup", "restore"]
+)  # see the commands.py of cli/stack, cli/people, cli/doctor and cli/backup
 SIGINT_CODE = 130
 CHANGES_HELP = (
     "Parameters of the job that are to differ follow as --name value: --epochs 3 --lr 1e-5."
@@ -96,6 +96,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_account_commands(client)
     _add_record_commands(client)
     if not client.names.intersection(words) or SERVICE.intersection(words):
+        from cli.backup.commands import add_parsers as add_backup_parsers
         from cli.doctor import parser as doctor
         from cli.people.commands import add_parser
         from cli.stack.commands import add_parsers
@@ -103,6 +104,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         add_parsers(parsers)
         add_parser(parsers)
         doctor.add_parser(parsers)
+        add_backup_parsers(parsers)
     parser.add_argument("--version", action="version", version=f"CLIP Browser {VERSION}")
     for option in ("--url", "--token"):
         parser.add_argument(option, default=argparse.SUPPRESS, help=argparse.SUPPRESS)

@@ -84,7 +84,8 @@ def export_dataset(services: Services, dataset_id: str, captions: str, images: s
     """An archive of `images/` (all, or the captioned ones) and the captions in the form asked for.
 
     csv: the CSV files, paths relative to the archive's root. txt: a .txt file beside each image, a
-    caption on each line. jsonl: metadata.jsonl. all: all of these. Raises NotFound.
+    caption on each line. jsonl: metadata.jsonl. all: all of these. Images that the store has lost are named in
+    MISSING.txt. Raises NotFound.
     """
     found = _read(services, dataset_id, captioned_only=images == "captioned")
     forms = ("csv", "txt", "jsonl") if captions == "all" else (captions,)
@@ -158,11 +159,13 @@ def _csv_entries(services: Services, found: Contents) -> Iterator[Entry]:
     yield _text_entry("index.csv", write_rows(rows))
     moved = {f"images/{image.sha256}.{image.ext}": found.names[image.id] for image in found.images}
     for name in MADE_BY:
-        if services.store.exists(f"datasets/{found.dataset_id}/{name}"):
-            data = _stored_csv(services, found.dataset_id, name)
-            yield _text_entry(name, _with_moved_paths(data, moved))
-            if name == "train.csv" and (lineage := _lineage_of(services, found, data, moved)):
-                yield _text_entry(LINEAGE, lineage)
+        try:
+            data = services.store.get_bytes(f"datasets/{found.dataset_id}/{name}")
+        except NotFound:
+            continue
+        yield _text_entry(name, _with_moved_paths(data, moved))
+        if name == "train.csv" and (lineage := _lineage_of(services, found, data, moved)):
+            yield _text_entry(LINEAGE, lineage)
 
 
 def _lineage_of(

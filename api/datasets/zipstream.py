@@ -13,8 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from common.errors import NotFound
+
 CHUNK_BYTES = 256 * 1024
 DATE = (1980, 1, 1, 0, 0, 0)  # the same archive each time
+MISSING = "MISSING.txt"
+MISSING_HEAD = (
+    "These files belong in this archive, but were not in the artifact store when it was made:\n\n"
+)
 
 
 @dataclass(frozen=True)
@@ -27,17 +33,33 @@ class Entry:
 
 
 def zip_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """The archive's bytes, in pieces."""
+    """The archive's bytes, in pieces. What is not there (NotFound) is left out, and named in MISSING.txt."""
     sink = _Sink()
+    missing: list[str] = []
     with zipfile.ZipFile(sink, "w", allowZip64=True) as archive:
         for entry in entries:
-            info = zipfile.ZipInfo(entry.name, DATE)
-            info.compress_type = zipfile.ZIP_DEFLATED if entry.compress else zipfile.ZIP_STORED
-            info.external_attr = 0o644 << 16
-            with entry.open() as source, archive.open(info, "w", force_zip64=True) as target:
-                while chunk := source.read(CHUNK_BYTES):
-                    target.write(chunk)
-                    yield sink.taken()
+            try:
+                source = entry.open()
+            except NotFound:
+                missing.append(entry.name)
+                continue
+            yield from _added(archive, sink, entry, source)
+        if missing:
+            lines = MISSING_HEAD + "".join(f"{name}\n" for name in missing)
+            text = io.BytesIO(lines.encode())
+            yield from _added(archive, sink, Entry(MISSING, lambda: text, compress=True), text)
+    yield sink.taken()
+
+
+def _added(
+    archive: zipfile.ZipFile, sink: _Sink, entry: Entry, source: BinaryIO
+) -> Iterator[bytes]:
+    info = zipfile.ZipInfo(entry.name, DATE)
+    info.compress_type = zipfile.ZIP_DEFLATED if entry.compress else zipfile.ZIP_STORED
+    info.external_attr = 0o644 << 16
+    with source, archive.open(info, "w", force_zip64=True) as target:
+        while chunk := source.read(CHUNK_BYTES):
+            target.write(chunk)
             yield sink.taken()
     yield sink.taken()
 

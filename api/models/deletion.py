@@ -9,6 +9,7 @@ from api.people.identity import user
 from api.services import Services
 from common.db.tables import Model
 from common.trash.models import folder_of, forget_model, trash_model
+from common.trash.removal import remove_folders
 
 
 def delete_model(services: Services, model: Model, needs: Needs) -> None:
@@ -23,8 +24,8 @@ def delete_model(services: Services, model: Model, needs: Needs) -> None:
         else:
             forget_model(session, model.id)
     if not is_kept:
-        for prefix in [folder, *needs.prefixes]:
-            services.store.delete_prefix(prefix)
+        folders = [folder, *(prefix.rstrip("/") for prefix in needs.prefixes)]
+        remove_folders(services.sessions, services.store, folders, user().name)
     datasets = {*needs.indexed, *needs.default_for}
     note_details(
         name=model.name, datasets=len(datasets)

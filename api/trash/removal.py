@@ -14,7 +14,7 @@ from common.jobs.kinds import JOB_QUEUES
 from common.trash.datasets import find_trashed, trash_dataset
 from common.trash.images import remove_batch
 from common.trash.models import remove_model
-from common.trash.removal import remove_dataset
+from common.trash.removal import remove_dataset, remove_folders
 
 
 def delete_into_trash(services: Services, dataset_id: str) -> None:
@@ -48,8 +48,7 @@ def remove_model_now(services: Services, model_id: str) -> None:
     """Remove a model with its files and those of its indexes. Raises NotFound."""
     with services.sessions() as session:
         folders = remove_model(session, model_id)
-    for folder in folders:
-        services.store.delete_prefix(folder)
+    send_all(services, remove_folders(services.sessions, services.store, folders, user().name))
 
 
 def send_all(services: Services, jobs: Iterable[Job]) -> None:

@@ -241,8 +241,8 @@ def with_rests(sessions: SessionFactory, portions: Iterable[T], share: float = 1
         took_s = time.monotonic() - began
 
 
-def migrate(url: str) -> None:
-    """Bring the database to the newest schema. Safe to call from several processes, one wins.
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the database to the newest schema, or to an earlier one. Safe to call from several processes, one wins.
 
     Raises NewerSchema when a newer version has been here; nothing is changed then.
     """
@@ -261,10 +261,11 @@ def migrate(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes.update(url=url, on_step=keep)
-    command.upgrade(config, "head")
-    engine = open_engine(url)
-    note_writer(engine)
-    engine.dispose()
+    command.upgrade(config, revision)
+    if revision == "head":
+        engine = open_engine(url)
+        note_writer(engine)
+        engine.dispose()
     if steps:
         before, after = steps[0][0], steps[-1][1]
         tell(

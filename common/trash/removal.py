@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from common.backup.lease import is_held
 from common.datasets.params import CleanUpParams
+from common.db.engine import SessionFactory
 from common.db.tables import Dataset, Job
 from common.errors import Conflict
 from common.jobs import chains, states
 from common.jobs.kinds import KINDS
+from common.store import ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,23 @@ def plan_clean_up(
     return states.create_job(
         session, kind, dataset_id=None, params=params.model_dump(), created_by=by
     )
+
+
+def remove_folders(
+    sessions: SessionFactory, store: ArtifactStore, folders: Sequence[str], by: str
+) -> list[Job]:
+    """Remove folders whose rows have gone (committed), at once; while a backup reads the store by a job that waits.
+
+    Those jobs; the caller sends them, or beat does.
+    """
+    with sessions() as session:
+        if is_held(session):
+            params = CleanUpParams(dataset_id="", folders=list(folders)).model_dump()
+            kind = "remove_images"
+            return [states.create_job(session, kind, dataset_id=None, params=params, created_by=by)]
+    for folder in folders:
+        store.delete_prefix(folder)
+    return []
 
 
 def remove_dataset(session: Session, dataset_id: str, by: str) -> Removal:

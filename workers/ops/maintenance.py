@@ -12,7 +12,8 @@ from common.messaging.broker import (
     SWEEP_STORE,
 )
 from common.retention import find_files, plan_removal, trim_rows
-from common.trash.expiry import remove_expired
+from common.trash.expiry import SERVICE, remove_expired
+from common.trash.removal import remove_folders
 from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.ops.index_csv import refresh_stale
@@ -71,7 +72,6 @@ def keep_clean() -> None:
         trim_rows(session, services.settings, now())
     with services.sessions() as session:
         gone = remove_expired(session, services.settings, now())
-    for folder in gone.folders:
-        services.store.delete_prefix(folder)
-    for job in [*jobs, *gone.jobs]:
+    waiting = remove_folders(services.sessions, services.store, gone.folders, SERVICE)
+    for job in [*jobs, *gone.jobs, *waiting]:
         wake_quietly(services, job.queue)

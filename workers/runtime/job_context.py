@@ -55,6 +55,10 @@ class GaveWay(Exception):
     """Raised in a job's body when it goes back to the queue, so that somebody else's job has its turn."""
 
 
+class Postponed(Exception):
+    """Raised in a job's body when it cannot begin yet: it goes back to the queue for WAIT_S, uncounted."""
+
+
 class ChildLost(Exception):
     """Raised when the child process of a job was killed from outside: the job is tried again."""
 

@@ -45,11 +45,13 @@ from workers.runtime.job_context import (
     JobFacts,
     JobStopped,
     LeaseLost,
+    Postponed,
 )
 from workers.runtime.retries import passing
 from workers.runtime.services import Services, process_services
 
 log = logging.getLogger(__name__)
+WAIT_S = 15.0  # until a job that was postponed is looked at again
 SETTLE_PAUSE_S, LONGEST_SETTLE_PAUSE_S = 0.25, 2.0
 
 
@@ -139,6 +141,9 @@ def _execute(context: JobContext, body: JobBody) -> Outcome | None:
         return None
     except GaveWay:
         return "gave way", None, None
+    except Postponed as why:
+        context.report(message=str(why))
+        return "postponed", None, None
     except JobStopped as stopped:
         return ("handed back" if context.handed_back else "stopped"), stopped.result, None
     except ChildLost as lost:
@@ -237,7 +242,7 @@ def _write_end(
             return [states.get_job(session, held.job_id)], []
         if state in ("lost", "silence"):
             state = "stopped" if leases.read_stop(session, held)[1] else "failed"
-        final = "stopped" if state in ("handed back", "gave way") else state
+        final = "stopped" if state in ("handed back", "gave way", "postponed") else state
         ended = leases.finish(session, held, final, result=result, error=error)
         waiting = chains.followers(session, held.job_id) if state == "succeeded" else []
     return ended, waiting
@@ -251,6 +256,8 @@ def _give_back(
     """
     if state == "gave way":
         return leases.give_way(session, held)
+    if state == "postponed":
+        return leases.release(session, held, counts=False, pause_s=WAIT_S)
     if state in ("lost", "handed back"):
         return leases.release(session, held, counts=state == "lost")
     if state != "silence" or error is None:

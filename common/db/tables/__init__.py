@@ -4,6 +4,7 @@ Importing the package makes all of them known, which migrations and foreign keys
 """
 
 from common.db.tables.augment import Variant
+from common.db.tables.backups import Backup
 from common.db.tables.base import Base, BigId, UtcDateTime, now
 from common.db.tables.captions import Caption, CaptionRevision, Review, Suggestion
 from common.db.tables.datasets import Dataset
@@ -24,6 +25,7 @@ from common.db.tables.trash import TrashedImage, TrashedModel
 
 __all__ = [
     "AuditEvent",
+    "Backup",
     "Base",
     "BigId",
     "Caption",

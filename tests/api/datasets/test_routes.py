@@ -246,6 +246,22 @@ def test_the_export_holds_every_path_that_its_files_name(service: Service, call:
     assert first == ["filepath", "title"]
 
 
+def test_an_export_goes_on_without_a_file_that_the_store_has_lost_and_names_it(
+    service: Service, call: Caller
+) -> None:
+    dataset = call.dataset()
+    ids = service.add_images(dataset, 3, captioned=3)
+    with service.services.readers() as session:
+        service.services.store.delete(session.get_one(Image, ids[1]).key)
+    whole = call("GET", f"/datasets/{dataset}/export.zip?captions=txt")
+    archive = zipfile.ZipFile(io.BytesIO(whole))
+    assert archive.testzip() is None
+    assert {"images/picture 000.png", "images/picture 002.png"} <= set(archive.namelist())
+    assert "images/picture 001.png" not in archive.namelist()
+    assert archive.read("images/picture 001.txt") == b"caption 1\n"
+    assert archive.read("MISSING.txt").decode().splitlines()[2:] == ["images/picture 001.png"]
+
+
 def test_deleting_a_dataset_stops_its_jobs_and_removes_its_files(
     any_service: Service, call_any: Caller
 ) -> None:

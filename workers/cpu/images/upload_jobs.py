@@ -14,6 +14,7 @@ from common.captions.files import MAX_CAPTION_BYTES, read_caption_files, read_ca
 from common.captions.heads import read_heads
 from common.errors import InvalidInput
 from common.settings import MIB
+from common.trash.removal import remove_folders
 from workers.cpu.captions.imports import GAVE_WAY, say_rows, write_captions
 from workers.cpu.captions.saving import Save, save_captions
 from workers.cpu.images.ingest import Arrived, Intake, require_dataset
@@ -79,9 +80,10 @@ def _closed(
     """
     with ctx.session() as session:
         ctx.keep_result(session, result)
-    for folder in {upload["key"].rsplit("/", 2)[0] for upload in uploads}:
-        if folder.startswith("uploads/"):  # uploads/<token>/<number>/<name>, as the API stores them
-            ctx.store.delete_prefix(folder)
+    folders = {upload["key"].rsplit("/", 2)[0] for upload in uploads}
+    # uploads/<token>/<number>/<name>, as the API stores them
+    stored = sorted(folder for folder in folders if folder.startswith("uploads/"))
+    remove_folders(ctx.session, ctx.store, stored, ctx.job.created_by)
     shutil.rmtree(ctx.work_dir, ignore_errors=True)
     return result
 

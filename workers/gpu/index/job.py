@@ -11,6 +11,7 @@ from common.db.tables import Image, SearchIndex, now
 from common.errors import InvalidInput, NotFound, QueueUnavailable
 from common.messaging.broker import SEARCH, SEARCH_QUERY
 from common.models.registry import newest_model
+from common.trash.removal import remove_folders
 from workers.gpu.data.fetching import fetch_images
 from workers.gpu.data.skipped import say_skipped
 from workers.models.source import model_folder
@@ -58,7 +59,7 @@ def index_dataset(ctx: JobContext) -> dict[str, Any]:
     ctx.store.put_folder(prefix, folder)
     old = _point_at(ctx, dataset_id, model_id, prefix, result)
     if old is not None and old != prefix:
-        ctx.store.delete_prefix(old + "/")
+        remove_folders(ctx.session, ctx.store, [old.rstrip("/")], ctx.job.created_by)
     _warm_search(ctx, dataset_id, model_id)
     took_s = round(time.monotonic() - began, 2)
     return {"model_id": model_id, **result, "took_s": took_s}

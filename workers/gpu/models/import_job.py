@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from common.errors import InvalidInput
 from common.models.params import ImportModelParams
+from common.trash.removal import remove_folders
 from workers.gpu.models.registration import store_model
 from workers.runtime.child import run_child
 from workers.runtime.job_context import JobContext
@@ -76,4 +77,5 @@ def _drop(ctx: JobContext, asked: ImportModelParams) -> None:
     if asked.upload_key.startswith(
         "uploads/"
     ):  # uploads/<token>/<number>/<name>, as the API stores it
-        ctx.store.delete_prefix("/".join(asked.upload_key.split("/")[:2]))
+        folder = "/".join(asked.upload_key.split("/")[:2])
+        remove_folders(ctx.session, ctx.store, [folder], ctx.job.created_by)

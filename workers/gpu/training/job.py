@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from common.db.tables import Job
 from common.errors import ClipBrowserError, GpuOutOfMemory, TrainingDiverged
 from common.training.params import read_params
+from common.trash.removal import remove_folders
 from workers.augment.train_csv import refresh_train_csv
 from workers.gpu.models.registration import Keep, store_model
 from workers.gpu.training import tensorboard_files
@@ -169,7 +170,7 @@ def _leave_no_trace(ctx: JobContext, copies: CheckpointCopies) -> None:
     """Remove what the run left, if it ended since its dataset was deleted, and the job with it."""
     if _unknown(ctx, {ctx.job.id}):
         copies.remove()
-        ctx.store.delete_prefix(f"runs/{ctx.job.id}")
+        remove_folders(ctx.session, ctx.store, [f"runs/{ctx.job.id}"], ctx.job.created_by)
         shutil.rmtree(ctx.work_dir, ignore_errors=True)
 
 

@@ -1,0 +1,1 @@
+"""`clip-browser backup` and `restore`, for whoever has the machine."""
