@@ -1,8 +1,8 @@
 """A fleet of pretended GPU workers on a real API, broker, beat and PostgreSQL: starts, lags and the database's load.
 
-python -m bench.fleet [--sizes 10:2,100:6,1000:60] [--waiting 10000] [--seconds 40] [--against CHECKOUT]
+python -m bench.fleet [--sizes 10:2:0.5,100:6:0.5,1000:60:10] [--waiting 10000] [--seconds 40] [--against CHECKOUT]
 
-A size is workers : seconds a job takes. Ten thousand jobs wait; the workers begin, and a while after all of them run it
+A size is workers : seconds a job takes : seconds between its reports. Ten thousand jobs wait; the workers begin, and a while after all of them run it
 looks for `--seconds`: jobs that began a second (at most workers / seconds, what the fleet can use), the lag from a
 body's end to the begin of the next on the same worker, what PostgreSQL did, and how long after a request
 to stop a body ended. *ramp* is how many jobs began a second while all workers were idle at once.
@@ -90,7 +90,8 @@ def measure(fleet: Fleet, workers: int, job_s: float, seconds: float) -> list[st
     load = DatabaseLoad(fleet.database, fleet.server.pid)
     load.start()
     cpu = sum(cpu_s(host.pid) for host in fleet.hosts)
-    start, statements, begun = time.monotonic(), fleet.count_statements(), fleet.count_begun()
+    statements, begun = fleet.count_statements(), fleet.count_begun()
+    start = time.monotonic()
     asked, lists = _ask_meanwhile(fleet, start + seconds)
     took_s = time.monotonic() - start
     running = fleet.count_running()
@@ -113,7 +114,7 @@ def measure(fleet: Fleet, workers: int, job_s: float, seconds: float) -> list[st
         f"{1000 * statistics.median(lags):.0f}", f"{1000 * lags[int(len(lags) * 0.99)]:.0f}",
         f"{statements / took_s:.0f}", f"{load.transactions_a_second:.0f}", f"{load.cores:.2f}",
         f"{host_cores:.2f}", f"{max(load.connections)}", f"{statistics.mean(load.waiting_for_locks):.1f}",
-        f"{statistics.median(stops):.2f} ({len(stops)} of {len(asked)})", f"{statistics.median(lists):.0f}", f"{lost}",
+        f"{statistics.median(stops):.2f} ({len(stops)} of {len(asked)})", f"{statistics.median(lists or [float('nan')]):.0f}", f"{lost}",
     ]  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _end(host: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def running_fleet(workers: int, job_s: float, waiting: int) -> Iterator[Fleet]:
+def running_fleet(workers: int, job_s: str, report_s: str, waiting: int) -> Iterator[Fleet]:
     """Servers, API, beat and the pretended workers, with jobs that wait."""
     with ExitStack() as opened:
         place = opened.enter_context(server_folder())
@@ -190,7 +191,7 @@ def running_fleet(workers: int, job_s: float, waiting: int) -> Iterator[Fleet]:
         _wait_for_api(http)
         shares = min(HOSTS, workers)
         hosts = [
-            start("bench.fleet.host", str(workers // shares), str(job_s), str(number))
+            start("bench.fleet.host", str(workers // shares), job_s, report_s, str(number))
             for number in range(shares)
         ]
         for host in hosts:
@@ -246,15 +247,15 @@ def _measure_in(code: Path, size: str, asked: argparse.Namespace) -> str:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default="10:2,100:6,1000:60")
+    parser.add_argument("--sizes", default="10:2:0.5,100:6:0.5,1000:60:10")
     parser.add_argument("--waiting", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--against", type=Path, help="another checkout of the project")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        workers, job_s = asked.one.split(":")
-        with running_fleet(int(workers), float(job_s), asked.waiting) as fleet:
+        workers, job_s, report_s = asked.one.split(":")
+        with running_fleet(int(workers), job_s, report_s, asked.waiting) as fleet:
             print(" | ".join(measure(fleet, int(workers), float(job_s), asked.seconds)))
         return
     print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER), flush=True)

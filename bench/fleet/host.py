@@ -1,4 +1,4 @@
-"""`python -m bench.fleet.host COUNT SECONDS NAME`: one process with many pretended GPU workers.
+"""`python -m bench.fleet.host COUNT JOB_S REPORT_S NUMBER`: one process with many pretended GPU workers.
 
 Each has clients and a database pool of its own as a worker process has, waits for messages in the real queue, and
 takes, runs, extends and ends jobs by the code of the workers. Pretended are the process of its own and the
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis as redis_client
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 
 from common.jobs import leases
 from common.messaging.broker import GPU
@@ -27,7 +27,6 @@ from workers.runtime.job_runs import run_leased
 from workers.runtime.presence import EVERY_S, KEPT_S
 from workers.runtime.services import open_services
 
-REPORT_EVERY_S = 0.5  # a training with steps of half a second
 LISTEN_S = 1  # as Celery's consumer waits for a message
 QUEUE_KEYS = [GPU, *(f"{GPU}\x06\x16{step}" for step in range(1, 10))]
 TOOTHING_S = 0.2  # of a job's length, so that not all workers end at once
@@ -47,12 +46,20 @@ class Record:
 class PretendedWorker(threading.Thread):
     """One worker: a thread that waits for messages and works the queue off."""
 
-    def __init__(self, number: int, settings: Settings, job_s: float, record: Record) -> None:
+    def __init__(
+        self, number: int, settings: Settings, job_s: float, report_s: float, record: Record
+    ) -> None:
         super().__init__(name=f"worker-{number}", daemon=True)
         self._services = open_services(settings)
         self._settings, self._record, self._name = settings, record, f"bench-{number}"
+        self._report_s = report_s
         self._job_s = job_s * (1 - TOOTHING_S / 2 + TOOTHING_S * (number % 100) / 100)
         self._free_at: float | None = None
+
+    def connect(self) -> None:
+        """Have a connection to the database, as a worker that has run something has."""
+        with self._services.readers() as session:
+            session.execute(select(1))
 
     def run(self) -> None:
         """Until the process ends."""
@@ -79,7 +86,7 @@ class PretendedWorker(threading.Thread):
         self._record.starts.append(began)
         if self._free_at is not None:
             self._record.lags.append((began, began - self._free_at))
-        steps = max(1, round(self._job_s / REPORT_EVERY_S))
+        steps = max(1, round(self._job_s / self._report_s))
         try:
             for step in range(steps):
                 context.report(done=step, total=steps, unit="step", loss=1.0)
@@ -112,7 +119,8 @@ def announce(settings: Settings, names: list[str]) -> None:
 
 def main() -> None:
     """See the module."""
-    count, job_s, host = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    count, host = int(sys.argv[1]), int(sys.argv[4])
+    job_s, report_s = float(sys.argv[2]), float(sys.argv[3])
     settings, record = load_settings(), Record()
 
     def count_statement(*_: object) -> None:
@@ -120,8 +128,11 @@ def main() -> None:
 
     event.listen(Engine, "before_cursor_execute", count_statement)
     numbers = range(host * count, (host + 1) * count)
-    for number in numbers:
-        PretendedWorker(number, settings, job_s, record).start()
+    workers = [PretendedWorker(number, settings, job_s, report_s, record) for number in numbers]
+    for worker in workers:
+        worker.connect()
+    for worker in workers:
+        worker.start()
     threading.Thread(
         target=announce, args=(settings, [f"bench-{number}" for number in numbers]), daemon=True
     ).start()

@@ -20,8 +20,8 @@ app.kubernetes.io/component: {{ .part }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{- define "clip-browser.gpuImage" -}}
-{{ .Values.gpuImage.repository | default .Values.image.repository }}:{{ .Values.gpuImage.tag | default .Values.image.tag | default .Chart.AppVersion }}
+{{- define "clip-browser.mlImage" -}}
+{{ .Values.mlImage.repository }}:{{ .Values.mlImage.tag | default .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
 {{/* What every part gets: where database, Redis and store are, and the settings. */}}
@@ -30,11 +30,9 @@ app.kubernetes.io/component: {{ .part }}
 - { name: CLIP_BROWSER_DATA_DIR, value: /data }
 - name: CLIP_BROWSER_STOP_GRACE_S
   value: {{ .Values.stop.graceSeconds | quote }}
-{{- range $variable, $secret := dict "CLIP_BROWSER_DATABASE_URL" .Values.secrets.database "CLIP_BROWSER_REDIS_URL" .Values.secrets.redis "CLIP_BROWSER_STORE_URL" .Values.secrets.store }}
-- name: {{ $variable }}
-  valueFrom:
-    secretKeyRef: {{ toJson $secret }}
-{{- end }}
+- { name: CLIP_BROWSER_DATABASE_URL_FILE, value: /run/secrets/clip-browser/database_url }
+- { name: CLIP_BROWSER_REDIS_URL_FILE, value: /run/secrets/clip-browser/redis_url }
+- { name: CLIP_BROWSER_STORE_URL_FILE, value: /run/secrets/clip-browser/store_url }
 {{- range $variable, $value := .Values.settings }}
 - name: {{ $variable }}
   value: {{ $value | quote }}
@@ -61,6 +59,39 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* What every container mounts. */}}
+{{- define "clip-browser.mounts" -}}
+- { name: data, mountPath: /data }
+- { name: tmp, mountPath: /tmp }
+- { name: secrets, mountPath: /run/secrets/clip-browser, readOnly: true }
+{{- end }}
+
+{{/* The secrets of a part: those of all, and of `more` (path: {name, key}) those that are named. */}}
+{{- define "clip-browser.secrets" -}}
+{{- $files := dict "database_url" .root.Values.secrets.database "redis_url" .root.Values.secrets.redis "store_url" .root.Values.secrets.store }}
+{{- range $path, $secret := .more | default dict }}
+{{- if $secret.name }}{{ $_ := set $files $path $secret }}{{ end }}
+{{- end }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $path, $secret := $files }}
+      - secret:
+          name: {{ $secret.name }}
+          items: [{ key: {{ $secret.key }}, path: {{ $path }} }]
+      {{- end }}
+{{- end }}
+
+{{/* A worker is well while it takes messages: it touches a file every five seconds (workers/runtime/alive.py). */}}
+{{- define "clip-browser.sign" -}}
+readinessProbe:
+  exec:
+    command: [sh, -c, 'test -n "$(find /data/work/alive -name "*@$HOSTNAME" -newermt "60 seconds ago")"']
+  periodSeconds: 15
+  timeoutSeconds: 5
 {{- end }}
 
 {{/* A KEDA ScaledObject for a Deployment. Of all pods of the API that tell of a queue, the highest figure counts. */}}
