@@ -33,6 +33,7 @@ from common.people.credentials import issue_token, make_user
 
 CAPTIONERS = 8
 SETTLE_S = 2.0
+IDLE_S = 5.0
 Row = dict[str, Any]
 
 
@@ -84,6 +85,10 @@ async def measure(stack: Stack, given: argparse.Namespace) -> list[Row]:
         row: Row = {"processes": given.processes, "tabs": count, "saves/s without": bare["saves/s"]}
         row["all open after s"] = round(await crowd.open_all(), 1)
         await asyncio.sleep(SETTLE_S)
+        used_s, began = _processor_s(stack), time.monotonic()
+        await asyncio.sleep(IDLE_S)
+        idle_s = time.monotonic() - began
+        row["API idle % of a core"] = round(100 * (_processor_s(stack) - used_s) / idle_s, 1)
         row["KB a tab"] = round((_api_bytes(stack) - idle_bytes) / count / 1000, 1)
         crowd.begin_to_count()
         used_s, began = _processor_s(stack), time.monotonic()

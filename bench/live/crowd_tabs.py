@@ -138,7 +138,8 @@ class Tab(asyncio.Protocol):
         for future in (self.opened, self.closed):
             if not future.done():
                 future.set_exception(ConnectionError("closed"))
-            future.exception()
+                # It need not be looked at.
+                future.exception()
 
     def abort(self) -> None:
         """End it."""

@@ -67,7 +67,9 @@ export function connect(handlers: Handlers): void {
   if (socket) return;
   takeSnapshot = handlers.snapshot;
   // a WebSocket stays with one process of the server; who cannot have one polls, from the start
-  socket = io({ path: "/socket.io", reconnectionDelayMax: 5000, transports: ["websocket", "polling"], tryAllTransports: true });
+  const transports = ["websocket", "polling"];
+  // after a restart all tabs come back: spread over all of the delay, not over half of it
+  socket = io({ path: "/socket.io", reconnectionDelayMax: 5000, randomizationFactor: 1, transports, tryAllTransports: true });
   socket.on("connect", () => {
     const names = [...rooms.keys()];
     subscribe(names, wasConnected ? () => names.forEach(handlers.heard_again) : undefined);
