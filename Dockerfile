@@ -29,15 +29,14 @@ RUN /opt/tools/bin/uv pip install --no-deps --require-hashes -r requirements/ser
 
 FROM tools AS application
 WORKDIR /source
-COPY pyproject.toml README.md ./
+COPY pyproject.toml setup.py README.md manual_synonym_map.json ./
 COPY api/ api/
 COPY cli/ cli/
 COPY common/ common/
 COPY workers/ workers/
+COPY --from=web /web/dist web/dist
 RUN /opt/tools/bin/uv build --quiet --wheel --no-build-isolation --python /opt/tools/bin/python --out-dir /wheels \
     && /opt/tools/bin/uv pip install --no-deps --target /app /wheels/*.whl
-COPY manual_synonym_map.json /app/
-COPY --from=web /web/dist /app/web/dist
 
 FROM ${PYTHON_IMAGE} AS base
 RUN groupadd --gid 10001 clip-browser \

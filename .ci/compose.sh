@@ -77,6 +77,7 @@ start() {
 COMPOSE_PROJECT_NAME=clip-browser-trial
 COMPOSE_FILE=docker-compose.yml${TRIAL_FILES:+:$TRIAL_FILES}
 CLIP_BROWSER_PORT=$PORT
+CLIP_BROWSER_CHECKPOINT_EVERY_S=10
 IMAGE_TAG=trial
 SETTINGS
     local began
@@ -199,13 +200,13 @@ step_way() {
     check "caption saved" save_caption
     run split '' 120
     run augment '' 180
-    run train "$TRAIN,\"epochs\":2" 600
+    run train "$TRAIN,\"epochs\":1" 1800
     model="$(call GET "/jobs/$last" | field model_id)"
-    run index "\"model\":\"$model\"" 300
+    run index "\"model\":\"$model\"" 900
     began="$(now_s)"
     check "search finds" search
     note "first search" "$(since "$began") s"
-    run map "\"model\":\"$model\"" 300
+    run map "\"model\":\"$model\"" 900
 }
 
 step_restart() {
@@ -273,16 +274,16 @@ step_scale() {
 step_killed() {
     say "A worker killed while it trains"
     local began id="" state=""
-    id="$(job train "$TRAIN,\"epochs\":30")"
-    for _ in $(seq 180); do
-        state="$(call GET "/jobs/$id" | field step)"
-        [ "${state:-0}" -lt 8 ] 2>/dev/null || break
+    id="$(job train "$TRAIN,\"epochs\":2")"
+    for _ in $(seq 600); do
+        state="$(call GET "/jobs/$id" | field done)"
+        [ "${state:-0}" -lt 4 ] || break
         sleep 1
     done
     began="$(now_s)"
     docker kill "$(compose ps -q worker-gpu | head -n 1)" >/dev/null
     compose up -d --no-build
-    check "training killed in its middle goes on to its end" [ "$(wait_job "$id" 900)" = succeeded ]
+    check "training killed in its middle goes on to its end" [ "$(wait_job "$id" 1800)" = succeeded ]
     note "from the kill to its end" "$(since "$began") s"
     wait_healthy 120
 }

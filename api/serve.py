@@ -29,6 +29,8 @@ from common.settings import Settings, load_settings, require_secret_key
 log = logging.getLogger("api.serve")
 GRACE_S = 3
 FILES = 8192  # of each process, besides those of its WebSockets
+# Who asks while a part is away is told so within five seconds, with all that one request asks of it.
+CONNECT_S, READ_S, REDIS_S = 3, 4.0, 1.5
 OWN_ADDRESS = "127.0.0.1:0"  # the kernel chooses the port
 # prometheus_client's own switch, read when it is first imported: it counts in files of this folder.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -184,11 +186,11 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     from common.messaging.replies import Replies
     from common.store import open_store
 
-    engine = open_engine(settings.database, processes=settings.processes)
+    engine = open_engine(settings.database, processes=settings.processes, connect_s=CONNECT_S)
     app = create_app(
         settings,
-        open_store(settings.store),
-        Queue(settings),
+        open_store(settings.store, read_s=READ_S),
+        Queue(settings, patience_s=REDIS_S),
         engine,
         Events(settings),
         Replies(settings),

@@ -26,6 +26,7 @@ IMPATIENT_MS = 5_000
 POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
 LEAST_OVERFLOW = 10
 PING_AFTER_S = 1.0  # of rest, a connection is tried before it is used
+PING_S = 1.5  # for the answer: a server that hangs keeps the connection open and says nothing
 # A PostgreSQL that no longer answers (a cut cable) is an error in much less than a job's lease.
 SILENT_SERVER = {
     "connect_timeout": 5,  # s
@@ -43,11 +44,14 @@ NOTICE_DEAD_CLIENT = {
 }
 
 
-def open_engine(url: str, *, processes: int = 1, kept: int = POOL_SIZE) -> Engine:
+def open_engine(
+    url: str, *, processes: int = 1, kept: int = POOL_SIZE, connect_s: int | None = None
+) -> Engine:
     """An engine for SQLite (WAL, foreign keys, waits for locks) or PostgreSQL (psycopg 3).
 
     processes: how many processes of the same kind share the connections that one would take.
     kept: how many connections stay open while nobody uses them; those beyond are closed after each use.
+    connect_s: how long a new connection may take, where somebody waits for the answer.
     """
     pool = {
         "pool_size": max(1, kept // processes),
@@ -67,11 +71,20 @@ def open_engine(url: str, *, processes: int = 1, kept: int = POOL_SIZE) -> Engin
         return engine
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, connect_args=SILENT_SERVER, **pool)
+    patience = {"connect_timeout": connect_s} if connect_s else {}
+    engine = create_engine(parsed, connect_args=SILENT_SERVER | patience, **pool)
+    event.listen(engine, "do_connect", _connect_watched)
     event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _ping_after_rest)
     return engine
+
+
+def _connect_watched(_dialect: Any, _record: Any, words: Any, named: Any) -> Any:
+    """A connection of which one answer can be waited for with a limit."""
+    from common.db.watched import WatchedConnection  # not where there is SQLite
+
+    return WatchedConnection.connect(*words, **named)
 
 
 def _note_use(_connection: Any, record: Any) -> None:
@@ -87,7 +100,8 @@ def _ping_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
     try:
         # one trip to the server, where a transaction has three
         connection.autocommit = True
-        connection.execute("SELECT 1")
+        with connection.answering_within(PING_S):
+            connection.execute("SELECT 1")
         connection.autocommit = False
     except Error as problem:
         raise DisconnectionError("the connection was cut while nobody used it") from problem

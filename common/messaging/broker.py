@@ -43,6 +43,7 @@ KEEP_CLEAN = "maintenance.keep_clean"
 # What Redis says when it cannot keep what is written: its disk is full, its memory, or it is a replica.
 REFUSES_WRITES = re.compile("MISCONF|used memory|READONLY|read only")
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
+REDIS_S = 5.0
 _PRIORITY_STEPS = tuple(range(10))
 
 
@@ -83,11 +84,21 @@ def celery_config(settings: Settings) -> dict[str, Any]:
 class Queue:
     """Sends tasks by name and looks at queues and workers. One per process, thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, patience_s: float | None = None) -> None:
+        """patience_s: of each question to Redis, where somebody waits for the answer."""
         self._celery = Celery("clip_browser", set_as_current=False)
         self._celery.conf.update(celery_config(settings))
+        if patience_s is not None:
+            limits = {"socket_timeout": patience_s, "socket_connect_timeout": patience_s}
+            options = self._celery.conf.broker_transport_options
+            self._celery.conf.broker_transport_options = options | limits
+            self._celery.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0}
+        limit_s = patience_s or REDIS_S
         self._redis = redis_client.Redis.from_url(
-            settings.redis_url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True
+            settings.redis_url,
+            socket_timeout=limit_s,
+            socket_connect_timeout=limit_s,
+            decode_responses=True,
         )
 
     @property

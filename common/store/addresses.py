@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from common.errors import InvalidInput
 from common.store.interface import ArtifactStore
 from common.store.local import LocalStore
-from common.store.s3 import S3Store
+from common.store.s3 import ANSWER_S, S3Store
 from common.store.s3_address import S3Address
 
 REMEDY = (
@@ -20,11 +20,12 @@ BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # the rules of S3
 TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
 
-def open_store(store_url: str) -> ArtifactStore:
+def open_store(store_url: str, *, read_s: float = ANSWER_S) -> ArtifactStore:
     """The store of a URL; connects on first use. Raises InvalidInput on a bad URL (secret not shown).
 
     `file:///absolute/folder`, or `s3://key:secret@host[:port]/bucket[?secure=0|1][&region=NAME]`
     (secure, i.e. HTTPS, is 1 unless said otherwise; the region is asked of the server if left out).
+    read_s: how long a server may be silent while it is read from.
     """
     try:
         parts = urlsplit(store_url)
@@ -34,7 +35,7 @@ def open_store(store_url: str) -> ArtifactStore:
     if parts.scheme == "file":
         return _open_local(parts)
     if parts.scheme == "s3":
-        return S3Store(_s3_address(parts))
+        return S3Store(_s3_address(parts), read_s=read_s)
     raise InvalidInput(f"the store URL starts with '{parts.scheme}:'", remedy=REMEDY)
 
 

@@ -46,8 +46,9 @@ OURS_ALREADY = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 class S3Store(ArtifactStore):
     """A bucket, made on first writing. Answers, or fails, within seconds."""
 
-    def __init__(self, address: S3Address) -> None:
+    def __init__(self, address: S3Address, *, read_s: float = ANSWER_S) -> None:
         self.address = address
+        self._read_s = read_s
         self._connect()
 
     def put_bytes(self, key: str, data: bytes, content_type: str = BINARY) -> None:
@@ -71,7 +72,7 @@ class S3Store(ArtifactStore):
         """See ArtifactStore."""
         check_key(key)
         with self._errors(key):
-            return _read_whole(self._client, self._bucket, key)
+            return _read_whole(self._reader, self._bucket, key)
 
     def open(self, key: str) -> BinaryIO:
         """See ArtifactStore."""
@@ -87,7 +88,7 @@ class S3Store(ArtifactStore):
         """See ArtifactStore."""
         check_key(key)
         with self._errors(key):
-            return _stat(self._client.stat_object(self._bucket, key), key)
+            return _stat(self._reader.stat_object(self._bucket, key), key)
 
     def list(self, prefix: str = "") -> Iterator[ArtifactStat]:
         """See ArtifactStore. Names that are no valid keys are left out."""
@@ -163,8 +164,18 @@ class S3Store(ArtifactStore):
             self._connect()
         return self._connected
 
+    @property
+    def _reader(self) -> Minio:
+        """The client for what is read: where people wait it has less patience than one that writes."""
+        if self._owner_pid != os.getpid():
+            self._connect()
+        return self._reading
+
     def _connect(self) -> None:
         self._connected = self.address.connect(answer_s=ANSWER_S, retries=1)
+        self._reading = self._connected
+        if self._read_s != ANSWER_S:
+            self._reading = self.address.connect(answer_s=self._read_s, retries=1)
         self._owner_pid = os.getpid()
 
     def _put(
@@ -211,7 +222,7 @@ class S3Store(ArtifactStore):
     def _range(self, key: str, offset: int) -> Any:
         """The response whose body is the content from offset on; the caller closes it."""
         with self._errors(key):
-            return self._client.get_object(self._bucket, key, offset=offset)
+            return self._reader.get_object(self._bucket, key, offset=offset)
 
     @contextmanager
     def _errors(self, key: str) -> Iterator[None]:
