@@ -12,6 +12,7 @@ process he is put into some of these, and what is told goes to those of them tha
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,41 @@ class Connection:
     image_id: int | None = None
 
 
+class Connections(dict[str, Connection]):
+    """The open ones, by id, and how many each person has. Not thread-safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of: Counter[str] = Counter()
+
+    def add(self, sid: str, connection: Connection) -> None:
+        """It has begun."""
+        self[sid] = connection
+        self._of[connection.access.name] += 1
+
+    def take_out(self, sid: str) -> Connection | None:
+        """It has ended; None: it was not there."""
+        left = self.pop(sid, None)
+        if left is not None:
+            self._drop(left.access.name)
+        return left
+
+    def renew(self, connection: Connection, access: Access) -> None:
+        """Whose it is has changed."""
+        self._drop(connection.access.name)
+        self._of[access.name] += 1
+        connection.access = access
+
+    def count(self, name: str) -> int:
+        """How many a person has."""
+        return self._of[name]
+
+    def _drop(self, name: str) -> None:
+        self._of[name] -= 1
+        if not self._of[name]:
+            del self._of[name]
+
+
 def read_room(name: str) -> Room:
     """Raises NotFound."""
     found = _ROOM.fullmatch(name)
@@ -87,6 +123,16 @@ def may_join(who: Access, room: Room) -> bool:
     if room.kind == "dataset":
         return who.role_in(room.key) is not None
     return who.role_at(who.roles.place_of("job", room.key)) is not None
+
+
+def may_be_in(who: Access, dataset_id: Any) -> bool:
+    """Whether somebody may say that he is in what he names as a dataset; None: in none."""
+    if dataset_id is None:
+        return True
+    try:
+        return isinstance(dataset_id, str) and may_join(who, read_room(f"dataset:{dataset_id}"))
+    except NotFound:
+        return False
 
 
 def rooms_within(who: Access, name: str) -> list[str]:

@@ -32,7 +32,9 @@ from api.live.packets import Packet
 from api.live.rooms import (
     Audience,
     Connection,
+    Connections,
     Room,
+    may_be_in,
     may_join,
     nothing_at,
     read_room,
@@ -44,6 +46,7 @@ from api.live.session_watch import SessionWatch
 from api.live.siblings import ALONE, Siblings
 from api.live.web_socket import web_sockets
 from api.live.whereabouts import PresenceNews, Whereabouts
+from api.live.wires.memberships import Memberships
 from api.live.wires.wire import MAX_MESSAGE_BYTES
 from api.people.access import Access
 from api.people.identity import same_origin, secret_of
@@ -74,7 +77,7 @@ class Sockets:
 
     def __init__(self, app: Flask, services: Services, siblings: Siblings = ALONE) -> None:
         self._services = services
-        self._open: dict[str, Connection] = {}
+        self._open = Connections()
         self._lock = threading.Lock()
         self._news = PresenceNews(services.presence, services.events, self._here)
         self.socketio = SocketIO(
@@ -84,6 +87,7 @@ class Sockets:
             cors_allowed_origins=self._allows_origin,
             max_http_buffer_size=MAX_MESSAGE_BYTES,
             serializer=Packet,
+            client_manager=Memberships(),
             async_handlers=False,  # one event of a connection after the other, not a thread for each
             ping_interval=PING_EVERY_S,
             ping_timeout=PONG_WITHIN_S,
@@ -179,15 +183,18 @@ class Sockets:
             mine = Connection(Access.of(*found, self._services.roles), token_id=found[1].id)
             with self._lock:
                 self._require_share(found[0].name)
-                self._open[_sid()] = mine
+                self._open.add(_sid(), mine)
         except (ClipBrowserError, SQLAlchemyError) as refused:
-            if isinstance(refused, SQLAlchemyError):
-                refused = Unavailable("The database does not answer.")
-            raise Refused(refused.message, refused.to_dict()) from None
+            why = (
+                refused
+                if isinstance(refused, ClipBrowserError)
+                else Unavailable("The database does not answer.")
+            )
+            raise Refused(why.message, why.to_dict()) from None
 
     def _require_share(self, name: str) -> None:
         """Also of connections that poll, which hold no place. Raises TooManyRequests."""
-        if sum(each.access.name == name for each in self._open.values()) >= self._places.of_one:
+        if self._open.count(name) >= self._places.of_one:
             raise TooManyRequests("You have as many connections open as one person may have.")
 
     def _of_line(self, line_id: str) -> Connection | None:
@@ -203,7 +210,7 @@ class Sockets:
 
     def _disconnect(self, *_: object) -> None:
         with self._lock:
-            left = self._open.pop(_sid(), None)
+            left = self._open.take_out(_sid())
         line_id = self.socketio.server.manager.eio_sid_from_sid(_sid(), NAMESPACE)
         self._lines.note_unknown(str(line_id))
         if left is not None and left.dataset_id is not None:
@@ -223,7 +230,7 @@ class Sockets:
                 if now_known.get(each.token_id, each.access) != each.access
             ]
             for _, each in tabs:
-                each.access = now_known[each.token_id]
+                self._open.renew(each, now_known[each.token_id])
         self._join_all_anew(tabs)
 
     def _tokens(self) -> dict[str, int]:
@@ -282,7 +289,7 @@ class Sockets:
         for sid, tab in tabs:
             for name, batched in list(tab.joined.items()):
                 self._join_anew(sid, tab, name, batched)
-            if not self._may_be_in(tab.access, tab.dataset_id):
+            if not may_be_in(tab.access, tab.dataset_id):
                 self._news.leave(str(tab.dataset_id), sid)
                 tab.dataset_id = None
 
@@ -344,7 +351,7 @@ class Sockets:
         dataset_id, image_id = place.get("dataset_id"), place.get("image_id")
         with self._lock:
             mine = self._open.get(_sid())
-        if mine is None or not self._may_be_in(mine.access, dataset_id):
+        if mine is None or not may_be_in(mine.access, dataset_id):
             return
         image_id = image_id if isinstance(image_id, int) else None
         with self._lock:
@@ -365,15 +372,6 @@ class Sockets:
                 for sid, each in self._open.items()
                 if each.dataset_id is not None
             ]
-
-    @staticmethod
-    def _may_be_in(who: Access, dataset_id: Any) -> bool:
-        if dataset_id is None:
-            return True
-        try:
-            return isinstance(dataset_id, str) and may_join(who, read_room(f"dataset:{dataset_id}"))
-        except NotFound:
-            return False
 
 
 def _sid() -> str:
