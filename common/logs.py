@@ -44,6 +44,7 @@ class Event(StrEnum):
     DATABASE_MIGRATED = "database_migrated"
     WORKER_JOINED = "worker_joined"
     WORKER_LEFT = "worker_left"
+    WORKER_STUCK = "worker_stuck"
     JOB_QUEUED = "job_queued"
     JOB_BEGUN = "job_begun"
     JOB_ENDED = "job_ended"

@@ -52,6 +52,7 @@ def open_engine(
     processes: how many processes of the same kind share the connections that one would take.
     kept: how many connections stay open while nobody uses them; those beyond are closed after each use.
     connect_s: how long a new connection may take, where somebody waits for the answer.
+    A failed query does not tell its parameters: what somebody wrote belongs into no log.
     """
     pool = {
         "pool_size": max(1, kept // processes),
@@ -64,6 +65,7 @@ def open_engine(
         engine = create_engine(
             parsed,
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+            hide_parameters=True,
             **pool,
         )
         event.listen(engine, "connect", _prepare_sqlite)
@@ -72,7 +74,9 @@ def open_engine(
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     patience = {"connect_timeout": connect_s} if connect_s else {}
-    engine = create_engine(parsed, connect_args=SILENT_SERVER | patience, **pool)
+    engine = create_engine(
+        parsed, connect_args=SILENT_SERVER | patience, hide_parameters=True, **pool
+    )
     event.listen(engine, "do_connect", _connect_watched)
     event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "checkin", _note_use)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
+from common.logs import configure_logging
 from common.settings import as_environment, load_settings
-from tests.api.conftest import wait_until
+from tests.api.conftest import Service, wait_until
 from tests.api.serving import answers
+from tests.kept_logging import kept_logging
 from tests.servers import free_port, redis_server
 
 SECRETS = {
@@ -76,3 +79,34 @@ def test_a_start_a_migration_a_refused_sign_in_and_a_lost_process_leave_a_line_e
     assert [line for line in written.splitlines() if not LINE.match(line)] == []
     for word in (*SECRETS.values(), "word-of-the-store", TYPED):
         assert word not in written
+
+
+def test_no_route_says_a_secret_that_it_was_given(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret, client = "5ecret-that-nobody-may-read", service.app.test_client()
+    body = {
+        "username": "anna", "password": secret, "current_password": secret, "new_password": secret,
+        "token": secret, "otp": secret, "code": secret, "secret": secret, "name": "anna",
+        "url": f"https://anna:{secret}@example.org/?token={secret}",
+    }  # fmt: skip
+    query = {"token": secret, "code": secret, "state": secret}
+    asked = 0
+    with kept_logging():
+        configure_logging("api", load_settings(log_format="json", log_level="debug"))
+        client.set_cookie("clip_browser_session", secret)
+        for rule in service.app.url_map.iter_rules():
+            path = re.sub(r"<[^>]+>", "x", re.sub(r"<int:[^>]+>", "1", rule.rule))
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                for token in (secret, service.admin_token):
+                    headers = {"Authorization": f"Bearer {token}"}
+                    json_body = None if method == "GET" else body
+                    client.open(
+                        path, method=method, headers=headers, query_string=query, json=json_body
+                    ).close()
+                    asked += 1
+        said = capsys.readouterr().err
+    assert asked > 150
+    assert '"event": "sign_in_failed"' in said
+    assert secret not in said
+    assert service.admin_token not in said

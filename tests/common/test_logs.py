@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from common.logs import (
     with_ids,
 )
 from common.settings import load_settings
+from tests.kept_logging import kept_logging
 
 DOCS = Path(__file__).parents[2] / "docs" / "logs.md"
 log = logging.getLogger("common.tests")
@@ -40,14 +40,8 @@ def ids() -> str:
 @pytest.fixture
 def written(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
     """What is written to standard error since the last call; logging is as it was afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    hooks = sys.excepthook, threading.excepthook
-    yield lambda: capsys.readouterr().err
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    sys.excepthook, threading.excepthook = hooks
-    logging.captureWarnings(False)
+    with kept_logging():
+        yield lambda: capsys.readouterr().err
 
 
 def test_a_line_names_its_job_and_request_and_those_of_the_thread_that_began_another() -> None:

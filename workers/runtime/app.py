@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import Any
 
 from celery import Celery, Task, signals
@@ -55,6 +56,8 @@ def begin_log(sender: str, **_: object) -> None:
     """Before anything is said: what this process and its pool log names this worker."""
     configure_logging("worker", load_settings())
     name_worker(sender)
+    # On it Celery says in words of its own, beside all lines, that it ends.
+    vars(sys)["__stdout__"] = None
 
 
 @signals.setup_logging.connect

@@ -24,7 +24,7 @@ from common.messaging.broker import (
     SWEEP_STORE,
     Queue,
 )
-from common.messaging.live_workers import read_workers
+from common.messaging.live_workers import STUCK, read_workers
 from common.settings import Settings
 from workers.runtime.alive import sign
 from workers.runtime.reaper import Reaper, wake_idle
@@ -112,7 +112,11 @@ class Roster:
         for key in self._known.keys() - there.keys():
             _tell(Event.WORKER_LEFT, "has gone", self._known[key], logging.WARNING)
         for key in there.keys() - self._known.keys():
-            _tell(Event.WORKER_JOINED, "takes jobs", there[key], logging.INFO)
+            _tell(Event.WORKER_JOINED, "is there", there[key], logging.INFO)
+        for key, worker in there.items():
+            was = self._known.get(key, {}).get("state")
+            if worker.get("state") == STUCK != was:
+                _tell(Event.WORKER_STUCK, "has taken no message for long", worker, logging.ERROR)
         self._known = there
 
 

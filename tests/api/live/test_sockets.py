@@ -13,6 +13,8 @@ import socketio
 
 from common.jobs import leases
 from common.jobs.reports import Reports, write_reports
+from common.people.credentials import issue_token
+from common.people.roles import find_user
 from tests.api.conftest import Caller, Service
 from tests.api.serving import Browser
 
@@ -107,6 +109,16 @@ def test_who_brings_no_token_gets_no_connection(
     for token in ("", "nonsense"):
         with pytest.raises(socketio.exceptions.ConnectionError):
             browse(token)
+
+
+def test_a_token_for_metrics_opens_no_connection(
+    served: Service, browse: Callable[..., Browser]
+) -> None:
+    with served.services.sessions() as session:
+        admin = find_user(session, "admin")
+        _, secret = issue_token(session, admin, "api", scope="metrics")
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        browse(secret)
 
 
 def test_a_session_cookie_opens_a_connection_from_our_own_pages_only(served: Service) -> None:

@@ -89,7 +89,9 @@ class _Story:
     def _unread_faults(self) -> list[str]:
         """Errors 500 of requests whose line was cut, so that nobody read the answer."""
         log = (self._stage.stack.data_dir / "logs" / "api.log").read_text("utf-8", "replace")
-        found = re.findall(r"^((?:GET|PUT|POST) /\S+)\nTraceback.*(?:\n[ \t].*)+\n(.*)", log, re.M)
+        found = re.findall(
+            r" ERROR api .*: ((?:GET|PUT|POST) /\S+)\nTraceback.*(?:\n[ \t].*)+\n(.*)", log
+        )
         return [f"{request} failed in the API: {problem}" for request, problem in found]
 
     def _live(self) -> None:

@@ -23,8 +23,14 @@ def test_a_worker_sends_no_events_of_celery_and_names_job_and_request_in_its_log
     stage.services.queue.revoke("nobody")
     assert heard.get_message(timeout=0.1) is None  # else at least that a worker has come
     log = (stage.folder / "w0.log").read_text()
-    assert f" INFO workers.runtime.job_runs job={job_id} request=r-17: practice begins" in log
-    assert f"{job_id} succeeded" in log
+    begun, ended = (
+        next(line for line in log.splitlines() if f" worker {event} " in line)
+        for event in ("job_begun", "job_ended")
+    )
+    for line in (begun, ended):
+        assert f" workers.runtime.job_runs job={job_id} request=r-17 worker=w0@test " in line
+    assert "practice begins" in begun
+    assert " state=succeeded " in ended
 
 
 def test_a_worker_signs_while_it_takes_messages_and_not_after_its_end(stage: Backstage) -> None:
