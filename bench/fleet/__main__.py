@@ -38,7 +38,7 @@ from common.settings import Settings, as_environment, load_settings
 from tests.servers import Server, free_port, postgres_server, redis_server, server_folder
 
 HOSTS = 4  # processes that the pretended workers share
-RAMP_LIMIT_S, READY_S = 60.0, 120.0
+RAMP_LIMIT_S, READY_S = 45.0, 120.0
 STOPS = 10
 FINISHED = 1000  # jobs that have ended before
 ROOT = Path(__file__).resolve().parents[2]

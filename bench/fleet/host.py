@@ -1,6 +1,6 @@
 """`python -m bench.fleet.host COUNT JOB_S REPORT_S NUMBER`: one process with many pretended GPU workers.
 
-Each has clients and a database pool of its own as a worker process has, waits for messages in the real queue, and
+Each has a database pool of its own as a worker process has, waits for messages in the real queue, and
 takes, runs, extends and ends jobs by the code of the workers. Pretended are the process of its own and the
 job's body, which sleeps and reports like a training. Prints its readiness, and at its standard input's
 end what happened, as JSON.
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import redis as redis_client
@@ -22,12 +23,14 @@ from common.jobs import leases
 from common.messaging.broker import GPU
 from common.messaging.live_workers import PREFIX
 from common.settings import Settings, load_settings
+from workers.runtime import services as clients
 from workers.runtime.job_context import JobContext
 from workers.runtime.job_runs import run_leased
 from workers.runtime.presence import EVERY_S, KEPT_S
-from workers.runtime.services import open_services
 
 LISTEN_S = 1  # as Celery's consumer waits for a message
+# What all workers of this process have together: a thousand of each would take minutes to make.
+SHARED = ("Queue", "Events", "Replies", "open_store")
 QUEUE_KEYS = [GPU, *(f"{GPU}\x06\x16{step}" for step in range(1, 10))]
 TOOTHING_S = 0.2  # of a job's length, so that not all workers end at once
 
@@ -50,7 +53,7 @@ class PretendedWorker(threading.Thread):
         self, number: int, settings: Settings, job_s: float, report_s: float, record: Record
     ) -> None:
         super().__init__(name=f"worker-{number}", daemon=True)
-        self._services = open_services(settings)
+        self._services = clients.open_services(settings)
         self._settings, self._record, self._name = settings, record, f"bench-{number}"
         self._report_s = report_s
         self._job_s = job_s * (1 - TOOTHING_S / 2 + TOOTHING_S * (number % 100) / 100)
@@ -122,6 +125,8 @@ def main() -> None:
     count, host = int(sys.argv[1]), int(sys.argv[4])
     job_s, report_s = float(sys.argv[2]), float(sys.argv[3])
     settings, record = load_settings(), Record()
+    for name in SHARED:
+        setattr(clients, name, cache(getattr(clients, name)))
 
     def count_statement(*_: object) -> None:
         record.statements += 1
