@@ -13,7 +13,9 @@ folder=build/bundle/$name
 rm -rf "$folder" && mkdir -p "$folder/wheels" "$folder/weights"
 
 echo "Fetching the wheels (some GB with PyTorch), each checked by its hash"
-"$bin/pip" download --quiet --require-hashes --no-deps --only-binary :all: --dest "$folder/wheels" -r requirements/runtime.txt
+# What only some patch versions of this Python need comes along: the other machine may have another one.
+sed -E "s/ ; python_full_version [<>=]+ '[0-9]+\.[0-9]+\.[0-9]+'//" requirements/runtime.txt > build/bundle/fetched.txt
+"$bin/pip" download --quiet --require-hashes --no-deps --only-binary :all: --dest "$folder/wheels" -r build/bundle/fetched.txt
 "$bin/pip" download --quiet --require-hashes --no-deps --only-binary :all: --dest "$folder/wheels" -r requirements/bootstrap.txt
 cp dist/*.whl "$folder/wheels/"
 cp requirements/runtime.txt "$folder/requirements.txt"

@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.doctor.findings import Finding, unknown
 from cli.doctor.place import Place
+from common.backup.names import missing_artifacts
 from common.db.tables import now
 from common.errors import ClipBrowserError
-from common.inventory import find_missing
 from common.retention import find_files
 
 EXAMPLES = 3
@@ -27,7 +27,7 @@ def look_at_files(place: Place) -> Iterator[Finding]:
     settings = place.settings.model_copy(update={"keep_orphans_days": YOUNG_DAYS})
     try:
         with readers() as session:
-            missing = [one.key for one in find_missing(session, place.store)]
+            missing = missing_artifacts(session, place.store)
             orphans = list(find_files(session, place.store, settings, now()))
     except SQLAlchemyError:
         yield unknown("files", "the database does not answer, or has another schema")
