@@ -28,6 +28,7 @@ SECRETS = (
     "database_url",
     "redis_url",
     "store_url",
+    "backup_to",  # a bucket's has a secret
 )
 OPEN_TO_ALL = ("accounts.google.com",)  # providers at which anybody may make an account
 _LOCAL = (("http", "localhost"), ("http", "127.0.0.1"), ("http", "::1"))
@@ -130,6 +131,12 @@ class Settings(BaseSettings):
     )
     keep_audit_days: int = Field(365, ge=0, description="Days the audit log is kept.")
     keep_orphans_days: int = Field(30, ge=0, description="Days a file is kept that no row names.")
+    backup_to: str = Field(
+        "",
+        description="Folder or bucket of scheduled backups (docs/backup.md); empty: none are made.",
+    )
+    backup_every_hours: float = Field(24.0, gt=0, description="Hours between scheduled backups.")
+    backup_keep: int = Field(7, ge=1, description="Scheduled backups that are kept there.")
     llm_model: str = Field(
         "Qwen/Qwen2.5-1.5B-Instruct-AWQ", description="Paraphrasing model: hub name or folder."
     )
@@ -170,6 +177,15 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @field_validator("backup_to")
+    @classmethod
+    def _takes_many_backups(cls, value: str) -> str:
+        if value.lower().endswith(".zip"):
+            raise ValueError(
+                "a zip holds one backup; a folder or a bucket takes one after the other"
+            )
+        return value
 
     @field_validator("public_url", "llm_base_url", "tensorboard_url")
     @classmethod

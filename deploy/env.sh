@@ -25,6 +25,7 @@ main() {
     write_address redis_url "$redis" CLIP_BROWSER_REDIS_URL
     write_address store_url "$store" CLIP_BROWSER_STORE_URL
     write hf_token "$(take HF_TOKEN)"
+    write backup_to "$(take CLIP_BROWSER_BACKUP_TO)"
     write llm_api_key "$(take CLIP_BROWSER_LLM_API_KEY)"
     if [ "$kind" = --worker ]; then
         set_profiles ""

@@ -6,7 +6,7 @@ import contextlib
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, cast
 
 import psutil
 from sqlalchemy import func, select
@@ -18,6 +18,8 @@ from api.ops.llm_state import llm_state
 from api.ops.schemas import (
     ActiveJob,
     BackendState,
+    BackupOutcome,
+    BackupState,
     Disk,
     GpuOut,
     Health,
@@ -28,8 +30,9 @@ from api.ops.schemas import (
     WorkerState,
 )
 from api.people.access import access
-from api.people.identity import user
+from api.people.identity import is_asked_by_admin, user
 from api.services import Services, app_services
+from common.backup.lease import LOST, is_held, last_backup, last_success
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.gpus import read_gpus
@@ -67,7 +70,24 @@ def get_system() -> SystemOut:
         disk=_disk(services),
         tensorboard=TensorBoard(url=services.settings.tensorboard_url or None),
         llm=llm_state(services.settings, live),
+        backup=_backup(services),
     )
+
+
+def _backup(services: Services) -> BackupState | None:
+    """None where none was ever begun."""
+    with services.readers() as session:
+        last, success = last_backup(session), last_success(session)
+        is_running = is_held(session)
+    if last is None:
+        return None
+    is_lost = last.state == "running" and not is_running
+    message = LOST if is_lost else str((last.error or {}).get("message", ""))
+    return BackupState(
+        state=cast(BackupOutcome, "failed" if is_lost else last.state), started_at=last.started_at,
+        finished_at=last.finished_at, last_success_at=success, is_scheduled=last.is_scheduled,
+        message=message if is_asked_by_admin() or not message else "It failed.",
+    )  # fmt: skip
 
 
 def _kind_of(url: str, state: Health) -> BackendState:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api.answer import Answer, Number
+from api.answer import Answer, Moment, Number
 
 WorkerState = Literal["online", "offline"]
+BackupOutcome = Literal["running", "succeeded", "failed"]
 
 
 class Alive(Answer):
@@ -120,6 +121,17 @@ class LlmState(Answer):
     remedy: str
 
 
+class BackupState(Answer):
+    """The backup that was begun last, and when one was whole last. message: what went wrong; "" where nothing did."""
+
+    state: BackupOutcome
+    started_at: Moment
+    finished_at: Moment | None
+    last_success_at: Moment | None
+    is_scheduled: bool
+    message: str
+
+
 class SystemOut(Answer):
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
 
@@ -136,3 +148,4 @@ class SystemOut(Answer):
     disk: Disk
     tensorboard: TensorBoard
     llm: LlmState
+    backup: BackupState | None

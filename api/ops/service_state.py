@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
 from api.services import Services
+from common.backup.lease import last_success
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.jobs.demand import Demand, read_demand
@@ -46,6 +47,7 @@ class Figures:
     demands: dict[str, Demand]
     ends: list[EndCount]
     tallies: dict[str, int]
+    backup_at: float
     workers: Workers | None
     depths: dict[str, int] | None
 
@@ -68,6 +70,11 @@ class ServiceState(Collector):
         yield from _ends(found.ends)
         for name, happened in found.tallies.items():
             yield CounterMetricFamily(f"clip_browser_{name}", MEANINGS[name], happened)
+        yield GaugeMetricFamily(
+            "clip_browser_backup_last_success_timestamp_seconds",
+            "When a backup was whole last; 0: never.",
+            found.backup_at,
+        )
         if found.workers is not None:
             yield from _workers(found.workers, found.demands)
         if found.depths is not None:
@@ -94,7 +101,9 @@ class ServiceState(Collector):
             jobs = self._finished + _count_jobs(session, Job.state.in_(ACTIVE))
             demands = {name: read_demand(session, name) for name in JOB_QUEUES}
             ends, tallies = read_ends(session), read_tallies(session)
-        return Figures(jobs, demands, ends, tallies, self._read_workers(), self._read_depths())
+            backup_at = last_success(session)
+        at = backup_at.timestamp() if backup_at else 0.0
+        return Figures(jobs, demands, ends, tallies, at, self._read_workers(), self._read_depths())
 
     def _read_workers(self) -> Workers | None:
         try:

@@ -105,6 +105,19 @@ def note_success(
     _end(sessions, held.backup_id, "succeeded", snapshot=snapshot, figures=figures)
 
 
+def note_failure(sessions: SessionFactory, since: datetime, problem: ClipBrowserError) -> None:
+    """A scheduled backup failed; unless its row says so, one is added: it did not come to hold the store."""
+    with sessions() as session:
+        last = select(Backup.id).where(Backup.is_scheduled, Backup.started_at >= since)
+        if session.scalar(last.limit(1)) is None:
+            session.add(
+                Backup(
+                    id=secrets.token_hex(6), place="", by="", state="failed", is_scheduled=True,
+                    started_at=since, until=now(), finished_at=now(), error=problem.to_dict(),
+                )
+            )  # fmt: skip
+
+
 def _begin(sessions: SessionFactory, place: str, by: str, scheduled: bool, lease_s: float) -> str:
     with sessions() as session:
         hold(session, "backup")

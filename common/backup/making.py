@@ -101,7 +101,7 @@ def make_backup(
             held_store(
                 sessions, place.describe(), by, scheduled=scheduled, lease_s=lease_s
             ) as held,
-            tempfile.TemporaryDirectory(prefix="clip-browser-backup-") as scratch,
+            scratch_folder(settings) as scratch,
         ):
             manifest, figures = _Backup(settings, engine, store, place, Path(scratch), report).make(
                 held
@@ -117,6 +117,14 @@ def make_backup(
         if not is_whole:
             place.close(is_whole=False)
         engine.dispose()
+
+
+def scratch_folder(settings: Settings) -> tempfile.TemporaryDirectory[str]:
+    """For what is too large for memory: beside the service's work, as /tmp may be memory itself."""
+    there = settings.data_dir.is_dir()
+    if there:
+        settings.work_dir.mkdir(exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="backup-", dir=settings.work_dir if there else None)
 
 
 def _require_elsewhere(store: ArtifactStore, place: Place) -> None:

@@ -6,7 +6,6 @@ of which backup the files there are.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select, update
 
 from common.backup.artifacts import CopyOut, in_parallel
-from common.backup.making import Report, quiet
+from common.backup.making import Report, quiet, scratch_folder
 from common.backup.manifest import (
     Artifact,
     Manifest,
@@ -72,7 +71,7 @@ def restore_backup(
         manifest = choose_manifest(place, name)
         _require_known(manifest)
         _require_empty(engine, store, manifest)
-        with tempfile.TemporaryDirectory(prefix="clip-browser-restore-") as folder:
+        with scratch_folder(settings) as folder:
             scratch = Path(folder)
             rows = _fetch_rows(place, manifest, scratch)
             restored = Restored(manifest)

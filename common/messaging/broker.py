@@ -40,6 +40,7 @@ REQUEST_ID = "request_id"  # a header of each message
 SWEEP_STORE = "maintenance.sweep_store"
 COUNT_TOKENS = "maintenance.count_tokens"
 KEEP_CLEAN = "maintenance.keep_clean"
+BACK_UP = "maintenance.back_up"
 # What Redis says when it cannot keep what is written: its disk is full, its memory, or it is a replica.
 REFUSES_WRITES = re.compile("MISCONF|used memory|READONLY|read only")
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority

@@ -59,7 +59,7 @@ def test_compose_sets_only_settings_that_exist(compose: dict[str, Any]) -> None:
 
 
 def test_every_other_setting_reaches_every_part(compose: dict[str, Any]) -> None:
-    secrets = {"SECRET_KEY", "ADMIN_PASSWORD", "LLM_API_KEY", "OIDC_CLIENT_SECRET"}
+    secrets = {"SECRET_KEY", "ADMIN_PASSWORD", "LLM_API_KEY", "OIDC_CLIENT_SECRET", "BACKUP_TO"}
     fields = {f"CLIP_BROWSER_{name.upper()}" for name in Settings.model_fields}
     needed = fields - {f"CLIP_BROWSER_{name}" for name in secrets}
     signing_in = {name for name in needed if name.startswith("CLIP_BROWSER_OIDC_")}

@@ -19,6 +19,7 @@ def test_each_container_gets_its_own_secrets_and_as_files(compose: dict[str, Any
         "api": {*everywhere, "secret_key", "admin_password", "oidc_client_secret"},
         "worker-search": {*everywhere, "hf_token"},
         "worker-gpu": {*everywhere, "hf_token", "llm_api_key"},
+        "worker-maintenance": {*everywhere, "backup_to"},
         "postgres": {"postgres_password"},
         "redis": {"redis_password"},
         "tensorboard": set(),  # knows no sign-in: whoever gets in there finds nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from common.datasets.clean_up import look_again
 from common.db.tables import now
 from common.messaging.broker import (
+    BACK_UP,
     COUNT_TOKENS,
     KEEP_CLEAN,
     REFRESH_INDEX_CSV,
@@ -17,6 +18,7 @@ from common.trash.removal import remove_folders
 from workers.augment.train_csv import stale_datasets, write_train_csv
 from workers.captions.token_counts import fill_missing
 from workers.ops.index_csv import refresh_stale
+from workers.ops.scheduled_backup import begin_due
 from workers.runtime.app import app
 from workers.runtime.job_runs import wake_quietly
 from workers.runtime.services import process_services
@@ -59,6 +61,12 @@ def count_tokens() -> None:
     """Count the tokens of captions that were saved by a version that did not."""
     with process_services().sessions() as session:
         fill_missing(session, TOKENS_AT_ONCE)
+
+
+@app.task(name=BACK_UP)
+def back_up() -> None:
+    """Begin a scheduled backup if one is due."""
+    begin_due(process_services())
 
 
 @app.task(name=KEEP_CLEAN)

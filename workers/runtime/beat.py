@@ -16,6 +16,7 @@ import redis as redis_client
 from common.errors import QueueUnavailable
 from common.logs import Event, tell
 from common.messaging.broker import (
+    BACK_UP,
     COUNT_TOKENS,
     KEEP_CLEAN,
     MAINTENANCE,
@@ -36,6 +37,7 @@ CSV_EVERY_S = 1.0
 SWEEP_EVERY_S = 6 * 3600.0
 COUNT_TOKENS_EVERY_S = 60.0
 KEEP_CLEAN_EVERY_S = 60.0
+BACK_UP_EVERY_S = 60.0  # whether one is due
 MAX_WAITING = 20  # messages, several of each frequent task
 RETRY_S = 1.0
 SIGN_EVERY_S = 10.0
@@ -50,6 +52,7 @@ def periods() -> dict[str, float]:
         SWEEP_STORE: SWEEP_EVERY_S,
         COUNT_TOKENS: COUNT_TOKENS_EVERY_S,
         KEEP_CLEAN: KEEP_CLEAN_EVERY_S,
+        BACK_UP: BACK_UP_EVERY_S,
     }
 
 

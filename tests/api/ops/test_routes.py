@@ -9,7 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from api.ops.routes import worker_of
+from common.backup.lease import held_store, note_success
 from common.db.tables import Job
+from common.errors import DiskFull
 from common.gpus import parse_gpu
 from common.jobs import tallies
 from common.jobs.queues import read_queue
@@ -34,6 +36,27 @@ def test_workers_queues_and_versions_are_shown(
     assert shape["redis"]["server"].split()[0] in ("redis", "valkey")
     assert shape["disk"]["total_gb"] > 0
     assert shape["tensorboard"] == {"url": None}
+
+
+def test_the_last_backup_and_the_last_that_was_whole_are_told(
+    service: Service, call: Caller
+) -> None:
+    sessions = service.services.sessions
+    assert call("GET", "/system")["backup"] is None
+    assert b"backup_last_success_timestamp_seconds 0.0" in call("GET", "/metrics")
+    with held_store(sessions, "folder /b", "test") as held:
+        assert call("GET", "/system")["backup"]["state"] == "running"
+        note_success(sessions, held, "20260101T000000Z-1a2b", {"rows": 1})
+    whole = call("GET", "/system")["backup"]
+    assert (whole["state"], whole["message"]) == ("succeeded", "")
+    assert whole["last_success_at"] == whole["finished_at"]
+    with pytest.raises(DiskFull), held_store(sessions, "folder /b", "test", scheduled=True):
+        raise DiskFull("'/b' cannot be written")
+    failed = call("GET", "/system")["backup"]
+    assert (failed["state"], failed["is_scheduled"]) == ("failed", True)
+    assert "/b" in failed["message"]
+    assert failed["last_success_at"] == whole["last_success_at"]
+    assert service.person("ben")("GET", "/system")["backup"]["message"] == "It failed."
 
 
 def test_a_worker_that_has_gone_is_offline(service: Service, call: Caller) -> None:

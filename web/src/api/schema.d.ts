@@ -2026,6 +2026,30 @@ export interface components {
             ok: boolean;
         };
         /**
+         * BackupState
+         * @description The backup that was begun last, and when one was whole last. message: what went wrong; "" where nothing did.
+         */
+        BackupState: {
+            /** Finished At */
+            finished_at: string | null;
+            /** Is Scheduled */
+            is_scheduled: boolean;
+            /** Last Success At */
+            last_success_at: string | null;
+            /** Message */
+            message: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "succeeded" | "failed";
+        };
+        /**
          * Blend
          * @description Weights between base (alpha 0) and tuned (alpha 1), with their recalls on the validation images.
          */
@@ -4416,6 +4440,7 @@ export interface components {
          * @description Workers, queues, GPUs, versions, and the state of what the service stands on.
          */
         SystemOut: {
+            backup: components["schemas"]["BackupState"] | null;
             database: components["schemas"]["BackendState"];
             /** Device */
             device: string;
@@ -5178,6 +5203,7 @@ export type Alive = components['schemas']['Alive'];
 export type AuditLine = components['schemas']['AuditLine'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type BackendState = components['schemas']['BackendState'];
+export type BackupState = components['schemas']['BackupState'];
 export type Blend = components['schemas']['Blend'];
 export type CaptionRevisionOut = components['schemas']['CaptionRevisionOut'];
 export type ChosenImages = components['schemas']['ChosenImages'];

@@ -1,0 +1,1 @@
+"""How long a backup of many images takes, and the way back."""
