@@ -303,6 +303,7 @@ away() {
     say "$3 for $AWAY_S s"
     local until began
     : >"$work/asked"
+    search || true # the model is loaded before, which takes longer
     if [ "$2" = stop ]; then compose stop --timeout 5 "$1"; else compose pause "$1"; fi
     until=$((SECONDS + AWAY_S))
     while [ "$SECONDS" -lt "$until" ]; do

@@ -19,6 +19,7 @@ main() {
     done
     change_over api
     change_over worker-captions
+    renew_proxy
     docker compose up -d --no-build "${scales[@]}"
 }
 
@@ -32,6 +33,13 @@ change_over() {
     wait_for_new "$1" "$old"
     # shellcheck disable=SC2086  # one word each
     docker stop --time 60 $old >/dev/null && docker rm $old >/dev/null
+}
+
+# A container goes on with the file it was started with, whatever the checkout has
+renew_proxy() {
+    if ! docker compose exec -T proxy cat /etc/nginx/proxy.conf | cmp --silent - deploy/proxy.conf; then
+        docker compose up -d --no-build --no-deps --force-recreate proxy
+    fi
 }
 
 # Until each container of the service that is not an old one is healthy

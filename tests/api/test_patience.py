@@ -19,7 +19,7 @@ from common.errors import QueueUnavailable, StoreUnavailable
 from common.messaging.broker import CPU, Queue
 from common.settings import load_settings
 from common.store import open_store
-from tests.servers import Server, postgres_server, rclone_server, redis_server
+from tests.servers import Server, postgres_server, rclone_server, redis_server, server_folder
 
 LIMIT_S = 5.0
 
@@ -40,8 +40,8 @@ def within(limit_s: float) -> Iterator[None]:
     assert time.monotonic() - began < limit_s
 
 
-def test_a_database_that_hangs_with_its_connections(tmp_path: Path) -> None:
-    with postgres_server(tmp_path) as server:
+def test_a_database_that_hangs_with_its_connections() -> None:
+    with server_folder() as folder, postgres_server(folder) as server:
         engine = open_engine(server.url, connect_s=CONNECT_S)
         with engine.connect() as connection:
             backend = connection.scalar(text("select pg_backend_pid()"))
