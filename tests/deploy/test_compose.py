@@ -157,6 +157,9 @@ def test_the_proxy_takes_requests_in_whole_and_passes_sockets_on(compose: dict[s
         block for path, block in re.findall(r"location ~ (\S+) \{([^}]*\}[^}]*)\}", text)
     )
     assert "auth_request /signed-in;" in uploads  # or strangers would fill its disk
+    # Who cannot be asked for is away by name, also where it could not be asked who sends an upload
+    assert re.findall(r"error_page ([\d ]+) =503 @away;", text) == ["500 502 504", "502 504"]
+    assert "error_page 413 @too_large;" in uploads  # none of the server's is inherited
 
 
 def test_the_api_believes_the_proxy_and_nobody_from_outside(compose: dict[str, Any]) -> None:
