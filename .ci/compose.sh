@@ -132,7 +132,7 @@ sign_in() {
 }
 
 # field NAME: the first field of that name in a JSON text, a word or a number
-field() { grep -oE "\"$1\": ?(\"[^\"]*\"|[0-9.]+|true|false|null)" | head -n 1 | sed -E "s/^\"$1\": ?//; s/^\"//; s/\"\$//"; }
+field() { grep -oE "\"$1\": ?(\"[^\"]*\"|[0-9.]+|true|false|null)" | head -n 1 | sed -E "s/^\"$1\": ?//; s/^\"//; s/\"\$//" || true; }
 
 # call METHOD PATH [JSON]: the answer's body, with its status in $work/status and its seconds in $work/took
 call() {
@@ -319,7 +319,7 @@ away() {
     began="$(now_s)"
     for _ in $(seq 120); do if save_caption && search; then break; fi; sleep 0.5; done
     note "$3: requests, answered, by name, nameless, slowest" "$(awk '{ n++; if ($1 ~ /^[234]/) ok++; else if ($3 != "-") named++; else bad++; if ($2 > m) m = $2 } END { printf "%d, %d, %d, %d, %.1f s", n, ok, named, bad, m }' "$work/asked")"
-    sort -k2 -rn "$work/asked" | head -n 3
+    sort -k2 -rn "$work/asked" | sed -n 1,3p
     check "$3: every request answered within $PATIENCE_S s, by name" awk -v most="$PATIENCE_S" '$2 > most || ($1 !~ /^[234]/ && $3 == "-") { bad = 1 } END { exit bad }' "$work/asked"
     note "$3: saving and searching again after" "$(since "$began") s"
     wait_healthy 180
