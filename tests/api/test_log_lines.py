@@ -105,8 +105,15 @@ def test_no_route_says_a_secret_that_it_was_given(
                         path, method=method, headers=headers, query_string=query, json=json_body
                     ).close()
                     asked += 1
+        for way, fit in (
+            ("login", {"username": "anna", "password": secret}),
+            ("login", {"username": "admin", "password": secret, "otp": secret[:10]}),
+            ("link", {"token": secret}),
+        ):
+            refused = client.post(f"/api/v1/auth/{way}", json=fit)
+            assert refused.status_code == 401, refused.get_data(as_text=True)
         said = capsys.readouterr().err
     assert asked > 150
-    assert '"event": "sign_in_failed"' in said
+    assert said.count('"event": "sign_in_failed"') == 3
     assert secret not in said
     assert service.admin_token not in said
