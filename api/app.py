@@ -43,6 +43,7 @@ from api.ops.audit_routes import audit
 from api.ops.health_routes import health, watch_requests
 from api.ops.retention_routes import retention
 from api.ops.routes import system
+from api.ops.worker_routes import worker_routes
 from api.people.access import Roles
 from api.people.account_routes import account
 from api.people.audited import note_acts
@@ -99,6 +100,7 @@ BLUEPRINTS = (
     search,
     training,
     system,
+    worker_routes,
     retention,
     trash,
     audit,

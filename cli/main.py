@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.jobs.params import Misuse, params_help
+from cli.jobs.worker_words import add_worker_actions
 from common.errors import ClipBrowserError
 from common.jobs.kinds import kind_of, offered_kinds
 from common.version import VERSION
@@ -235,12 +236,26 @@ def _add_queue_commands(client: _ClientParsers) -> None:
     queue.add_argument("name", nargs="?", metavar="NAME", help="gpu (default) or cpu")
     queue.add_argument("action", nargs="?", choices=("pause", "resume"), help="what to do with it")
     queue.add_argument("--reason", default="", help="why it is paused, shown to everybody")
+    text = "let at most so many jobs of a queue run at once"
+    limit = client.add("limit", "cli.jobs.queues:limit", text, "Only administrators set limits.")
+    limit.add_argument("queue", metavar="QUEUE", help="gpu or cpu")
+    limit.add_argument(
+        "most", metavar="N|none", help="how many; none: as many as there are workers"
+    )
+    limit.add_argument("--kind", default="", help="only jobs of this kind, such as train")
     move = client.add("move", "cli.jobs.queues:move", "move a waiting job in its queue")
     move.add_argument("job", metavar="JOB")
     place = move.add_mutually_exclusive_group()
     place.add_argument("--before", metavar="OTHER", help="it starts before this waiting job")
     place.add_argument("--last", action="store_true", help="it starts last")
     move.add_argument("--priority", type=int, metavar="N", help="0 goes first, 9 last; usual is 5")
+
+
+def _add_worker_commands(client: _ClientParsers) -> None:
+    text = "list workers; drain, pause, stop, resize and forget them; their logs"
+    workers = client.add("workers", "cli.jobs.workers:list_workers", text)
+    actions = workers.add_subparsers(dest="action", metavar="ACTION")
+    add_worker_actions(_ClientParsers(actions, _shared_options()).add)
 
 
 def _add_search_commands(client: _ClientParsers) -> None:
@@ -299,6 +314,7 @@ def _add_account_commands(client: _ClientParsers) -> None:
     )
     login.add_argument("--user", default="admin", help="user name (default admin)")
     client.add("system", "cli.commands:show_system", "show workers and queues")
+    _add_worker_commands(client)
     kept = client.add(
         "retention", "cli.commands:apply_retention", "remove what is kept no longer, or list it",
         "The service does so by itself every few hours. For administrators.",

@@ -16,6 +16,7 @@ from api.jobs.forecast import Ahead, Line, Times, forecast
 from api.services import Services
 from common.db.tables import Job, now
 from common.jobs.kinds import JOB_QUEUES
+from common.jobs.limits import WHOLE
 from common.jobs.order import WaitingJob
 from common.jobs.queues import Mark, QueueState, read_mark, read_queue
 from common.jobs.states import ACTIVE
@@ -82,7 +83,7 @@ class QueuePositions:
 
     @cached_property
     def _are_few(self) -> bool:
-        waits, runs, _ = self._mark
+        waits, runs, *_ = self._mark
         return bool(sum(row[1] for row in waits) + len(runs) <= FEW)
 
     @cached_property
@@ -113,9 +114,21 @@ class QueuePositions:
         places = self.places(state.name)
         if not places:
             return "No worker takes jobs of this queue now"
+        limited = self._limit_reason(state, job.kind)
+        if limited is not None:
+            return limited
         ahead = len(state.running) + state.startable_before[position - 1]
         word = "run" if state.name == GPU else "job"
         return None if ahead < places else f"Behind {ahead} {word}{'' if ahead == 1 else 's'}"
+
+    def _limit_reason(self, state: QueueState, kind: str) -> str | None:
+        """That as many run as may: of this kind, or of the queue."""
+        for limited, most in state.limits.items():
+            running = [each for each in state.running if limited in (WHOLE, each.kind)]
+            if limited in (WHOLE, kind) and len(running) >= most:
+                of_kind = f" of kind {kind}" if limited else f" of the queue {state.name}"
+                return f"At most {most} job{'' if most == 1 else 's'}{of_kind} may run at once"
+        return None
 
     @cached_property
     def _forecast(self) -> Forecast:
@@ -142,7 +155,8 @@ class QueuePositions:
         waiting = [
             self._ahead(job, facts[job.id], durations) for job in state.waiting if job.id in facts
         ]
-        places = max(self.places(name), sum(job.places for job in running))
+        most = min(self.places(name), state.limits.get(WHOLE, self.places(name)))
+        places = max(most, sum(job.places for job in running))
         return Line(places, running, waiting, state.paused is not None)
 
     def _ahead(self, job: WaitingJob, facts: Any, durations: Durations) -> Ahead:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +12,17 @@ from api.answer import Problem
 from api.capability import PREFIX, make_blueprint
 from api.jobs.answers import answer_job
 from api.jobs.queue_position import QueuePositions
-from api.jobs.schemas import Pause, Paused, QueueOut, QueuePath
+from api.jobs.schemas import (
+    HistoryQuery,
+    NewLimit,
+    Pause,
+    Paused,
+    QueueHistory,
+    QueueLimit,
+    QueueOut,
+    QueuePath,
+    QueuePoint,
+)
 from api.people.access import access
 from api.people.audited import note_details
 from api.people.identity import user
@@ -19,7 +30,8 @@ from api.people.rights import right_of
 from api.services import Services, app_services
 from common.db.engine import hold
 from common.db.tables import Job, PausedQueue
-from common.errors import QueueUnavailable
+from common.errors import NotFound, QueueUnavailable
+from common.jobs.limits import set_limit
 from common.jobs.queues import (
     count_startable,
     pause_queue,
@@ -27,6 +39,8 @@ from common.jobs.queues import (
     resume_queue,
     turn_of,
 )
+from common.jobs.samples import read_history
+from common.messaging.broker import QUEUES
 
 queues = make_blueprint("queues", __name__, "jobs", f"{PREFIX}/queues")
 MAX_SHOWN = 200
@@ -63,6 +77,35 @@ def resume(path: QueuePath) -> QueueOut:
     return _shown(app_services(), name)
 
 
+@queues.put("/<name>/limits", responses={**CHANGED, 400: Problem})
+def limit(path: QueuePath, body: NewLimit) -> QueueOut:
+    """Let at most so many jobs of a queue, or of one kind in it, run at once (administrators only).
+
+    What runs goes on.
+    """
+    name = require_job_queue(path.name)
+    with app_services().sessions() as session:
+        hold(session, turn_of(name))
+        before = set_limit(session, name, body.kind, body.most, user().name)
+    note_details(kind=body.kind, most=body.most, before=before)
+    _wake(app_services(), name)
+    app_services().events.queue(name)
+    return _shown(app_services(), name)
+
+
+@queues.get("/<name>/history", responses={200: QueueHistory, 404: Problem})
+def get_history(path: QueuePath, query: HistoryQuery) -> QueueHistory:
+    """What waited and ran in a queue, and for how long, over the last hours."""
+    if path.name not in QUEUES:
+        raise NotFound(
+            f"There is no queue called {path.name!r}.", remedy=f"One of: {', '.join(QUEUES)}."
+        )
+    with app_services().readers() as session:
+        found = read_history(session, path.name, query.hours)
+    points = [QueuePoint(**asdict(point)) for point in found]
+    return QueueHistory(name=path.name, hours=query.hours, points=points)
+
+
 def _wake(services: Services, name: str) -> None:
     """A message for each worker that may begin something; without Redis the reaper does it later."""
     with services.readers() as session:
@@ -86,6 +129,7 @@ def _shown(services: Services, name: str) -> QueueOut:
     return QueueOut(
         name=name,
         paused=_paused(state.paused),
+        limits=[QueueLimit(kind=kind, most=most) for kind, most in state.limits.items()],
         workers=positions.places(name),
         running=[job for job in answers if job.state != "queued"],
         waiting=[job for job in answers if job.state == "queued"],

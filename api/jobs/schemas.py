@@ -169,6 +169,46 @@ class Paused(Answer):
     reason: str
 
 
+class NewLimit(Body):
+    """At most so many at once, null: no limit; 0: none. kind: of this kind only, "" for the whole queue."""
+
+    kind: Annotated[Text, Field(max_length=32)] = ""
+    most: int | None = Field(ge=0, le=10_000)
+
+
+class QueueLimit(Answer):
+    """At most so many jobs at once; kind: "" for all kinds together."""
+
+    kind: str
+    most: int
+
+
+class HistoryQuery(Request):
+    """How far back."""
+
+    hours: int = Field(24, ge=1, le=168)
+
+
+class QueuePoint(Answer):
+    """The most within a stretch of time that begins at `at`. oldest_s: how long the first job had waited of
+    those that could begin; workers: how many jobs could run at once.
+    """
+
+    at: Moment
+    waiting: int
+    running: int
+    oldest_s: Number
+    workers: int
+
+
+class QueueHistory(Answer):
+    """The last hours of a queue, the oldest first; times that were not sampled have no point."""
+
+    name: str
+    hours: int
+    points: list[QueuePoint]
+
+
 class QueueOut(Answer):
     """A queue. workers: how many of its jobs can run at once. waiting: in the order they begin.
 
@@ -177,6 +217,7 @@ class QueueOut(Answer):
 
     name: str
     paused: Paused | None
+    limits: list[QueueLimit]
     workers: int
     running: list[JobOut]
     waiting: list[JobOut]

@@ -8,7 +8,6 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
-import psutil
 from sqlalchemy import func, select
 
 from api.capability import make_blueprint
@@ -16,7 +15,6 @@ from api.images.room import open_uploads, stored_bytes
 from api.ops.checks import check_database, check_redis, check_store
 from api.ops.llm_state import llm_state
 from api.ops.schemas import (
-    ActiveJob,
     BackendState,
     BackupOutcome,
     BackupState,
@@ -26,10 +24,8 @@ from api.ops.schemas import (
     QueueLoad,
     SystemOut,
     TensorBoard,
-    WorkerOut,
-    WorkerState,
 )
-from api.people.access import access
+from api.ops.workers import list_workers, read_running
 from api.people.identity import is_asked_by_admin, user
 from api.services import Services, app_services
 from common.backup.lease import LOST, is_held, last_backup, last_success
@@ -38,6 +34,7 @@ from common.errors import QueueUnavailable
 from common.gpus import read_gpus
 from common.jobs.kinds import JOB_QUEUES
 from common.messaging.broker import QUEUES
+from common.messaging.live_workers import takes_from
 from common.store.disk import SPARE_BYTES
 from common.version import VERSION
 
@@ -46,7 +43,6 @@ PACKAGES = (
     "torch", "torchvision", "open_clip_torch", "faiss-cpu", "celery", "redis", "flask",
     "flask-socketio", "sqlalchemy", "minio", "pandas", "vllm",
 )  # fmt: skip
-WORKER_FACTS = WorkerOut.model_fields.keys() - {"state", "active"}  # as it tells of itself
 GB = 1024**3
 
 
@@ -54,15 +50,15 @@ GB = 1024**3
 def get_system() -> SystemOut:
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
     services = app_services()
-    running, seen = _running(services)
+    running = read_running(services)
     live = services.live_workers.read()
     return SystemOut(
         version=VERSION,
         versions=_versions(),
         device=services.settings.device,
         stack=services.settings.stack,
-        workers=_workers(live, services.live_workers.read_gone(live), running, seen),
-        queues=[_queue(services, name, live, running) for name in QUEUES],
+        workers=list_workers(services, live, running),
+        queues=[_queue(services, name, live, running.jobs) for name in QUEUES],
         gpus=[GpuOut(**gpu) for gpu in read_gpus()],
         store=_kind_of(services.settings.store, check_store(services)),
         database=_kind_of(services.settings.database, check_database(services)),
@@ -132,53 +128,6 @@ def _existing(services: Services) -> str:
     return str(folder)
 
 
-def _running(services: Services) -> tuple[list[Job], set[str]]:
-    """(jobs that run, the ids of those that the person who asks sees)."""
-    wanted = select(Job, access().sees_job()).where(Job.state.in_(("running", "stopping")))
-    with services.readers() as session:
-        found = session.execute(wanted).all()
-    return [job for job, _ in found], {job.id for job, is_seen in found if is_seen}
-
-
-def _workers(
-    live: list[dict[str, Any]], gone: list[dict[str, Any]], running: list[Job], seen: set[str]
-) -> list[WorkerOut]:
-    owners = {job.id: worker_of(job, live) for job in running}
-    shown = []
-    states: tuple[tuple[WorkerState, list[dict[str, Any]]], ...] = (
-        ("online", live),
-        ("offline", gone),
-    )
-    for state, records in states:
-        for record in records:
-            mine = [job for job in running if owners[job.id] == record["name"]]
-            active = [
-                ActiveJob(job_id=job.id if job.id in seen else None, kind=job.kind) for job in mine
-            ]
-            told: dict[str, Any] = {name: record.get(name) for name in WORKER_FACTS}
-            shown.append(WorkerOut(**told, state=state, active=active))
-    return shown
-
-
-def worker_of(job: Job, live: list[dict[str, Any]]) -> str | None:
-    """The name of the worker that runs a job, from the lease's owner `host:pid/...`.
-
-    The pid may be that of a pool process, whose parent is the worker.
-    """
-    host, _, rest = (job.lease_owner or "").partition(":")
-    pid = int(rest.split("/")[0]) if rest.split("/")[0].isdigit() else None
-    fitting = [one for one in live if one["host"] == host and job.queue in one["queues"]]
-    exact = [one for one in fitting if pid is not None and one["pid"] in (pid, _parent(pid))]
-    chosen = exact or fitting
-    return str(chosen[0]["name"]) if chosen else None
-
-
-def _parent(pid: int) -> int | None:
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).ppid()
-    return None
-
-
 def _count_waiting(services: Services, name: str) -> int:
     waiting = select(func.count(Job.id)).where(Job.queue == name, Job.state == "queued")
     with services.readers() as session:
@@ -199,5 +148,5 @@ def _queue(
         name=name,
         depth=depth,
         running=sum(job.queue == name for job in running),
-        workers=sum(name in one["queues"] for one in live),
+        workers=sum(takes_from(one, name) for one in live),
     )

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from api.answer import Answer, Moment, Number
+from api.request import Body, Key, Request
+from common.jobs.workers import MAX_CONCURRENCY
 
 WorkerState = Literal["online", "offline"]
 BackupOutcome = Literal["running", "succeeded", "failed"]
+WorkerStatus = Literal[
+    "starting", "loading", "ready", "busy", "draining", "drained", "paused", "stopping", "stuck", "silent",
+    "lost", "left",
+]  # fmt: skip
 
 
 class Alive(Answer):
@@ -45,14 +53,22 @@ class RedisState(Health):
 
 
 class ActiveJob(Answer):
-    """A job that a worker does now. job_id: null for one that the person who asks does not see."""
+    """A job that a worker does now, or did when it was last seen. job_id: null for one that the person who asks
+    does not see. since: when it took it.
+    """
 
     job_id: str | None
     kind: str
+    since: Moment | None
 
 
 class WorkerOut(Answer):
-    """A worker; those that have gone are shown as offline for an hour. gpu: the one that it holds."""
+    """A worker. gpu: the one that it holds. status: what it does; stuck: its loop has not been round since
+    last_loop_at; silent: it has not told Redis for a while; lost: nor the database; left: it ended in order.
+
+    loading: the model that it loads. asked: what somebody wants of it. wanted_concurrency: null for as many as
+    it was started with.
+    """
 
     name: str
     host: str
@@ -62,7 +78,42 @@ class WorkerOut(Answer):
     started_at: str | None
     gpu: str | None
     state: WorkerState
+    status: WorkerStatus
+    loading: str | None
     active: list[ActiveJob]
+    pool: str | None
+    asked: Literal["run", "drain", "pause", "stop"]
+    asked_by: str | None
+    asked_at: Moment | None
+    wanted_concurrency: int | None
+    last_seen: Moment | None
+    last_loop_at: str | None
+
+
+class WorkersOut(Answer):
+    """The workers by name. may_steer: whether the person who asks may drain, pause, stop and forget them."""
+
+    items: list[WorkerOut]
+    may_steer: bool
+
+
+class WorkerPath(Request):
+    """A worker by its name."""
+
+    name: Key
+
+
+class Resize(Body):
+    """How many jobs it is to run at once."""
+
+    concurrency: int = Field(ge=1, le=MAX_CONCURRENCY)
+
+
+class WorkerLog(Answer):
+    """lines: the oldest first."""
+
+    name: str
+    lines: list[str]
 
 
 class QueueLoad(Answer):

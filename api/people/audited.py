@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.people.rights import DATASET, IMAGE, JOB, MODEL, PERSON, TRASH
+from api.people.rights import DATASET, IMAGE, JOB, MODEL, PERSON, TRASH, WORKER
 from api.services import app_services
 from common.logs import Event, tell
 from common.people.audit import note
@@ -72,6 +72,13 @@ ACTS = {
     f"DELETE {TRASH}": "trash.empty",
     "POST /api/v1/queues/<name>/pause": "queue.pause",
     "POST /api/v1/queues/<name>/resume": "queue.resume",
+    "PUT /api/v1/queues/<name>/limits": "queue.limit",
+    f"POST {WORKER}/drain": "worker.drain",
+    f"POST {WORKER}/pause": "worker.pause",
+    f"POST {WORKER}/resume": "worker.resume",
+    f"POST {WORKER}/stop": "worker.stop",
+    f"PUT {WORKER}/concurrency": "worker.resize",
+    f"DELETE {WORKER}": "worker.forget",
     "PUT /api/v1/synonyms": "synonyms.change",
     "POST /api/v1/retention": "retention.run",
     f"POST {DATASET}/marks": "captions.mark",

@@ -39,6 +39,7 @@ JOB = "/api/v1/jobs/<job_id>"
 MODEL = "/api/v1/models/<path:model_id>"
 PERSON = "/api/v1/users/<int:user_id>"
 TRASH = "/api/v1/trash"
+WORKER = "/api/v1/workers/<name>"
 _DATASET, _BATCH, _MODEL = "<trashed_dataset_id>", "<batch_id>", "<path:trashed_model_id>"
 
 # Without a sign-in
@@ -219,6 +220,8 @@ RIGHTS = (
             "GET /api/v1/datasets",
             "GET /api/v1/jobs",
             "GET /api/v1/queues/<name>",
+            "GET /api/v1/queues/<name>/history",
+            "GET /api/v1/workers",
             "GET /api/v1/models",
             "GET /api/v1/system",
             "GET /api/v1/synonyms",
@@ -289,8 +292,26 @@ RIGHTS = (
         admin=True,
     ),
     Right(
-        "pause queues",
-        ("POST /api/v1/queues/<name>/pause", "POST /api/v1/queues/<name>/resume"),
+        "pause queues, and limit how many of their jobs run at once",
+        (
+            "POST /api/v1/queues/<name>/pause",
+            "POST /api/v1/queues/<name>/resume",
+            "PUT /api/v1/queues/<name>/limits",
+        ),
+        scope="admin",
+        admin=True,
+    ),
+    Right(
+        "drain, pause, stop, resize and forget workers, and read their logs",
+        (
+            f"POST {WORKER}/drain",
+            f"POST {WORKER}/pause",
+            f"POST {WORKER}/resume",
+            f"POST {WORKER}/stop",
+            f"PUT {WORKER}/concurrency",
+            f"DELETE {WORKER}",
+            f"GET {WORKER}/log",
+        ),
         scope="admin",
         admin=True,
     ),

@@ -79,3 +79,16 @@ def move(terminal: Terminal, arguments: argparse.Namespace) -> int:
     job = terminal.client.patch(f"/jobs/{quote(arguments.job)}", body)
     terminal.answer(job, f"Job {job['id']} ({job['kind']}) {status_text(job)}")
     return 0
+
+
+def limit(terminal: Terminal, arguments: argparse.Namespace) -> int:
+    """Let at most so many jobs of a queue, or of a kind in it, run at once."""
+    most = None if arguments.most == "none" else arguments.most
+    if most is not None and not most.isdecimal():
+        raise Misuse(f"{most!r} is no number of jobs.", remedy="Give a number, or none.")
+    body = {"kind": arguments.kind, "most": None if most is None else int(most)}
+    path = f"/queues/{quote(arguments.queue, safe='')}/limits"
+    queue = terminal.client.put(path, body)
+    limits = [f"{each['kind'] or 'all kinds'} {each['most']}" for each in queue["limits"]]
+    terminal.answer(queue, f"Queue {queue['name']}: {', '.join(limits) or 'no limit'}")
+    return 0

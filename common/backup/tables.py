@@ -33,7 +33,8 @@ from sqlalchemy.types import TypeDecorator
 from common.db.tables import Base, UtcDateTime
 
 ROWS_AT_ONCE = 2000
-LEFT_OUT = ("backups", "schema_writers")  # of this stack, not of its data
+# Of this stack, not of its data
+LEFT_OUT = ("backups", "queue_samples", "schema_writers", "workers")
 Row = dict[str, Any]
 
 

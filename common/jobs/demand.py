@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from common.db.clock import read_clock
 from common.db.tables import Job
-from common.jobs.queues import BEFORE, read_pause, startable, waits_in
-
-UNDER_WAY = ("running", "stopping")
+from common.jobs.limits import UNDER_WAY, read_room
+from common.jobs.queues import BEFORE, count_startable, read_pause, startable, waits_in
 
 
 @dataclass(frozen=True)
 class Demand:
-    """startable: jobs that could begin now if there were enough workers, none while the queue is paused;
+    """startable: jobs that could begin now if there were enough workers, none while the queue is paused, and no
+    more than its limits allow;
     oldest_wait_s: of the one among them that waits longest, since it was queued and what it follows had ended.
     running: jobs that are under way; gpus: those that they use. waiting: by kind, whatever they wait for.
     """
@@ -47,5 +47,7 @@ def _read_startable(session: Session, name: str) -> tuple[int, float]:
     since = case((follows, BEFORE.finished_at), else_=Job.queued_at)
     count, oldest = session.execute(startable(name, func.count(Job.id), func.min(since))).one()
     if oldest is None:
-        return int(count), 0.0
+        return 0, 0.0
+    if read_room(session, name):
+        count = count_startable(session, name)  # no worker could take more
     return int(count), max(0.0, (read_clock(session) - oldest).total_seconds())

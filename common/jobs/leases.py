@@ -29,13 +29,14 @@ from common.errors import ClipBrowserError, InvalidInput, WorkerLost
 from common.jobs.chains import fail_followers, mend
 from common.jobs.cleaning import clean_json
 from common.jobs.ends import note_ends
+from common.jobs.limits import UNDER_WAY, WHOLE, has_room, read_room
 from common.jobs.order import WaitingJob
 from common.jobs.queues import read_pause, read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
 from common.jobs.tallies import LOST_LEASES, count
+from common.jobs.workers import may_take
 from common.settings import Settings
 
-UNDER_WAY = ("running", "stopping")
 INTERRUPTED = -1e9  # the place of a job that lost its worker: it had its turn, and goes on first
 EXTEND_SHARE = 0.4  # of the time between two looks
 APART_SHARE = 0.5  # of the same: looks that come closer upon each other prove nothing
@@ -96,23 +97,31 @@ def take_next(
     worker: str,
     lease_s: float,
     leave: Callable[[Session, WaitingJob], bool] = _leave_none,
+    name: str | None = None,
 ) -> Lease | None:
     """Take the job of this queue whose turn it is; None when none may begin now.
 
-    kinds: those that this worker can do. leave: whether another worker had better take this one. One worker at a time takes from a queue, so that the order holds.
+    kinds: those that this worker can do. leave: whether another worker had better take this one. name: of the worker,
+    which may have been asked to take nothing. One worker at a time takes from a queue: its order and limits hold.
     """
     hold(session, turn_of(queue))
-    if read_pause(session, queue) is not None:
+    if read_pause(session, queue) is not None or not may_take(session, name):
+        return None
+    room = read_room(session, queue)
+    if not has_room(room, WHOLE):
         return None
     for job in read_turns(session, queue):
-        if job.may_begin and job.kind in kinds and not leave(session, job):
-            held = take(session, job.id, worker, lease_s)
+        may_begin = job.may_begin and job.kind in kinds and has_room(room, job.kind)
+        if may_begin and not leave(session, job):
+            held = take(session, job.id, worker, lease_s, name)
             if held is not None:
                 return held
     return None
 
 
-def take(session: Session, job_id: str, worker: str, lease_s: float) -> Lease | None:
+def take(
+    session: Session, job_id: str, worker: str, lease_s: float, name: str | None = None
+) -> Lease | None:
     """Take this job, if it is queued. None when somebody else has it."""
     owner = f"{worker}/{secrets.token_hex(4)}"
     moment, taken_at = now(), time.monotonic()
@@ -122,6 +131,8 @@ def take(session: Session, job_id: str, worker: str, lease_s: float) -> Lease | 
         .where(Job.attempt < Job.max_attempts)
         .values(
             state="running",
+            worker=name,
+            leased_at=moment,
             lease_owner=owner,
             lease_until=from_now(session, lease_s),
             suspect_lease=None,

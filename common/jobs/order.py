@@ -53,6 +53,7 @@ class RunningJob:
     id: str
     person: str
     started_at: datetime
+    kind: str = ""
 
 
 @dataclass(frozen=True)

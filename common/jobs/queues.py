@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from itertools import accumulate
@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, Select, column, func, literal_column, sele
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from common.db.clock import ClockTime
-from common.db.tables import Job, PausedQueue, now
+from common.db.tables import Job, JobLimit, PausedQueue, now
 from common.db.tables.base import UtcDateTime
 from common.errors import Conflict, NotFound
 from common.jobs.kinds import JOB_QUEUES
+from common.jobs.limits import WHOLE, read_limits, read_room
 from common.jobs.order import Level, RunningJob, UnderWay, WaitingJob, in_turn, order_jobs
 
 Rows = Select[*tuple[Any, ...]]
@@ -27,12 +28,13 @@ PORTION = 16  # jobs that are read at first of a line of which the first could n
 
 @dataclass(frozen=True)
 class QueueState:
-    """A queue at one moment. waiting: in the order in which they begin."""
+    """A queue at one moment. waiting: in the order in which they begin. limits: see `limits.read_limits`."""
 
     name: str
     paused: PausedQueue | None
     running: list[RunningJob]
     waiting: list[WaitingJob]
+    limits: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def positions(self) -> dict[str, int]:
@@ -70,13 +72,14 @@ def read_queue(session: Session, name: str) -> QueueState:
     people = {job.person for job in waiting}
     ends = _read_last_ends(session, name, sorted(people)) if len(people) > 1 else {}
     running = read_running(session, name)
-    return QueueState(name, read_pause(session, name), running, order_jobs(waiting, running, ends))
+    ordered = order_jobs(waiting, running, ends)
+    return QueueState(name, read_pause(session, name), running, ordered, read_limits(session, name))
 
 
 def read_mark(session: Session) -> Mark:
     """Another one whenever another job waits or runs in any queue, moves, reports, or waits no longer.
 
-    (Of each queue its name and number of waiting jobs, of each running job its id, pauses.) Who waits for a job is not asked: what makes a difference to them changes that job as well.
+    (Of each queue its name and number of waiting jobs, of each running job its id, pauses, limits.) Who waits for a job is not asked: what makes a difference to them changes that job as well.
     """
     waits = session.execute(
         select(Job.queue, func.count(), func.sum(Job.seq), func.max(Job.queued_at))
@@ -87,7 +90,9 @@ def read_mark(session: Session) -> Mark:
     runs = select(Job.id, Job.state, Job.seq).where(Job.state.in_(("running", "stopping")))
     paused = select(PausedQueue.name, PausedQueue.paused_at).order_by(PausedQueue.name)
     running = session.execute(runs.order_by(Job.id))
-    return _rows(waits), _rows(running), _rows(session.execute(paused))
+    limits = select(JobLimit.queue, JobLimit.kind, JobLimit.most)
+    limited = session.execute(limits.order_by(JobLimit.queue, JobLimit.kind))
+    return _rows(waits), _rows(running), _rows(session.execute(paused)), _rows(limited)
 
 
 def _rows(found: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
@@ -102,7 +107,7 @@ def read_pause(session: Session, name: str) -> PausedQueue | None:
 def read_running(session: Session, name: str) -> list[RunningJob]:
     """The jobs of the queue that are under way, the oldest first."""
     rows = session.execute(
-        select(Job.id, Job.created_by, func.coalesce(Job.started_at, Job.created_at))
+        select(Job.id, Job.created_by, func.coalesce(Job.started_at, Job.created_at), Job.kind)
         .where(Job.queue == name, Job.state.in_(("running", "stopping")))
         .order_by(Job.started_at, Job.id)
     )
@@ -124,11 +129,16 @@ def count_startable(session: Session, name: str) -> int:
     """How many waiting jobs could begin now if there were enough workers; 0 while the queue is paused."""
     if read_pause(session, name) is not None:
         return 0
-    return int(session.scalar(startable(name, func.count(Job.id))) or 0)
+    room = read_room(session, name)
+    if not room:
+        return int(session.scalar(startable(name, func.count(Job.id))) or 0)
+    by_kind = session.execute(startable(name, Job.kind, func.count(Job.id)).group_by(Job.kind))
+    in_all = sum(min(number, room.get(kind, number)) for kind, number in by_kind)
+    return int(min(in_all, room.get(WHOLE, in_all)))
 
 
 def startable(name: str, *wanted: Any) -> Rows:
-    """These of the waiting jobs that could begin now if there were enough workers."""
+    """These of the waiting jobs that could begin now if there were enough workers, whatever the limits are."""
     return (
         select(*wanted)
         .select_from(Job)
@@ -149,11 +159,14 @@ def read_turns(session: Session, name: str) -> Iterator[WaitingJob]:
 def others_wait(session: Session, job_id: str) -> bool:
     """Whether somebody else's job would begin at once if this running one went back to the queue."""
     own = session.execute(
-        select(Job.queue, Job.priority, Job.created_by).where(Job.id == job_id)
+        select(Job.queue, Job.kind, Job.priority, Job.created_by).where(Job.id == job_id)
     ).first()
     if own is None or read_pause(session, own.queue) is not None:
         return False
-    following = next((job for job in read_turns(session, own.queue) if job.may_begin), None)
+    full = {kind for kind, left in read_room(session, own.queue).items() if not left}
+    closed = full - {WHOLE, own.kind}  # when it goes back, it leaves room for one like it
+    turns = read_turns(session, own.queue)
+    following = next((job for job in turns if job.may_begin and job.kind not in closed), None)
     if following is None or following.person == own.created_by or following.priority > own.priority:
         return False
     under_way = read_under_way(session, own.queue)

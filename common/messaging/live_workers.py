@@ -11,13 +11,15 @@ PREFIX = "clip-browser:worker:"
 # Of a worker that takes messages now, or as soon as it is through with what it does.
 TAKING = ("ready", "busy", "loading")
 STUCK = "stuck"
+LOG_PREFIX = "clip-browser:worker-log:"
+LOG_LINES = 500
 
 
 def read_workers(redis: redis_client.Redis) -> list[dict[str, Any]]:
     """`[{name, host, pid, queues, concurrency, state, ...}]`, by name. Raises RedisError.
 
     state: starting, loading (`loading` names the model), ready, busy, stuck (its loop has not been round since
-    `last_loop_at`) or stopping.
+    `last_loop_at`), draining, drained, paused or stopping.
     """
     keys = list(redis.scan_iter(f"{PREFIX}*", count=500))
     found: Any = redis.mget(keys) if keys else []
@@ -38,3 +40,14 @@ def count_places(workers: list[dict[str, Any]], queue: str) -> int:
 def most_gpus(workers: list[dict[str, Any]]) -> int:
     """Of the hosts that are there, how many GPUs the one has that has most."""
     return max((len(one.get("gpus") or []) for one in workers), default=0)
+
+
+def read_log(redis: redis_client.Redis, name: str) -> list[str]:
+    """The last LOG_LINES lines that a worker and its processes logged, the oldest first. Raises RedisError."""
+    found: Any = redis.lrange(LOG_PREFIX + name, 0, -1)
+    return [str(line) for line in found]
+
+
+def forget_log(redis: redis_client.Redis, name: str) -> None:
+    """Remove them. Raises RedisError."""
+    redis.delete(LOG_PREFIX + name)

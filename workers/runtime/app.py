@@ -23,6 +23,7 @@ from common.processes import die_with_parent
 from common.settings import load_settings
 from workers.runtime import shutdown
 from workers.runtime.alive import AliveSign
+from workers.runtime.fleet.log_tail import LogTail
 from workers.runtime.presence import WorkerPresence
 from workers.runtime.services import process_services
 
@@ -53,11 +54,12 @@ app = create_app()
 
 @signals.celeryd_init.connect
 def begin_log(sender: str, **_: object) -> None:
-    """Before anything is said: what this process and its pool log names this worker."""
+    """Before anything is said: what this process and its pool log names this worker, and can be read elsewhere."""
     configure_logging("worker", load_settings())
     name_worker(sender)
     # On it Celery says in words of its own, beside all lines, that it ends.
     vars(sys)["__stdout__"] = None
+    logging.getLogger().addHandler(LogTail(load_settings(), sender))
 
 
 @signals.setup_logging.connect

@@ -14,22 +14,26 @@ import time
 import redis as redis_client
 
 from common.errors import QueueUnavailable
+from common.jobs.kinds import JOB_QUEUES
+from common.jobs.samples import take_samples
+from common.jobs.workers import trim_workers
 from common.logs import Event, tell
 from common.messaging.broker import (
     BACK_UP,
     COUNT_TOKENS,
     KEEP_CLEAN,
     MAINTENANCE,
+    QUEUES,
     REFRESH_INDEX_CSV,
     REFRESH_TRAIN_CSV,
     SWEEP_STORE,
     Queue,
 )
-from common.messaging.live_workers import STUCK, read_workers
+from common.messaging.live_workers import STUCK, count_places, read_workers
 from common.settings import Settings
 from workers.runtime.alive import sign
 from workers.runtime.reaper import Reaper, wake_idle
-from workers.runtime.services import open_services
+from workers.runtime.services import Services, open_services
 
 log = logging.getLogger(__name__)
 Known = dict[tuple[str, str, int], dict[str, object]]
@@ -42,6 +46,7 @@ MAX_WAITING = 20  # messages, several of each frequent task
 RETRY_S = 1.0
 SIGN_EVERY_S = 10.0
 MAX_SILENCE_S = 60.0  # of the reaper, which waits for the database
+SAMPLE_EVERY_S = 60.0
 
 
 def periods() -> dict[str, float]:
@@ -62,7 +67,7 @@ def run_beat(settings: Settings) -> None:
     reaper = Reaper(services)
     reaper.start()
     due = dict.fromkeys(every_s, time.monotonic())
-    signed = woken = float("-inf")
+    signed = woken = sampled = float("-inf")
     roster = Roster()
     while True:
         if time.monotonic() - signed >= SIGN_EVERY_S and reaper.silent_s < MAX_SILENCE_S:
@@ -73,6 +78,9 @@ def run_beat(settings: Settings) -> None:
                 wake_idle(services)
                 roster.look(services.queue.redis)
                 woken = time.monotonic()
+            if time.monotonic() - sampled >= SAMPLE_EVERY_S:
+                sampled = time.monotonic()
+                sample_queues(services)
             _send_due(services.queue, every_s, due)
         except QueueUnavailable as problem:
             log.warning("%s", problem.message)
@@ -81,6 +89,16 @@ def run_beat(settings: Settings) -> None:
             log.warning("beat", exc_info=True)
             time.sleep(RETRY_S)
         time.sleep(max(0.05, min(due.values()) - time.monotonic()))
+
+
+def sample_queues(services: Services) -> None:
+    """Note what waits in the queues, and forget workers that went long ago. Raises QueueUnavailable."""
+    workers = read_workers(services.queue.redis)
+    places = {name: count_places(workers, name) for name in QUEUES}
+    messages = {name: services.queue.depth(name) for name in QUEUES if name not in JOB_QUEUES}
+    with services.sessions() as session:
+        take_samples(session, places, messages)
+        trim_workers(session)
 
 
 def _send_due(queue: Queue, every_s: dict[str, float], due: dict[str, float]) -> None:

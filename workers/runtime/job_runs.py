@@ -34,6 +34,7 @@ from common.messaging.live_workers import most_gpus, read_workers
 from common.store.disk import is_disk_full
 from workers.runtime import retries, shutdown
 from workers.runtime.app import app
+from workers.runtime.fleet.own_name import own_name
 from workers.runtime.gpu_lease import count_host_gpus, use_own_gpu
 from workers.runtime.job_bodies import body_of, kinds_on
 from workers.runtime.job_context import (
@@ -76,7 +77,7 @@ def run_next(services: Services, queue: str) -> bool:
         with services.sessions() as session:
             held = leases.take_next(
                 session, queue, kinds_on(queue), _worker_name(), services.settings.lease_s,
-                partial(_had_better_leave, services),
+                partial(_had_better_leave, services), own_name(),
             )  # fmt: skip
         if held is None:
             return False

@@ -18,11 +18,22 @@ import redis as redis_client
 from celery import bootsteps, signals
 
 from common.db.tables import now
+from common.jobs.workers import RUN, Facts
 from common.messaging.broker import GPU
 from common.messaging.live_workers import PREFIX
 from common.settings import load_settings
 from workers.runtime.fleet.activity import loading_now, wait_for_change
-from workers.runtime.fleet.record import Loop, build_facts, list_runs, read_llm, state_of
+from workers.runtime.fleet.orders import Orders
+from workers.runtime.fleet.own_name import set_own_name
+from workers.runtime.fleet.record import (
+    Loop,
+    Message,
+    build_facts,
+    list_messages,
+    read_llm,
+    state_of,
+)
+from workers.runtime.fleet.roll import Roll
 
 log = logging.getLogger(__name__)
 EVERY_S = 5.0
@@ -31,6 +42,13 @@ LOOK_EVERY_S = 1.0  # whether the state is another one
 LOOP_EVERY_S = 1.0
 STUCK_SHARE = 0.5  # of a lease: what has been silent for the whole of it is taken for lost
 LEAST_STUCK_S = 3.0
+POOLS = {"prefork": "prefork", "solo": "solo", "thread": "threads"}  # by Celery's modules
+
+
+@signals.celeryd_init.connect
+def keep_name(sender: str, **_: object) -> None:
+    """Before the pool is forked."""
+    set_own_name(sender)
 
 
 class WorkerPresence(bootsteps.StartStopStep):
@@ -62,15 +80,17 @@ class Teller:
         self._consumer = consumer
         self._settings = load_settings()
         self._stuck_after_s = max(LEAST_STUCK_S, self._settings.lease_s * STUCK_SHARE)
-        self._since = now().isoformat()
+        self._since = now()
         self._redis = redis_client.Redis.from_url(
             consumer.app.conf.broker_url, socket_timeout=2, socket_connect_timeout=2
         )
-        self._blocks = "solo" in type(consumer.pool).__module__
+        self._pool = POOLS.get(type(consumer.pool).__module__.rpartition(".")[2], "other")
         self._facts: dict[str, Any] = {}
         self._beat_at = time.monotonic()
         self._attached = self._ending = False
         self._ended = threading.Event()
+        self._roll: Roll | None = None
+        self._orders: Orders | None = None
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
     def attach(self) -> None:
@@ -83,15 +103,29 @@ class Teller:
         if self._thread.ident is None:
             signals.worker_shutting_down.connect(self._begin_end)
             signals.worker_shutdown.connect(self._end)
+            self._roll, self._orders = self._enter()
+            self._roll.start()
             self._thread.start()
+
+    def _enter(self) -> tuple[Roll, Orders]:
+        size = int(self._consumer.pool.num_processes)
+        own = {key: self._facts[key] for key in ("name", "host", "pid", "queues")}
+        facts = Facts(**own, pool=self._pool, concurrency=size, started_at=self._since)
+        orders = Orders(self._consumer, self._facts["queues"], size)
+        return Roll(self._settings, facts, self._say), orders
+
+    def _say(self) -> tuple[str, int]:
+        return self._state(list_messages()), int(self._consumer.pool.num_processes)
 
     def detach(self) -> None:
         """The consumer has lost its connection, or ends."""
         self._attached = False
 
     def beat(self) -> None:
-        """The loop has been round."""
+        """The loop has been round; it does what the worker is asked."""
         self._beat_at = time.monotonic()
+        if self._roll is not None and self._orders is not None and self._attached:
+            self._orders.follow(self._roll.wish)
 
     def _begin_end(self, **_: object) -> None:
         self._ending = True
@@ -99,6 +133,8 @@ class Teller:
     def _end(self, **_: object) -> None:
         self._ended.set()
         self._thread.join(KEPT_S)
+        if self._roll is not None:
+            self._roll.end()
         try:
             self._redis.delete(PREFIX + self._facts["name"])
         except redis_client.RedisError:
@@ -118,20 +154,29 @@ class Teller:
             wait_for_change(LOOK_EVERY_S)
 
     def _build(self) -> dict[str, Any]:
-        silent_s = time.monotonic() - self._beat_at
-        runs = list_runs()
-        loop = Loop(self._attached, silent_s, self._blocks)
+        messages = list_messages()
         return {
             **self._facts,
+            "pool": self._pool,
             "concurrency": self._consumer.pool.num_processes,
-            "started_at": self._since,
+            "started_at": self._since.isoformat(),
             "llm": read_llm(self._settings) if GPU in self._facts["queues"] else None,
-            "state": state_of(loop, runs, self._stuck_after_s, self._ending),
+            "state": self._state(messages),
             "loading": loading_now(),
-            "runs": runs,
-            "last_loop_at": (now() - timedelta(seconds=silent_s)).isoformat(),
+            "messages": messages,
+            "runs": self._roll.runs if self._roll is not None else [],
+            "last_loop_at": (now() - timedelta(seconds=self._silent_s)).isoformat(),
             "told_at": now().isoformat(),
         }
+
+    @property
+    def _silent_s(self) -> float:
+        return time.monotonic() - self._beat_at
+
+    def _state(self, messages: list[Message]) -> str:
+        loop = Loop(self._attached, self._silent_s, blocks=self._pool == "solo")
+        asked = self._roll.wish.asked if self._roll is not None else RUN
+        return state_of(loop, messages, self._stuck_after_s, self._ending, asked)
 
     def _write(self, record: dict[str, Any]) -> None:
         try:

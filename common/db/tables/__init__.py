@@ -8,6 +8,7 @@ from common.db.tables.backups import Backup
 from common.db.tables.base import Base, BigId, UtcDateTime, now
 from common.db.tables.captions import Caption, CaptionRevision, Review, Suggestion
 from common.db.tables.datasets import Dataset
+from common.db.tables.fleet import JobLimit, QueueSample, Worker
 from common.db.tables.identities import (
     GroupRole,
     Identity,
@@ -38,11 +39,13 @@ __all__ = [
     "ImageSource",
     "Job",
     "JobEnd",
+    "JobLimit",
     "JobLog",
     "JobMetric",
     "Member",
     "Model",
     "PausedQueue",
+    "QueueSample",
     "RecoveryCode",
     "Review",
     "SchemaWriter",
@@ -57,5 +60,6 @@ __all__ = [
     "UserGroup",
     "UtcDateTime",
     "Variant",
+    "Worker",
     "now",
 ]

@@ -42,6 +42,7 @@ class Job(Base):
     reached: how far its kept checkpoint is, in steps of its own; counted_from: the attempt in which that last
     grew. Those before it do not count, so max_attempts grew by as many.
     not_before: until then, by the database's clock, nobody takes it, as something did not answer.
+    worker, leased_at: which worker took it last, by its name, and when.
     """
 
     __tablename__ = "jobs"
@@ -61,6 +62,8 @@ class Job(Base):
     max_attempts: Mapped[int] = mapped_column(default=3)
     reached: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     counted_from: Mapped[int] = mapped_column(default=0, server_default="0")
+    worker: Mapped[str | None] = mapped_column(String(160))
+    leased_at: Mapped[datetime | None]
     lease_owner: Mapped[str | None] = mapped_column(String(120))
     lease_until: Mapped[datetime | None]
     suspect_lease: Mapped[str | None] = mapped_column(String(200))
@@ -89,6 +92,9 @@ class Job(Base):
         _partial(  # when a person's last job ended
             "ix_jobs_last_end", "queue", "created_by", "finished_at",
             where="started_at IS NOT NULL AND finished_at IS NOT NULL",
+        ),
+        _partial(  # what a worker runs
+            "ix_jobs_worker", "worker", where="state IN ('running', 'stopping')",
         ),
         Index("ix_jobs_kind", "kind", "state", "finished_at"),  # the last ones of a kind
         Index("ix_jobs_dataset", "dataset_id", "kind", "state", "finished_at"),

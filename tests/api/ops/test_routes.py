@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
-from api.ops.routes import worker_of
+from api.ops.workers import worker_of
 from common.backup.lease import held_store, note_success
-from common.db.tables import Job
+from common.db.tables import Job, now
 from common.errors import DiskFull
 from common.gpus import parse_gpu
 from common.jobs import tallies
 from common.jobs.queues import read_queue
+from common.jobs.workers import Facts, register
 from common.logs import AddIds
 from tests.api.conftest import Caller, Service
 
@@ -61,6 +62,8 @@ def test_the_last_backup_and_the_last_that_was_whole_are_told(
 
 def test_a_worker_that_has_gone_is_offline(service: Service, call: Caller) -> None:
     redis = service.services.queue.redis
+    with service.services.sessions() as session:
+        register(session, Facts("w@here", "here", 1, ["cpu"], "prefork", 1, now()))
     record = {"name": "w@here", "host": "here", "pid": 1, "queues": ["cpu"], "concurrency": 1}
     redis.set("clip-browser:worker:w@here", json.dumps(record))
     assert call("GET", "/system")["workers"][0]["state"] == "online"

@@ -25,6 +25,7 @@ from common.db.tables import (
     ImageSource,
     Job,
     JobEnd,
+    JobLimit,
     JobLog,
     JobMetric,
     Member,
@@ -157,6 +158,7 @@ def _add_people(stack: Stack) -> None:
             SecondFactor(user_id=ada.id, secret="encrypted", last_step=2**40),
             RecoveryCode(user_id=ada.id, code_hash="1" * 64),
             PausedQueue(name="gpu", paused_by="ada", reason="too warm"),
+            JobLimit(queue="cpu", kind="map", most=2, set_by="ada"),
             Tally(name="retries_total", count=3),
             JobEnd(kind="train", state="failed", code="x", bound_s=60, count=1, seconds=0.1),
         ])  # fmt: skip

@@ -34,7 +34,7 @@ def test_a_worker_whose_loop_is_busy_for_long_is_there_and_says_busy(stage: Back
     stage.start_worker(SEARCH, "-P", "solo")
     stage.services.queue.send("probe.sleep", [8.0], SEARCH)
     record = wait_for_state(stage, "busy")
-    assert record["runs"][0]["name"] == "probe.sleep"
+    assert record["messages"][0]["name"] == "probe.sleep"
     least_ms = 16_000
 
     def look() -> bool:

@@ -1,6 +1,6 @@
 /** Jobs, their series and logs, and the queues they wait in. */
 import { exchange, part, query, request, withSignal } from "./http";
-import type { JobList, JobOut, Metrics, NewJob, QueueOut, Stop } from "./schema";
+import type { JobList, JobOut, Metrics, NewJob, QueueHistory, QueueOut, Stop } from "./schema";
 
 /** The params and the result of a job are other ones for each kind: who shows a kind says what it reads of them. */
 export type { JobList, JobOut as Job, MetricPoint, Metrics, Progress, QueueOut as Queue } from "./schema";
@@ -54,4 +54,9 @@ export const getQueue = (name: string, signal?: AbortSignal) =>
   request<QueueOut>("GET", `/queues/${part(name)}`, withSignal(signal));
 export const pauseQueue = (name: string, reason: string) =>
   request<QueueOut>("POST", `/queues/${part(name)}/pause`, { json: reason ? { reason } : {} });
+/** kind: "" for all kinds together. most: null for no limit. */
+export const limitQueue = (name: string, kind: string, most: number | null) =>
+  request<QueueOut>("PUT", `/queues/${part(name)}/limits`, { json: { kind, most } });
+export const queueHistory = (name: string, hours: number, signal?: AbortSignal) =>
+  request<QueueHistory>("GET", `/queues/${part(name)}/history${query({ hours })}`, withSignal(signal));
 export const resumeQueue = (name: string) => request<QueueOut>("POST", `/queues/${part(name)}/resume`, { json: {} });

@@ -14,12 +14,13 @@ from celery.worker import state as celery_state
 
 from common.augment.language_models import find_language_model
 from common.gpus import read_gpus
+from common.jobs.workers import RUN, STOP, asked_state
 from common.messaging.broker import GPU
 from common.messaging.live_workers import STUCK
 from common.settings import Settings
 from workers.runtime.fleet.activity import loading_now
 
-Run = dict[str, Any]
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Loop:
     blocks: bool
 
 
-def list_runs() -> list[Run]:
+def list_messages() -> list[Message]:
     """`[{name, since}]` of the messages that this worker works on now, the oldest first."""
     try:
         active = list(celery_state.active_requests)
@@ -47,17 +48,21 @@ def list_runs() -> list[Run]:
     ]
 
 
-def state_of(loop: Loop, runs: list[Run], stuck_after_s: float, ending: bool) -> str:
-    """starting, loading, ready, busy, stuck (its loop hangs) or stopping."""
-    if ending:
+def state_of(
+    loop: Loop, messages: list[Message], stuck_after_s: float, ending: bool, asked: str
+) -> str:
+    """starting, loading, ready, busy, draining, drained, paused, stuck (its loop hangs) or stopping."""
+    if ending or asked == STOP:
         return "stopping"
     if not loop.attached:
         return "starting"
-    if loop.silent_s > stuck_after_s and not (loop.blocks and runs):
+    if loop.silent_s > stuck_after_s and not (loop.blocks and messages):
         return STUCK
+    if asked != RUN:
+        return asked_state(asked, bool(messages))
     if loading_now():
         return "loading"
-    return "busy" if runs else "ready"
+    return "busy" if messages else "ready"
 
 
 def build_facts(settings: Settings, name: str, queues: list[str]) -> dict[str, Any]:

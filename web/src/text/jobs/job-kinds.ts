@@ -17,3 +17,6 @@ export const CAPTION_WRITERS = namesWhere((kind) => kind.writes_captions);
 
 /** The kinds that can be taken back. */
 export const UNDOABLE_KINDS = namesWhere((kind) => kind.undoable);
+
+/** The kinds whose jobs may go to a queue. */
+export const kindsOfQueue = (queue: string): string[] => kinds.filter((kind) => kind.queues.includes(queue)).map((kind) => kind.name);
