@@ -277,7 +277,7 @@ step_killed() {
     id="$(job train "$TRAIN,\"epochs\":2")"
     for _ in $(seq 600); do
         state="$(call GET "/jobs/$id" | field done)"
-        [ "${state:-0}" -lt 4 ] || break
+        if [[ "$state" =~ ^[0-9]+$ ]] && [ "$state" -ge 4 ]; then break; fi
         sleep 1
     done
     began="$(now_s)"
