@@ -33,7 +33,8 @@ def with_a_tag(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def weights_of_the_small_model(folder: Path) -> bytes:
     loaded = load_clip(f"{SMALL_MODEL}/untrained", weights_dir=folder)
-    return safetensors.torch.save(dict(loaded.model.state_dict()))
+    tensors = loaded.model.state_dict().items()
+    return safetensors.torch.save({name: each.contiguous() for name, each in tensors})
 
 
 @pytest.mark.usefixtures("with_a_tag")
