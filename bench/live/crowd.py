@@ -96,13 +96,17 @@ async def measure(stack: Stack, given: argparse.Namespace) -> list[Row]:
         took_s = time.monotonic() - began
         row["API % of a core"] = round(100 * (_processor_s(stack) - used_s) / took_s)
         row |= _seen(crowd, count, took_s)
+        _show(row)
         if given.restart:
             row["all back after s"] = await _restart(stack, crowd)
         await crowd.close()
         await asyncio.sleep(SETTLE_S)
-        print("  ".join(f"{name}: {value}" for name, value in row.items()), flush=True)
         rows.append(row)
     return rows
+
+
+def _show(row: Row) -> None:
+    print("  ".join(f"{name}: {value}" for name, value in row.items()), flush=True)
 
 
 def _fill(stack: Stack, dataset: str, people: int) -> tuple[list[int], list[str]]:
