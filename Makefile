@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPILED := alembic amqp billiard celery flask flask_openapi3 flask_socketio gunicorn kombu minio pydantic redis socketio sqlalchemy werkzeug
 
-.PHONY: up dev test lint types format migration screenshots tensorboard minio clean lock release bundle rehearse-offline schema-fixture bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
+.PHONY: up dev test lint types format migration screenshots tensorboard minio seaweedfs clean lock release bundle rehearse-offline schema-fixture bench-way bench-captions bench-dashboards bench-jobs bench-augment bench-train bench-team chaos fuzz hostile llm llm-environment test-llm
 .PHONY: env trial upgrade bench-crowd
 
 # What `docker compose` needs before its first start: .env and a file for each secret
@@ -91,8 +91,9 @@ screenshots: $(VENV)/.test web/dist/.built
 tensorboard: $(VENV)/.runtime
 	@$(BIN)/clip-browser tensorboard
 
-minio:
-	@bash .ci/minio.sh
+# Real S3 servers for the tests, built from source (Go)
+minio seaweedfs:
+	@bash .ci/s3_server.sh $@
 
 llm: $(VENV)/.runtime
 	@$(BIN)/python -m workers.paraphrase.llm_setup

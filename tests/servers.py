@@ -3,7 +3,7 @@
 Fixtures, one server a session, started when first asked for:
     redis_url       redis://127.0.0.1:PORT/0, no persistence; shared, so flush or use own key names
     postgres_url    a new, empty database of its own for each test that asks
-    s3_url          s3://key:secret@127.0.0.1:PORT/clip-browser-tests?secure=0, MinIO where it is here, else rclone
+    s3_url          s3://key:secret@127.0.0.1:PORT/clip-browser-tests?secure=0, MinIO or SeaweedFS where they are here, else rclone
     s3_server       the same for each kind of server that is here (tests run once per kind), with no bucket yet
 
 For a server that a test stops, kills or pauses itself, use it as a context manager:
@@ -42,6 +42,7 @@ from tests.server_programs import (
     rclone_program,
     redis_program,
     s3_kinds,
+    seaweedfs_program,
 )
 
 LIBC = ctypes.CDLL(None)
@@ -170,6 +171,35 @@ def minio_server(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def seaweedfs_server(folder: Path) -> Iterator[Server]:
+    """SeaweedFS as `docker-compose.yml` starts it, with its data in folder; its url as in minio_server."""
+    program = seaweedfs_program()
+    assert program, S3_INSTRUCTION
+    parts = ("master", "volume", "filer", "s3")
+    ports = {f"{part}.{kind}": free_port() for part in parts for kind in ("port", "port.grpc")}
+    data = folder / "seaweedfs"
+    data.mkdir(exist_ok=True)
+    command = [program, "-logtostderr=true", "server", f"-dir={data}", "-ip=127.0.0.1"]
+    command += ["-ip.bind=127.0.0.1", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command += ["-volume.max=0", "-master.volumeSizeLimitMB=1024", "-master.telemetry=false"]
+    command += [f"-filer.localSocket={folder}/filer", f"-s3.localSocket={folder}/s3"]
+    command += [f"-{name}={port}" for name, port in ports.items()]
+    here = "http://127.0.0.1"
+    yield from _running(
+        Server(
+            url=_s3_url(ports["s3.port"]),
+            command=command,
+            environment={"AWS_ACCESS_KEY_ID": S3_KEY, "AWS_SECRET_ACCESS_KEY": S3_SECRET},
+            ready=lambda: (
+                _http_status(f"{here}:{ports['s3.port']}/healthz") == 200
+                and _http_status(f"{here}:{ports['master.port']}/dir/assign") == 200
+            ),
+            log=folder / "seaweedfs.log",
+        )
+    )
+
+
+@contextmanager
 def rclone_server(folder: Path) -> Iterator[Server]:
     """`rclone serve s3` over a folder; its url as in minio_server."""
     port = free_port()
@@ -215,6 +245,7 @@ def postgres_server(folder: Path, *options: str) -> Iterator[Server]:
 
 S3_SERVERS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
     "minio": minio_server,
+    "seaweedfs": seaweedfs_server,
     "rclone": rclone_server,
 }
 
