@@ -48,10 +48,26 @@ write_own() {
     if bundle redis_password REDIS_PASSWORD redis_url 'redis://:%s@redis:6379/0'; then
         profiles+=",redis"
     fi
-    if bundle store_secret MINIO_ROOT_PASSWORD store_url 's3://clip-browser:%s@minio:9000/clip-browser?secure=0'; then
+    keep_minio
+    if bundle store_secret MINIO_ROOT_PASSWORD store_url 's3://clip-browser:%s@store:8333/clip-browser?secure=0'; then
         profiles+=",store"
     fi
     set_profiles "${profiles#,}"
+}
+
+# Whose pictures are in a MinIO of an earlier version keeps it, under the address that the store has now
+keep_minio() {
+    local files
+    if [ -z "$(take MINIO_ROOT_PASSWORD)" ] && ! grep -q '@minio:9000/' "$SECRETS/store_url"; then
+        return
+    fi
+    sed -i 's|@minio:9000/|@store:8333/|' "$SECRETS/store_url"
+    files="$(take COMPOSE_FILE)"
+    case "$files" in
+        *docker-compose.minio.yml*) return ;;
+    esac
+    sed -i '/^COMPOSE_FILE=/d' .env
+    echo "COMPOSE_FILE=${files:-docker-compose.yml}:docker-compose.minio.yml" >>.env
 }
 
 # bundle SECRET OLD_NAME URL_FILE FORM: false where the address is of somebody else's service

@@ -21,7 +21,7 @@ OWN = (
 SERVICES = {
     "proxy",
     "redis",
-    "minio",
+    "store",
     "postgres",
     "api",
     "worker-cpu",

@@ -92,6 +92,31 @@ def test_make_env_moves_the_secrets_of_an_older_file(tmp_path: Path) -> None:
     assert left == "CLIP_BROWSER_PORT=8123\nCOMPOSE_PROFILES=postgres,redis,tensorboard\n"
 
 
+def test_who_has_pictures_in_minio_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "MINIO_ROOT_PASSWORD=of-minio\nCOMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml\n"
+    )
+    make_env(tmp_path)
+    make_env(tmp_path)
+    kept = "COMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml:docker-compose.minio.yml"
+    assert [line for line in (tmp_path / ".env").read_text().splitlines() if "FILE" in line] == [
+        kept
+    ]
+    secrets = {each.name: each.read_text() for each in (tmp_path / "secrets").iterdir()}
+    assert secrets["store_secret"] == "of-minio"
+    assert secrets["store_url"] == "s3://clip-browser:of-minio@store:8333/clip-browser?secure=0"
+
+
+def test_the_address_of_minio_becomes_that_of_the_store(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    url = "s3://clip-browser:of-minio@{}/clip-browser?secure=0"
+    (tmp_path / "secrets" / "store_url").write_text(url.format("minio:9000"))
+    (tmp_path / "secrets" / "store_secret").write_text("of-minio")
+    make_env(tmp_path)
+    assert (tmp_path / "secrets" / "store_url").read_text() == url.format("store:8333")
+    assert "docker-compose.yml:docker-compose.minio.yml" in (tmp_path / ".env").read_text()
+
+
 def test_services_of_ones_own_need_no_password_of_a_bundled_one(tmp_path: Path) -> None:
     elsewhere = ("postgresql://a:b@db.example.org/c", "-", "s3://key:secret@s3.example.org/bucket")
     make_env(tmp_path, "--external", *elsewhere)
