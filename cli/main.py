@@ -22,8 +22,20 @@ from common.version import VERSION
 
 Parsers = Any  # argparse's subparsers action has no public type
 SERVICE = frozenset(
-    ["up", "api", "worker", "beat", "migrate", "tensorboard", "user", "doctor", "backup", "restore"]
-)  # see the commands.py of cli/stack, cli/people, cli/doctor and cli/backup
+    [
+        "up",
+        "api",
+        "worker",
+        "beat",
+        "migrate",
+        "tensorboard",
+        "user",
+        "doctor",
+        "backup",
+        "restore",
+        "store",
+    ]
+)  # see the commands.py of cli/stack, cli/people, cli/doctor, cli/backup and cli/store
 SIGINT_CODE = 130
 CHANGES_HELP = (
     "Parameters of the job that are to differ follow as --name value: --epochs 3 --lr 1e-5."
@@ -101,9 +113,11 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         from cli.doctor import parser as doctor
         from cli.people.commands import add_parser
         from cli.stack.commands import add_parsers
+        from cli.store.commands import add_store_parser
 
         add_parsers(parsers)
         add_parser(parsers)
+        add_store_parser(parsers)
         doctor.add_parser(parsers)
         add_backup_parsers(parsers)
     parser.add_argument("--version", action="version", version=f"CLIP Browser {VERSION}")

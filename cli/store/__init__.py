@@ -1,0 +1,1 @@
+"""The artifact store itself, for whoever runs the service: moving it to another place."""
