@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from api.answer import Answer, Problem, as_response
 from api.augment.synonym_routes import synonyms
 from api.augment.variant_routes import variants
 from api.captions.edit_routes import edits
-from api.captions.group_commit import GroupCommit
+from api.captions.group_commit import GroupCommit, require_way
 from api.captions.review_routes import marks
 from api.captions.routes import captions
 from api.captions.suggestion_routes import suggestions
@@ -75,7 +76,7 @@ from common.messaging.events import Events
 from common.messaging.replies import Replies
 from common.people.second_factors import SecondFactors
 from common.settings import Settings
-from common.store import ArtifactStore
+from common.store import ArtifactStore, open_links
 from common.version import VERSION
 
 if TYPE_CHECKING:
@@ -161,10 +162,10 @@ def create_app(
         reader_factory(engine), row_reader_factory(engine), events, replies,
         Presence(queue.redis), LiveWorkers(queue.redis),
         SignIns(readers, sessions, queue.redis, settings.api_threads, second_factors),
-        GroupCommit(queue, replies), TokenCache(readers, sessions, events.people),
+        GroupCommit(queue, replies, partial(require_way, row_reader_factory(engine), queue)), TokenCache(readers, sessions, events.people),
         Roles(row_reader_factory(engine), events.people), searching_places(settings.api_threads),
         second_factors, SecondFactorDemand(settings, row_reader_factory(engine)),
-        _open_provider(settings),
+        _open_provider(settings), open_links(settings.store, settings.store_public_url),
     )  # fmt: skip
     app = App(
         __name__,
@@ -189,7 +190,7 @@ def create_app(
         app.register_api(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
     require_rights(app)
-    protect_answers(app)
+    protect_answers(app, services.links.origin if services.links else "")
     Sockets(app, services, siblings)
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     if siblings.are_several:

@@ -16,12 +16,12 @@ from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from api.json_body import too_large
 from common.errors import (
     ClipBrowserError,
+    DatabaseUnavailable,
     DiskFull,
     Internal,
     InvalidInput,
     MethodNotAllowed,
     NotFound,
-    Unavailable,
     UnsupportedMedia,
 )
 from common.store.disk import is_disk_full
@@ -143,12 +143,7 @@ def _database_away(problem: OperationalError | DisconnectionError | PoolTimeout)
         log.error("%s %s: the database's disk is full: %s", request.method, request.path, reason)
         return answer(DiskFull("The database has no space left to write."))
     log.warning("%s %s: no database: %s", request.method, request.path, reason)
-    return answer(
-        Unavailable(
-            "The database does not answer.",
-            remedy="Nothing is lost: try again in a moment; /readyz says what is missing.",
-        )
-    )
+    return answer(DatabaseUnavailable("The database does not answer."))
 
 
 def _broken_off(problem: ConnectionError | NoMoreData) -> Response:

@@ -7,6 +7,8 @@ uploaded) is never a page: opened as one it may run and load nothing, and has no
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask, Response, request
 
 PAGE = "; ".join(
@@ -14,7 +16,7 @@ PAGE = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' blob:",  # blob: a picture that is searched with, before it is sent
+        "img-src 'self' blob:{pictures}",  # blob: a picture that is searched with, before it is sent
         "font-src 'self'",
         "connect-src 'self'",  # Socket.IO's WebSocket included
         "manifest-src 'self'",
@@ -39,15 +41,16 @@ FOR_ALL = [
 ]
 
 
-def protect_answers(app: Flask) -> None:
-    """Give every answer of the app its headers."""
-    app.after_request(_protect)
+def protect_answers(app: Flask, pictures_from: str = "") -> None:
+    """Give every answer of the app its headers. pictures_from: where else pictures come from, as `https://host`."""
+    page = PAGE.format(pictures=f" {pictures_from}" if pictures_from else "")
+    app.after_request(partial(_protect, page))
 
 
-def _protect(response: Response) -> Response:
+def _protect(page: str, response: Response) -> Response:
     headers = response.headers
     headers.extend(FOR_ALL)  # no view sets one of these
-    headers["Content-Security-Policy"] = PAGE if response.mimetype == "text/html" else NO_PAGE
+    headers["Content-Security-Policy"] = page if response.mimetype == "text/html" else NO_PAGE
     if request.is_secure:
         headers["Strict-Transport-Security"] = HSTS
     if response.mimetype == "application/json":

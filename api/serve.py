@@ -28,9 +28,8 @@ from common.settings import Settings, load_settings, require_secret_key
 
 log = logging.getLogger("api.serve")
 GRACE_S = 3
+STORE_ANSWER_S = 2.5
 FILES = 8192  # of each process, besides those of its WebSockets
-# Who asks while a part is away is told so within five seconds, with all that one request asks of it.
-CONNECT_S, READ_S, REDIS_S = 3, 4.0, 1.5
 OWN_ADDRESS = "127.0.0.1:0"  # the kernel chooses the port
 # prometheus_client's own switch, read when it is first imported: it counts in files of this folder.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -186,11 +185,11 @@ def make_app(settings: Settings, siblings: Any, metrics_folder: Path) -> Any:
     from common.messaging.replies import Replies
     from common.store import open_store
 
-    engine = open_engine(settings.database, processes=settings.processes, connect_s=CONNECT_S)
+    engine = open_engine(settings.database, processes=settings.processes, is_watched=True)
     app = create_app(
         settings,
-        open_store(settings.store, read_s=READ_S),
-        Queue(settings, patience_s=REDIS_S),
+        open_store(settings.store, STORE_ANSWER_S),
+        Queue(settings),
         engine,
         Events(settings),
         Replies(settings),

@@ -26,7 +26,7 @@ from common.messaging.events import Events
 from common.messaging.replies import Replies
 from common.people.second_factors import SecondFactors
 from common.settings import Settings
-from common.store import ArtifactStore
+from common.store import ArtifactStore, SignedLinks
 
 if TYPE_CHECKING:  # Authlib and httpx take half a second: only where there is a provider
     from api.people.oidc.provider import Provider
@@ -45,7 +45,7 @@ class Services:
     plain_images: the hashes of stored images that were looked at and need nothing taken out. suggesting:
     held by each request that waits for captions of similar images; searches, patterns: by those that wait
     for a search worker, or for the child that a pattern runs in. provider: the OpenID
-    provider, where one is set.
+    provider, where one is set. links: where browsers fetch pictures from the store themselves.
     """
 
     settings: Settings
@@ -67,6 +67,7 @@ class Services:
     second_factors: SecondFactors
     second_factor_demand: SecondFactorDemand
     provider: Provider | None = None
+    links: SignedLinks | None = None
     image_counts: ImageCounts = field(default_factory=ImageCounts)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     plain_images: set[str] = field(default_factory=set)

@@ -29,6 +29,7 @@
      │  ├ ArtifactDamaged       artifact_damaged        500
      │  └ DiskFull              disk_full               507
      └ Unavailable              unavailable             503
+        ├ DatabaseUnavailable   database_unavailable    503
         ├ StoreUnavailable      store_unavailable       503
         ├ QueueUnavailable      queue_unavailable       503
         └ SearchUnavailable     search_unavailable      503
@@ -253,6 +254,13 @@ class Unavailable(ClipBrowserError):
 
     code, status = "unavailable", 503
     default_remedy = "Try again in a moment."
+
+
+class DatabaseUnavailable(Unavailable):
+    """Raised when the database does not answer."""
+
+    code = "database_unavailable"
+    default_remedy = "Nothing is lost: try again in a moment; /readyz says what is missing."
 
 
 class StoreUnavailable(Unavailable):

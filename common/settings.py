@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     store_url: str = Field(
         "", description="file:///dir or s3://key:secret@host:port/bucket?secure=0; empty: data_dir."
     )
+    store_public_url: str = Field(
+        "",
+        description="Address of the S3 store as browsers see it; empty: pictures pass through the API.",
+    )
     secret_key: str = Field("", description="Signs cookies; at least 16 characters.")
     admin_password: str = Field("", description="Password of user admin, used at the first start.")
     host: str = Field("127.0.0.1", description="Address the API listens on.")
@@ -187,7 +191,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", "llm_base_url", "tensorboard_url")
+    @field_validator("public_url", "store_public_url", "llm_base_url", "tensorboard_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
         if not value:
@@ -197,6 +201,14 @@ class Settings(BaseSettings):
             raise ValueError("a whole address is needed, such as https://clips.example.org")
         if parts.username or parts.query or parts.fragment or not value.isprintable():
             raise ValueError("it takes scheme, host, port and path, and nothing else")
+        return value
+
+    @field_validator("store_public_url")
+    @classmethod
+    def _is_origin(cls, value: str) -> str:
+        """A path would be part of what is signed, and the store does not know it."""
+        if urlsplit(value).path not in ("", "/"):
+            raise ValueError("it takes scheme, host and port, and nothing else")
         return value
 
     @field_validator("trusted_proxies")

@@ -13,13 +13,18 @@ import secrets
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
 from api.live.workers import LiveWorkers
 from common.captions.asks import Ask, write_ask
-from common.errors import QueueUnavailable
+from common.db.engine import ConnectionFactory
+from common.errors import DatabaseUnavailable, QueueUnavailable
 from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS, Queue
 from common.messaging.replies import Replies
 
@@ -27,7 +32,7 @@ Answer = dict[str, Any]
 MAX_ENTRIES = 256  # captions and claims in one message
 GATHER_S = 0.1  # how long the next message waits at most for the answer to the one before
 LISTEN_S = 5.0
-SEND_S = 5.0  # how long a request waits at most until its caption is queued
+SEND_S = 4.0  # how long a request waits at most until its caption is queued
 ASK_S = 2.0  # how long a claim waits at most for the worker
 HEARD_S = 30.0  # a worker that has answered within that time is there
 LOOK_EVERY_S = 1.0
@@ -46,8 +51,12 @@ class _Pending:
 class GroupCommit:
     """Sends captions and claims to the captions worker. One per process, thread-safe."""
 
-    def __init__(self, to_worker: Queue, replies: Replies) -> None:
+    def __init__(
+        self, to_worker: Queue, replies: Replies, require_parts: Callable[[], None] | None = None
+    ) -> None:
+        """require_parts: raises what says which of the parts that a caption passes through is away."""
         self._to_worker, self._replies = to_worker, replies
+        self._require_parts = require_parts or to_worker.ping
         self._workers = LiveWorkers(to_worker.redis)
         self._waiting: queue.SimpleQueue[_Pending] = queue.SimpleQueue()
         self._asked: dict[str, list[_Pending]] = defaultdict(list)
@@ -65,7 +74,7 @@ class GroupCommit:
         """Queue one caption; its answer, or None when there is none within `wait_s` seconds.
 
         save: the fields of the captions worker's `Save`. Raises QueueUnavailable when it was not
-        queued.
+        queued, and what `require_parts` does when no answer can come.
         """
         return self._send_and_wait(_Pending(save["client_id"], save), SEND_S, wait_s)
 
@@ -117,11 +126,21 @@ class GroupCommit:
         try:
             self._waiting.put(pending)
             _wait_until_sent(pending, send_s)
-            return pending.answer.result(wait_s) if wait_s > 0 else None
-        except NotYet:
-            return None
+            return self._answer(pending, wait_s) if wait_s > 0 else None
         finally:
             self._forget(pending)
+
+    def _answer(self, pending: _Pending, wait_s: float) -> Answer | None:
+        """None when there is none in time. Raises what `require_parts` does: nobody waits for what is away."""
+        until = time.monotonic() + wait_s
+        while True:
+            left_s = until - time.monotonic()
+            try:
+                return pending.answer.result(max(0.0, min(left_s, LOOK_EVERY_S)))
+            except NotYet:
+                if left_s <= LOOK_EVERY_S:
+                    return None
+            self._require_parts()
 
     def _forget(self, pending: _Pending) -> None:
         with self._lock:
@@ -172,6 +191,8 @@ class GroupCommit:
             try:
                 answers = self._replies.wait(self.name, LISTEN_S)
                 self._hand_out(answers or {})
+            except QueueUnavailable:
+                answers = None
             except Exception:  # an answer that cannot be read must not end the listening
                 log.exception("answers to captions could not be read")
                 answers = None
@@ -202,3 +223,16 @@ def _wait_until_sent(pending: _Pending, within_s: float) -> None:
             f"Redis has not answered for {within_s:.0f} s.",
             remedy="Nothing is lost: try again in a moment, or start Redis.",
         ) from None
+
+
+def require_way(rows: ConnectionFactory, to_worker: Queue) -> None:
+    """Raises DatabaseUnavailable or QueueUnavailable when a caption that was sent cannot be saved at present."""
+    to_worker.ping()
+    try:
+        with rows() as connection:
+            connection.execute(select(1))
+    except SQLAlchemyError as away:
+        raise DatabaseUnavailable(
+            "The database does not answer; the caption waits in the queue.",
+            remedy="It is saved when the database is back. To be sure, save again: it will not be there twice.",
+        ) from away

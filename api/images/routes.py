@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response, request, send_file
+from typing import cast
+
+from flask import Response, redirect, request, send_file
 
 from api.answer import Problem
 from api.capability import FOR_EVER, file_of, make_blueprint
@@ -76,7 +78,7 @@ def delete_image(path: ImagePath) -> tuple[str, int]:
 
 @images.get(
     "/images/<int:image_id>/file",
-    responses={200: file_of("image/*"), 206: file_of("image/*"), 404: Problem},
+    responses={200: file_of("image/*"), 206: file_of("image/*"), 302: None, 404: Problem},
 )
 def get_original(path: ImagePath) -> Response:
     """The image, every pixel as it was uploaded; place, owner and device are left out unless a setting keeps them."""
@@ -108,7 +110,7 @@ def _made_plain(services: Services, sha256: str, key: str) -> bytes | None:
 
 @images.get(
     "/images/<int:image_id>/thumb",
-    responses={200: file_of("image/webp"), 206: file_of("image/webp"), 404: Problem},
+    responses={200: file_of("image/webp"), 206: file_of("image/webp"), 302: None, 404: Problem},
 )
 def get_thumb(path: ImagePath) -> Response:
     """A small WebP of the image."""
@@ -117,7 +119,7 @@ def get_thumb(path: ImagePath) -> Response:
 
 
 def _stored(key: str, etag: str, mimetype: str) -> Response:
-    """An artifact with its ETag; 304 when the browser has it."""
+    """An artifact with its ETag; 304 when the browser has it, 302 when it may fetch it from the store itself."""
     local = app_services().store.local_path(key)
     if local is not None and local.is_file():
         response = send_file(local, mimetype=mimetype, etag=etag, conditional=True)
@@ -126,6 +128,8 @@ def _stored(key: str, etag: str, mimetype: str) -> Response:
     elif request.if_none_match.contains(etag):
         response = Response(status=304)
         response.set_etag(etag)
+    elif app_services().links is not None:
+        return _sent_on(key, etag, mimetype)
     else:
         stream = app_services().store.open(key)
         response = Response(iter(lambda: stream.read(STREAM_BYTES), b""), mimetype=mimetype)
@@ -134,10 +138,27 @@ def _stored(key: str, etag: str, mimetype: str) -> Response:
     return _cached(response, etag)
 
 
+def _sent_on(key: str, etag: str, mimetype: str) -> Response:
+    """To the store; a browser need not ask again while the link is given out."""
+    links = app_services().links
+    assert links is not None
+    link = links.link(key, mimetype)
+    response = cast(Response, redirect(link.url))
+    response.set_data(b"")  # whoever reads this follows it
+    del response.headers["Content-Type"]
+    kept = f"private, max-age={link.lasts_s}"
+    response.headers["Cache-Control"] = kept if _is_named(etag) else "private, no-cache"
+    return response
+
+
+def _is_named(etag: str) -> bool:
+    """Whether the address that was asked for names the content."""
+    versioned = request.args.get("v", "")
+    return bool(versioned) and etag.startswith(versioned)
+
+
 def _cached(response: Response, etag: str) -> Response:
     """For ever when the address names the content, else asked for again."""
     response.set_etag(etag)
-    versioned = request.args.get("v", "")
-    kept = versioned and etag.startswith(versioned)
-    response.headers["Cache-Control"] = FOR_EVER if kept else "private, no-cache"
+    response.headers["Cache-Control"] = FOR_EVER if _is_named(etag) else "private, no-cache"
     return response

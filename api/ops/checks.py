@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.ops.schemas import Health, RedisState
 from api.services import Services
 from common.errors import ClipBrowserError, QueueUnavailable
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What was found of each."""
+
+    database: Health
+    redis: RedisState
+    store: Health
+
+
+def check_parts(services: Services) -> Parts:
+    """All three at once: who asks waits for the slowest, not for the sum."""
+    with ThreadPoolExecutor(3, "checks") as pool:
+        database = pool.submit(check_database, services)
+        redis = pool.submit(check_redis, services)
+        store = pool.submit(check_store, services)
+        return Parts(database.result(), redis.result(), store.result())
 
 
 def check_database(services: Services) -> Health:

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.capability import file_of, make_blueprint
-from api.ops.checks import check_database, check_redis, check_store
+from api.ops.checks import check_parts
 from api.ops.schemas import Alive, Health, Readiness
 from api.ops.service_state import ServiceState
 from api.people.identity import is_asked_by_admin
@@ -36,9 +36,10 @@ def readyz() -> tuple[Readiness, int]:
     Administrators read where they are and what is wrong; others, whether they answer.
     """
     services = app_services()
-    checked = check_database(services), check_redis(services), check_store(services)
+    found = check_parts(services)
+    checked = found.database, found.redis, found.store
     ok = all(part.ok for part in checked)
-    told = _detailed if checked[0].ok and is_asked_by_admin() else _plain
+    told = _detailed if found.database.ok and is_asked_by_admin() else _plain
     database, redis, store = map(told, checked)
     return Readiness(ok=ok, database=database, redis=redis, store=store), 200 if ok else 503
 

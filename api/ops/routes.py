@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from api.capability import make_blueprint
 from api.images.room import open_uploads, stored_bytes
-from api.ops.checks import check_database, check_redis, check_store
+from api.ops.checks import check_parts
 from api.ops.llm_state import llm_state
 from api.ops.schemas import (
     BackendState,
@@ -51,6 +51,7 @@ def get_system() -> SystemOut:
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
     services = app_services()
     running = read_running(services)
+    parts = check_parts(services)
     live = services.live_workers.read()
     return SystemOut(
         version=VERSION,
@@ -60,9 +61,9 @@ def get_system() -> SystemOut:
         workers=list_workers(services, live, running),
         queues=[_queue(services, name, live, running.jobs) for name in QUEUES],
         gpus=[GpuOut(**gpu) for gpu in read_gpus()],
-        store=_kind_of(services.settings.store, check_store(services)),
-        database=_kind_of(services.settings.database, check_database(services)),
-        redis=check_redis(services),
+        store=_kind_of(services.settings.store, parts.store),
+        database=_kind_of(services.settings.database, parts.database),
+        redis=parts.redis,
         disk=_disk(services),
         tensorboard=TensorBoard(url=services.settings.tensorboard_url or None),
         llm=llm_state(services.settings, live),

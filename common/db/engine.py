@@ -26,7 +26,6 @@ IMPATIENT_MS = 5_000
 POOL_SIZE, POOL_OVERFLOW = 10, 60  # connections kept, and opened beside them when many ask at once
 LEAST_OVERFLOW = 10
 PING_AFTER_S = 1.0  # of rest, a connection is tried before it is used
-PING_S = 1.5  # for the answer: a server that hangs keeps the connection open and says nothing
 # A PostgreSQL that no longer answers (a cut cable) is an error in much less than a job's lease.
 SILENT_SERVER = {
     "connect_timeout": 5,  # s
@@ -45,13 +44,13 @@ NOTICE_DEAD_CLIENT = {
 
 
 def open_engine(
-    url: str, *, processes: int = 1, kept: int = POOL_SIZE, connect_s: int | None = None
+    url: str, *, processes: int = 1, kept: int = POOL_SIZE, is_watched: bool = False
 ) -> Engine:
     """An engine for SQLite (WAL, foreign keys, waits for locks) or PostgreSQL (psycopg 3).
 
     processes: how many processes of the same kind share the connections that one would take.
     kept: how many connections stay open while nobody uses them; those beyond are closed after each use.
-    connect_s: how long a new connection may take, where somebody waits for the answer.
+    is_watched: a PostgreSQL that falls silent is an error within four seconds, see `common/db/watched.py`.
     A failed query does not tell its parameters: what somebody wrote belongs into no log.
     """
     pool = {
@@ -73,22 +72,24 @@ def open_engine(
         return engine
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    patience = {"connect_timeout": connect_s} if connect_s else {}
-    engine = create_engine(
-        parsed, connect_args=SILENT_SERVER | patience, hide_parameters=True, **pool
-    )
-    event.listen(engine, "do_connect", _connect_watched)
+    engine = create_engine(parsed, connect_args=SILENT_SERVER, hide_parameters=True, **pool)
     event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _ping_after_rest)
+    if is_watched:
+        _watch(engine)
     return engine
 
 
-def _connect_watched(_dialect: Any, _record: Any, words: Any, named: Any) -> Any:
-    """A connection of which one answer can be waited for with a limit."""
-    from common.db.watched import WatchedConnection  # not where there is SQLite
+def _watch(engine: Engine) -> None:
+    from common.db.watched import ServerWatch, connect_watched  # psycopg: not where there is SQLite
 
-    return WatchedConnection.connect(*words, **named)
+    watch = ServerWatch()
+
+    def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        return connect_watched(watch, *arguments, **options)
+
+    event.listen(engine, "do_connect", connect)
 
 
 def _note_use(_connection: Any, record: Any) -> None:
@@ -104,8 +105,7 @@ def _ping_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
     try:
         # one trip to the server, where a transaction has three
         connection.autocommit = True
-        with connection.answering_within(PING_S):
-            connection.execute("SELECT 1")
+        connection.execute("SELECT 1")
         connection.autocommit = False
     except Error as problem:
         raise DisconnectionError("the connection was cut while nobody used it") from problem

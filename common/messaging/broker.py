@@ -25,8 +25,10 @@ from common.errors import QueueUnavailable
 from common.jobs import states
 from common.jobs.kinds import JOB_QUEUES
 from common.logs import request_id
+from common.messaging.redis_clients import ANSWER_S, CONNECT_S, open_redis
 from common.messaging.stop_calls import CHANNEL as STOP_CALLS
 from common.settings import Settings
+from common.silence import Silence
 
 CPU, GPU = JOB_QUEUES
 CAPTIONS, SEARCH, MAINTENANCE = "captions", "search", "maintenance"
@@ -43,8 +45,8 @@ KEEP_CLEAN = "maintenance.keep_clean"
 BACK_UP = "maintenance.back_up"
 # What Redis says when it cannot keep what is written: its disk is full, its memory, or it is a replica.
 REFUSES_WRITES = re.compile("MISCONF|used memory|READONLY|read only")
+BROKEN_LINES = (OperationalError, redis_client.RedisError, ConnectionError, TimeoutError)
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's default between a queue's name and its priority
-REDIS_S = 5.0
 _PRIORITY_STEPS = tuple(range(10))
 
 
@@ -82,25 +84,24 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _sender_config(settings: Settings) -> dict[str, Any]:
+    """Of those who only send: they wait for Redis as long as its other clients do."""
+    config = celery_config(settings)
+    config["broker_transport_options"] = {
+        **config["broker_transport_options"],
+        "socket_timeout": ANSWER_S,
+        "socket_connect_timeout": CONNECT_S,
+    }
+    return config
+
+
 class Queue:
     """Sends tasks by name and looks at queues and workers. One per process, thread-safe."""
 
-    def __init__(self, settings: Settings, *, patience_s: float | None = None) -> None:
-        """patience_s: of each question to Redis, where somebody waits for the answer."""
+    def __init__(self, settings: Settings) -> None:
         self._celery = Celery("clip_browser", set_as_current=False)
-        self._celery.conf.update(celery_config(settings))
-        if patience_s is not None:
-            limits = {"socket_timeout": patience_s, "socket_connect_timeout": patience_s}
-            options = self._celery.conf.broker_transport_options
-            self._celery.conf.broker_transport_options = options | limits
-            self._celery.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0}
-        limit_s = patience_s or REDIS_S
-        self._redis = redis_client.Redis.from_url(
-            settings.redis_url,
-            socket_timeout=limit_s,
-            socket_connect_timeout=limit_s,
-            decode_responses=True,
-        )
+        self._celery.conf.update(_sender_config(settings))
+        self._redis = open_redis(settings.redis_url, Silence())
 
     @property
     def redis(self) -> redis_client.Redis:
@@ -122,11 +123,20 @@ class Queue:
         expires_s: workers drop the message when it has waited longer.
         """
         task_id = task_id or secrets.token_hex(8)
-        with _translated():
+
+        def publish() -> None:
             self._celery.send_task(
-                name, args=args, queue=queue, priority=priority, task_id=task_id,
+                name, args=args, queue=queue, priority=priority, task_id=task_id, retry=False,
                 ignore_result=True, expires=expires_s, headers={REQUEST_ID: request_id()},
             )  # fmt: skip
+
+        with _translated():
+            self._redis.ping()  # in two seconds it is known whether Redis is there
+            try:
+                publish()
+            except BROKEN_LINES:  # by a Redis that was started anew, say
+                self._redis.ping()
+                publish()
         return task_id
 
     def send_job(self, job: Job, sessions: SessionFactory) -> None:
@@ -146,6 +156,7 @@ class Queue:
     def revoke(self, task_id: str) -> None:
         """Tell the workers that are there to drop this message; the flag in the database decides."""
         with _translated():
+            self._redis.ping()
             self._celery.control.revoke(task_id)
 
     def call_stop(self, job_id: str) -> None:
@@ -173,7 +184,7 @@ class Queue:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, redis_client.RedisError, ConnectionError, TimeoutError) as problem:
+    except BROKEN_LINES as problem:
         if REFUSES_WRITES.search(str(problem)):
             raise QueueUnavailable(
                 f"Redis keeps no messages: {str(problem)[:200]}",

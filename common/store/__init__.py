@@ -7,10 +7,20 @@ A local folder keeps artifacts as plain files under their keys; everything else 
 through the `minio` client. Only this package knows either of them, and only it catches their errors.
 """
 
-from common.store.addresses import open_store
+from common.store.addresses import open_links, open_store
 from common.store.interface import ArtifactStat, ArtifactStore
 from common.store.keys import check_key
+from common.store.links import SignedLinks
 from common.store.local import LocalStore
 from common.store.s3 import S3Store
 
-__all__ = ["ArtifactStat", "ArtifactStore", "LocalStore", "S3Store", "check_key", "open_store"]
+__all__ = [
+    "ArtifactStat",
+    "ArtifactStore",
+    "LocalStore",
+    "S3Store",
+    "SignedLinks",
+    "check_key",
+    "open_links",
+    "open_store",
+]

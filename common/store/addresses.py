@@ -8,8 +8,9 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from common.errors import InvalidInput
 from common.store.interface import ArtifactStore
+from common.store.links import SignedLinks
 from common.store.local import LocalStore
-from common.store.s3 import ANSWER_S, S3Store
+from common.store.s3 import S3Store
 from common.store.s3_address import S3Address
 
 REMEDY = (
@@ -20,12 +21,13 @@ BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # the rules of S3
 TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
 
-def open_store(store_url: str, *, read_s: float = ANSWER_S) -> ArtifactStore:
+def open_store(store_url: str, answer_s: float | None = None) -> ArtifactStore:
     """The store of a URL; connects on first use. Raises InvalidInput on a bad URL (secret not shown).
+
+    answer_s: seconds that whoever reads waits for an S3 server at most, where a person waits, too.
 
     `file:///absolute/folder`, or `s3://key:secret@host[:port]/bucket[?secure=0|1][&region=NAME]`
     (secure, i.e. HTTPS, is 1 unless said otherwise; the region is asked of the server if left out).
-    read_s: how long a server may be silent while it is read from.
     """
     try:
         parts = urlsplit(store_url)
@@ -35,8 +37,24 @@ def open_store(store_url: str, *, read_s: float = ANSWER_S) -> ArtifactStore:
     if parts.scheme == "file":
         return _open_local(parts)
     if parts.scheme == "s3":
-        return S3Store(_s3_address(parts), read_s=read_s)
+        return S3Store(_s3_address(parts), answer_s)
     raise InvalidInput(f"the store URL starts with '{parts.scheme}:'", remedy=REMEDY)
+
+
+def open_links(store_url: str, public_url: str) -> SignedLinks | None:
+    """Where browsers fetch from the store themselves; None when no public address is set.
+
+    Raises InvalidInput when the store is a folder, which answers nobody.
+    """
+    if not public_url:
+        return None
+    store = open_store(store_url)
+    if not isinstance(store, S3Store):
+        raise InvalidInput(
+            f"CLIP_BROWSER_STORE_PUBLIC_URL is {public_url}, but the store is a {store.describe()}",
+            remedy="Leave it empty: pictures then pass through the API.",
+        )
+    return SignedLinks(store.address, public_url)
 
 
 def _open_local(parts: SplitResult) -> LocalStore:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 from xml.etree.ElementTree import ParseError
 
 import urllib3
@@ -18,6 +22,7 @@ from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 
 from common.errors import ClipBrowserError, DiskFull, InvalidInput, StoreUnavailable
+from common.silence import Silence
 from common.store.disk import copy_whole, disk_errors
 from common.store.interface import BINARY, ArtifactStat, ArtifactStore
 from common.store.keys import TEMPORARY_PREFIX, check_folder, check_key, key_fault
@@ -25,8 +30,11 @@ from common.store.local import absent, open_source
 from common.store.s3_address import S3Address
 from common.store.s3_stream import ObjectStream
 
+Done = TypeVar("Done")
 ANSWER_S = 20.0  # a server that is busy with a large part may take that long
-CHECK_S = 3.0
+CHECK_S = 2.5
+QUIET_S = 1.5  # of waiting for a change, until the server is asked for a sign of life
+START = "Start the store or check CLIP_BROWSER_STORE_URL, then try again."
 CHECK_PREFIX = f"{TEMPORARY_PREFIX}check-"  # no valid key: no list shows it
 PART_BYTES = 16 * 1024 * 1024  # three parts are in flight; 10,000 parts are S3's limit
 READ_BYTES = 256 * 1024
@@ -46,9 +54,13 @@ OURS_ALREADY = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 class S3Store(ArtifactStore):
     """A bucket, made on first writing. Answers, or fails, within seconds."""
 
-    def __init__(self, address: S3Address, *, read_s: float = ANSWER_S) -> None:
+    def __init__(self, address: S3Address, answer_s: float | None = None) -> None:
+        """answer_s: seconds a request for an artifact waits, where it must not wait ANSWER_S; a server that
+        has not answered in time is then spared for a moment, and asked for a sign of life while it is written to.
+        """
         self.address = address
-        self._read_s = read_s
+        self._answer_s = answer_s
+        self._silence = Silence()
         self._connect()
 
     def put_bytes(self, key: str, data: bytes, content_type: str = BINARY) -> None:
@@ -72,7 +84,7 @@ class S3Store(ArtifactStore):
         """See ArtifactStore."""
         check_key(key)
         with self._errors(key):
-            return _read_whole(self._reader, self._bucket, key)
+            return _read_whole(self._client, self._bucket, key)
 
     def open(self, key: str) -> BinaryIO:
         """See ArtifactStore."""
@@ -88,7 +100,7 @@ class S3Store(ArtifactStore):
         """See ArtifactStore."""
         check_key(key)
         with self._errors(key):
-            return _stat(self._reader.stat_object(self._bucket, key), key)
+            return _stat(self._client.stat_object(self._bucket, key), key)
 
     def list(self, prefix: str = "") -> Iterator[ArtifactStat]:
         """See ArtifactStore. Names that are no valid keys are left out."""
@@ -100,7 +112,7 @@ class S3Store(ArtifactStore):
         check_key(key)
         with self._errors(key):
             try:
-                self._client.remove_object(self._bucket, key)
+                self._change(lambda: self._writing.remove_object(self._bucket, key))
             except S3Error as error:
                 if error.code not in ABSENT:
                     raise
@@ -113,7 +125,9 @@ class S3Store(ArtifactStore):
         keys = [item.key for item in self._list(f"{folder}/")]
         doomed = [DeleteObject(key) for key in keys]
         with self._errors(folder):
-            for fault in self._client.remove_objects(self._bucket, doomed):
+            for fault in self._change(
+                lambda: list(self._writing.remove_objects(self._bucket, doomed))
+            ):
                 raise StoreUnavailable(f"'{fault.name}' cannot be deleted: {fault.message}")
         return len(keys)
 
@@ -137,7 +151,8 @@ class S3Store(ArtifactStore):
 
     def check(self) -> None:
         """See ArtifactStore. A bucket's name is answered from a server's memory, an object is not."""
-        client = self.address.connect(answer_s=CHECK_S, retries=0)
+        self._renew_after_fork()
+        client = self._checking
         key, written = CHECK_PREFIX + secrets.token_hex(8), secrets.token_bytes(32)
         with self._errors(key):
             self._put(key, lambda: io.BytesIO(written), len(written), BINARY, client)
@@ -159,23 +174,47 @@ class S3Store(ArtifactStore):
 
     @property
     def _client(self) -> Minio:
+        """The client for reading."""
+        self._renew_after_fork()
+        return self._connected
+
+    def _renew_after_fork(self) -> None:
         """Two processes must not speak over one connection, so a forked one opens its own."""
         if self._owner_pid != os.getpid():
             self._connect()
-        return self._connected
 
-    @property
-    def _reader(self) -> Minio:
-        """The client for what is read: where people wait it has less patience than one that writes."""
-        if self._owner_pid != os.getpid():
-            self._connect()
-        return self._reading
+    def _change(self, change: Callable[[], Done]) -> Done:
+        """What writes or deletes, which may take a server long: meanwhile it has to give signs of life.
+
+        Raises what change does, and StoreUnavailable; the change may then come about all the same.
+        """
+        self._renew_after_fork()
+        if self._answer_s is None:
+            return change()
+        begun: Future[Done] = Future()
+        threading.Thread(target=_run, args=(change, begun), daemon=True).start()
+        while True:
+            try:
+                return begun.result(QUIET_S)
+            except NotYet:
+                if begun.done():
+                    raise
+                self._require_sign_of_life()
+
+    def _require_sign_of_life(self) -> None:
+        """Raises StoreUnavailable."""
+        with self._errors(self._bucket):
+            try:
+                self._checking.bucket_exists(self._bucket)
+            except S3Error:
+                return  # a refusal is one, too
 
     def _connect(self) -> None:
-        self._connected = self.address.connect(answer_s=ANSWER_S, retries=1)
-        self._reading = self._connected
-        if self._read_s != ANSWER_S:
-            self._reading = self.address.connect(answer_s=self._read_s, retries=1)
+        self._writing = self.address.connect(answer_s=ANSWER_S, retries=1)
+        self._checking = self.address.connect(answer_s=CHECK_S, retries=0)
+        self._connected = self._writing
+        if self._answer_s is not None:
+            self._connected = self.address.connect(answer_s=self._answer_s, retries=1)
         self._owner_pid = os.getpid()
 
     def _put(
@@ -186,21 +225,23 @@ class S3Store(ArtifactStore):
         content_type: str,
         client: Minio | None = None,
     ) -> None:
-        client = client or self._client
+        self._renew_after_fork()
+        client = client or self._writing
 
         def send() -> None:
             client.put_object(
                 self._bucket, key, content(), size, content_type, part_size=PART_BYTES
             )
 
+        put = send if client is self._checking else partial(self._change, send)
         with self._errors(key):
             try:
-                send()
+                put()
             except S3Error as error:
                 if error.code != NO_BUCKET:
                     raise
                 self._make_bucket(client)
-                send()
+                put()
 
     def _make_bucket(self, client: Minio) -> None:
         try:
@@ -222,17 +263,30 @@ class S3Store(ArtifactStore):
     def _range(self, key: str, offset: int) -> Any:
         """The response whose body is the content from offset on; the caller closes it."""
         with self._errors(key):
-            return self._reader.get_object(self._bucket, key, offset=offset)
+            return self._client.get_object(self._bucket, key, offset=offset)
 
     @contextmanager
     def _errors(self, key: str) -> Iterator[None]:
         """Raises the project's error in place of the client's."""
+        if self._silence.is_on:
+            raise StoreUnavailable(
+                f"the artifact store ({self.describe()}) has just not answered", remedy=START
+            )
         try:
             yield
         except (MinioException, urllib3.exceptions.HTTPError, ParseError) as error:
+            if self._answer_s is not None and _is_silence(error):
+                self._silence.begin()
             raise _store_error(error, key, self.describe()) from error
         except ValueError as error:  # the client's own check of the bucket's name
             raise InvalidInput(f"{self.describe()} does not fit: {error}") from error
+
+
+def _run(change: Callable[[], Done], begun: Future[Done]) -> None:
+    try:
+        begun.set_result(change())
+    except BaseException as problem:  # it is raised by whoever waits
+        begun.set_exception(problem)
 
 
 def _read_whole(client: Minio, bucket: str, key: str) -> bytes:
@@ -258,7 +312,7 @@ def _store_error(error: Exception, key: str, where: str) -> ClipBrowserError:
     if not isinstance(error, S3Error):
         return StoreUnavailable(
             f"the artifact store ({where}) does not answer: {_cause(error)}",
-            remedy="Start the store or check CLIP_BROWSER_STORE_URL, then try again.",
+            remedy=START,
         )
     if error.code in ABSENT:
         return absent(key)
@@ -275,6 +329,12 @@ def _store_error(error: Exception, key: str, where: str) -> ClipBrowserError:
         f"the artifact store ({where}) answers {error.code} for '{key}': {error.message}",
         remedy="Look at the store's log, then try again.",
     )
+
+
+def _is_silence(error: Exception) -> bool:
+    """Whether somebody was waited for; a connection that is refused costs nothing."""
+    reason = getattr(error, "reason", None) or error
+    return isinstance(reason, urllib3.exceptions.TimeoutError)
 
 
 def _cause(error: Exception) -> str:

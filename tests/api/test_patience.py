@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from api.serve import CONNECT_S, READ_S, REDIS_S
+from api.serve import STORE_ANSWER_S
 from common.db.engine import PING_AFTER_S, open_engine
 from common.errors import QueueUnavailable, StoreUnavailable
 from common.messaging.broker import CPU, Queue
 from common.settings import load_settings
+from common.silence import LASTS_S
 from common.store import open_store
 from tests.servers import Server, postgres_server, rclone_server, redis_server, server_folder
 
@@ -42,7 +43,7 @@ def within(limit_s: float) -> Iterator[None]:
 
 def test_a_database_that_hangs_with_its_connections() -> None:
     with server_folder() as folder, postgres_server(folder) as server:
-        engine = open_engine(server.url, connect_s=CONNECT_S)
+        engine = open_engine(server.url, is_watched=True)
         with engine.connect() as connection:
             backend = connection.scalar(text("select pg_backend_pid()"))
         time.sleep(PING_AFTER_S + 0.1)
@@ -52,6 +53,7 @@ def test_a_database_that_hangs_with_its_connections() -> None:
                 engine.connect().close()
         finally:
             os.kill(backend, signal.SIGCONT)
+        time.sleep(LASTS_S)  # so long it is not asked again
         with engine.connect() as connection:
             assert connection.scalar(text("select 1")) == 1
         engine.dispose()
@@ -59,7 +61,7 @@ def test_a_database_that_hangs_with_its_connections() -> None:
 
 def test_a_redis_that_hangs(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
-        queue = Queue(load_settings(redis_url=server.url), patience_s=REDIS_S)
+        queue = Queue(load_settings(redis_url=server.url))
         queue.send("probe", [], CPU)
         with hanging(server):
             with within(LIMIT_S), pytest.raises(QueueUnavailable):
@@ -70,8 +72,9 @@ def test_a_redis_that_hangs(tmp_path: Path) -> None:
 
 def test_a_store_that_hangs(tmp_path: Path) -> None:
     with rclone_server(tmp_path) as server:
-        store = open_store(server.url, read_s=READ_S)
+        store = open_store(server.url, STORE_ANSWER_S)
         store.put_bytes("models/a", b"a")
         with hanging(server), within(LIMIT_S), pytest.raises(StoreUnavailable):
             store.get_bytes("models/a")
+        time.sleep(LASTS_S)
         assert store.get_bytes("models/a") == b"a"

@@ -108,7 +108,7 @@ def test_a_secret_that_is_given_twice_or_cannot_be_read_is_named(
 
 
 def test_every_setting_that_holds_a_secret_can_stand_in_a_file() -> None:
-    plain = {"public_url", "tensorboard_url", "llm_base_url"}
+    plain = {"public_url", "store_public_url", "tensorboard_url", "llm_base_url"}
     secret = {
         name
         for name in Settings.model_fields

@@ -99,9 +99,9 @@ def test_who_has_pictures_in_minio_keeps_it(tmp_path: Path) -> None:
     make_env(tmp_path)
     make_env(tmp_path)
     kept = "COMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml:docker-compose.minio.yml"
-    assert [line for line in (tmp_path / ".env").read_text().splitlines() if "FILE" in line] == [
-        kept
-    ]
+    assert [
+        line for line in (tmp_path / ".env").read_text().splitlines() if "COMPOSE_FILE" in line
+    ] == [kept]
     secrets = {each.name: each.read_text() for each in (tmp_path / "secrets").iterdir()}
     assert secrets["store_secret"] == "of-minio"
     assert secrets["store_url"] == "s3://clip-browser:of-minio@store:8333/clip-browser?secure=0"

@@ -59,3 +59,18 @@ def test_a_reply_given_before_anybody_waits_is_kept_and_none_means_time_is_over(
     began = time.monotonic()
     assert replies.wait("r2", 0.3) is None
     assert time.monotonic() - began < 3
+
+
+def test_who_waits_for_a_reply_hears_within_seconds_that_redis_no_longer_speaks(
+    tmp_path: Path,
+) -> None:
+    with redis_server(tmp_path) as server:
+        replies = Replies(load_settings(redis_url=server.url))
+        assert replies.wait("nobody", 0.1) is None
+        server.pause()
+        began = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(QueueUnavailable, match="Redis does not answer"):
+                replies.wait("nobody", 60)
+        assert time.monotonic() - began < 5
+        server.resume()

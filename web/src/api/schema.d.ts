@@ -10939,6 +10939,13 @@ export interface operations {
                     "image/*": string;
                 };
             };
+            /** @description Found */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Bad Request */
             400: {
                 headers: {
@@ -11511,6 +11518,13 @@ export interface operations {
                 content: {
                     "image/webp": string;
                 };
+            };
+            /** @description Found */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Bad Request */
             400: {
