@@ -60,10 +60,6 @@ def test_a_worker_that_is_stopped_gives_its_job_back_and_has_left(stage: Backsta
     row = row_of(stage)
     assert row is not None
     assert row.left_at is not None
-    # The order was for that life: the next one works.
-    stage.start_worker("cpu", "-n", NAME)
-    wait_until(lambda: row_of(stage).left_at is None, 60)  # type: ignore[union-attr]
-    assert row_of(stage).asked == workers.RUN  # type: ignore[union-attr]
 
 
 def test_a_worker_runs_as_many_jobs_at_once_as_it_is_asked_and_its_queue_allows(
