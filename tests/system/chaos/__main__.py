@@ -19,11 +19,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long there are accidents")
     parser.add_argument("--seed", default="", help="repeats the accidents of an earlier run")
     parser.add_argument("--postgres", action="store_true", help="and two captions workers")
+    parser.add_argument(
+        "--everything", action="store_true", help="PostgreSQL, S3, every kind of job and accident"
+    )
     chosen = parser.parse_args()
     seed = chosen.seed or secrets.token_hex(3)
     folder = Path(tempfile.mkdtemp(prefix="clip-browser-chaos-"))
     print(f"seed {seed}, data in {folder}", flush=True)
-    report = play(Plan(chosen.seconds, seed, chosen.postgres), folder)
+    report = play(Plan(chosen.seconds, seed, chosen.postgres, chosen.everything), folder)
     print(report.summary)
     if report.problems:
         print(f"\n{len(report.problems)} problems with --seed {seed} (logs: {folder}/data/logs):")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from common.captions.csv_files import read_rows
 from common.db.engine import SessionFactory, open_engine, reader_factory
 from common.db.tables import Caption, CaptionRevision, Image, now
+from common.store import open_store
 from tests.system.chaos.history import Head, Holdings, Revision
 from tests.system.chaos.stage import Stage
 
@@ -26,14 +27,15 @@ class Ledger:
     def __init__(self, stage: Stage, dataset_id: str) -> None:
         self._readers: SessionFactory = reader_factory(open_engine(stage.database_url))
         self._stack, self._dataset_id = stage.stack, dataset_id
-        self._index_csv = stage.stack.data_dir / "datasets" / dataset_id / "index.csv"
+        self._store = open_store(stage.store_url)
+        self._index_csv = f"datasets/{dataset_id}/index.csv"
 
     def read(self) -> Holdings:
         """Everything, as soon as the stored index.csv is right or INDEX_TIMEOUT_S have passed."""
         with self._readers() as session:
             revisions, heads = self._revisions(session), self._heads(session)
             images = self._images(session)
-            last_saved = session.scalar(select(func.max(CaptionRevision.created_at)))
+            last_saved = max((row.saved_s for row in revisions), default=None)
         paths = {image.id: f"images/{image.sha256}.{image.ext}" for image in images}
         captioned = frozenset(image.id for image in images if image.is_captioned)
         expected = sorted((paths[head.image_id], head.text) for head in heads if head.text)
@@ -47,13 +49,15 @@ class Ledger:
             stored = self._stored()
         lag_s = 0.0
         if last_saved is not None:
-            lag_s = max(0.0, self._index_csv.stat().st_mtime - last_saved.timestamp())
+            written = self._store.stat(self._index_csv).modified_at.timestamp()
+            lag_s = max(0.0, written - last_saved)
         with_text = {head.image_id for head in heads if head.slot == 0 and head.text is not None}
         stuck = self._stuck(paths.keys() - with_text)
         return Holdings(revisions, heads, paths, stored, served, lag_s, stuck, captioned)
 
     def _stored(self) -> list[tuple[str, str]]:
-        return read_rows(self._index_csv.read_bytes()) if self._index_csv.exists() else []
+        exists = self._store.exists(self._index_csv)
+        return read_rows(self._store.get_bytes(self._index_csv)) if exists else []
 
     def _images(self, session: Session) -> list[Image]:
         wanted = select(Image).where(Image.dataset_id == self._dataset_id).order_by(Image.id)
@@ -70,13 +74,22 @@ class Ledger:
                 client_id=row.client_id,
                 saved_s=row.created_at.timestamp(),
             )
-            for row in session.scalars(select(CaptionRevision).order_by(CaptionRevision.id))
+            for row in session.scalars(
+                select(CaptionRevision)
+                .join(Image, Image.id == CaptionRevision.image_id)
+                .where(Image.dataset_id == self._dataset_id)
+                .order_by(CaptionRevision.id)
+            )
         ]
 
     def _heads(self, session: Session) -> list[Head]:
         return [
             Head(each.image_id, each.slot, each.revision, each.text, each.author)
-            for each in session.scalars(select(Caption))
+            for each in session.scalars(
+                select(Caption)
+                .join(Image, Image.id == Caption.image_id)
+                .where(Image.dataset_id == self._dataset_id)
+            )
         ]
 
     def _stuck(self, uncaptioned: set[int]) -> list[str]:

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -52,13 +52,16 @@ KINDS = (
 RESTART_POSTGRES, POSTGRES_HANGS = "PostgreSQL restarted", "PostgreSQL hangs"
 
 
-def plan_accidents(seed: str, seconds: float, postgres: bool = False) -> list[Accident]:
+def plan_accidents(
+    seed: str, seconds: float, postgres: bool = False, more: Sequence[str] = ()
+) -> list[Accident]:
     """Each kind in turn, in an order and at moments that the seed decides; none in the last 2 s.
 
-    The captions worker comes three times as often: what it does must be whole.
+    The captions worker comes three times as often: what it does must be whole. more: further kinds.
     """
     dice = random.Random(f"{seed}:accidents")
-    kinds = (*KINDS, RESTART_POSTGRES, POSTGRES_HANGS) if postgres else KINDS
+    of_postgres = (RESTART_POSTGRES, POSTGRES_HANGS) if postgres else ()
+    kinds = (*KINDS, *of_postgres, *more)
     planned: list[Accident] = []
     bag: list[str] = []
     at_s = dice.uniform(1.0, 2.0)
@@ -76,15 +79,32 @@ class Killer:
     """Does what was planned to the stack with this process id, to its line and its database."""
 
     def __init__(self, stack_pid: int, url: str, line: BadLine, database: Server | None) -> None:
-        self._stack, self._url = psutil.Process(stack_pid), url
+        self.stack, self._url = psutil.Process(stack_pid), url
         self._line, self._database = line, database
+        self._more: dict[str, Callable[[float], None]] = {}
         self.done: Counter[str] = Counter()
+        self.missed: list[str] = []
         self.log: list[tuple[float, str]] = []
 
-    def run(self, planned: list[Accident]) -> None:
-        """One accident after the other, each at its time or as soon as its victim is there."""
+    @property
+    def more(self) -> tuple[str, ...]:
+        """The kinds that were added."""
+        return tuple(self._more)
+
+    def add(self, deeds: Mapping[str, Callable[[float], None]], missed: list[str]) -> None:
+        """Further kinds, each with what brings it about; missed: where those stand that found no victim."""
+        self._more.update(deeds)
+        self.missed = missed
+
+    def run(self, planned: list[Accident], until: float) -> None:
+        """One accident after the other, each at its time or as soon as its victim is there.
+
+        until: of the monotonic clock; those that were held up so long do not happen.
+        """
         began = time.monotonic()
         for accident in planned:
+            if time.monotonic() > until:
+                return
             time.sleep(max(0.0, began + accident.at_s - time.monotonic()))
             self._bring_about(accident)
 
@@ -95,7 +115,9 @@ class Killer:
         self._line.save_passed.wait(SAVE_WAIT_S)
         time.sleep(accident.late_s)
         self.log.append((time.time(), accident.kind))
-        if accident.kind == "network away":
+        if accident.kind in self._more:
+            self._more[accident.kind](accident.for_s)
+        elif accident.kind == "network away":
             self._line.go_offline(accident.for_s)
         elif accident.kind == FLOOD:
             sign_in_at_once(self._url)
@@ -112,7 +134,7 @@ class Killer:
         """A running process of the stack; waits for one that is being started again."""
         until = time.monotonic() + VICTIM_WAIT_S
         while time.monotonic() < until:
-            for process in self._stack.children(recursive=True):
+            for process in self.stack.children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     if process.status() != psutil.STATUS_ZOMBIE and is_wanted(process):
                         return process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import subprocess
@@ -21,6 +22,10 @@ from PIL import Image
 
 from bench.stack import Stack, running_stack
 from tests.servers import Server, postgres_server, server_folder
+from tests.system.chaos.everything.accidents import Misfortune
+from tests.system.chaos.everything.parts import Parts, open_parts, second_workers
+from tests.system.chaos.everything.works import Works
+from tests.system.chaos.history import History
 from tests.system.chaos.killer import Killer
 from tests.system.chaos.proxy import BadLine
 
@@ -33,16 +38,18 @@ class Plan:
     """seconds: how long there are accidents. seed: decides them, and what is typed.
 
     postgres: as in compose, PostgreSQL and two captions workers in place of SQLite and one.
+    everything: beside that an S3 server, a GPU worker, small disks, every kind of job and of accident.
     """
 
     seconds: float
     seed: str
     postgres: bool = False
+    everything: bool = False
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The parts of the stage; `database_url` is how the test itself reads the database."""
+    """The parts of the stage; the URLs are how the test itself reads database and store."""
 
     plan: Plan
     folder: Path
@@ -50,6 +57,23 @@ class Stage:
     line: BadLine
     killer: Killer
     database_url: str
+    store_url: str
+    parts: Parts | None = None
+
+    @property
+    def redis_url(self) -> str:
+        """Of the stack's own Redis."""
+        told = json.loads((self.stack.data_dir / "cli.json").read_text())
+        return str(told["redis_url"])
+
+    def set_to_work(self, parts: Parts, history: History) -> Works:
+        """People who keep every kind of job going; from now on there are the accidents of those, too."""
+        works = Works(self.stack, self.line.url, history, self.plan.seed)
+        misfortune = Misfortune(
+            self.killer.stack, parts, works, self.database_url, self.redis_url, self.plan.seed
+        )
+        self.killer.add(misfortune.deeds(), misfortune.missed)
+        return works
 
     def make_dataset(self) -> tuple[str, list[int]]:
         """(its id, its images' ids: those to be claimed first, then shared ones, then own ones)."""
@@ -88,31 +112,47 @@ def open_stage(plan: Plan, folder: Path) -> Iterator[Stage]:
     with ExitStack() as things:
         settings = {"CLIP_BROWSER_CLAIM_MINUTES": str(CLAIM_S / 60)}
         database: Server | None = None
-        if plan.postgres:
+        parts = things.enter_context(open_parts(folder)) if plan.everything else None
+        if parts is not None:
+            settings["CLIP_BROWSER_STORE_URL"] = parts.store_url
+            settings["CLIP_BROWSER_CHECKPOINT_EVERY_S"] = "1"
+        if plan.postgres or plan.everything:
             database = things.enter_context(postgres_server(things.enter_context(server_folder())))
             settings["CLIP_BROWSER_DATABASE_URL"] = database.url
-        options = ("--gpu-workers", "0")
+        options = ("--gpu-workers", "1" if plan.everything else "0")
         stack = things.enter_context(running_stack(folder / "data", *options, **settings))
         threading.Thread(target=_keep_reading, args=(stack,), daemon=True).start()
         line = BadLine(int(stack.url.rsplit(":", 1)[1]), plan.seed)
         things.callback(line.close)
-        if database is not None:
+        if parts is not None:
+            logs = stack.data_dir / "logs"
+            things.enter_context(second_workers(_settings_of(stack), logs, parts.clock))
+            _wait_for_presence(stack, "captions-2")
+            _wait_for_presence(stack, "cpu-2")
+        elif database is not None:
             things.enter_context(_second_worker(stack))
         killer = Killer(stack.process.pid, stack.url, line, database)
         own = f"sqlite:///{stack.data_dir.resolve() / 'clip-browser.db'}"
-        yield Stage(plan, folder, stack, line, killer, database.url if database else own)
+        store_url = parts.store.url if parts else f"file://{stack.data_dir.resolve()}"
+        database_url = database.url if database else own
+        yield Stage(plan, folder, stack, line, killer, database_url, store_url, parts)
+
+
+def _settings_of(stack: Stack) -> dict[str, str]:
+    """Those of the stack's workers, for others beside them."""
+    family = psutil.Process(stack.process.pid).children(recursive=True)
+    fleet = next(process for process in family if "fleet" in process.cmdline())
+    return {
+        name: value
+        for name, value in fleet.environ().items()
+        if name.startswith("CLIP_BROWSER_") and name != "CLIP_BROWSER_SUPERVISOR_PID"
+    }
 
 
 @contextmanager
 def _second_worker(stack: Stack) -> Iterator[None]:
     """Another captions worker beside the stack's own, as `--scale` starts one."""
-    family = psutil.Process(stack.process.pid).children(recursive=True)
-    fleet = next(process for process in family if "fleet" in process.cmdline())
-    settings = {
-        name: value
-        for name, value in fleet.environ().items()
-        if name.startswith("CLIP_BROWSER_") and name != "CLIP_BROWSER_SUPERVISOR_PID"
-    }
+    settings = _settings_of(stack)
     command = [sys.executable, "-m", "workers.runtime.start", "worker", "captions", "--pool=solo"]
     with (stack.data_dir / "logs" / "worker-captions-2.log").open("ab") as log:
         worker = subprocess.Popen(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.system.chaos.captioner import Captioner
 from tests.system.chaos.checker import check
+from tests.system.chaos.everything.estate import Estate, orphans
+from tests.system.chaos.everything.works import Works
 from tests.system.chaos.history import History
 from tests.system.chaos.holdings import Ledger
 from tests.system.chaos.killer import plan_accidents
@@ -20,8 +22,12 @@ from tests.system.chaos.stage import CAPTIONERS, FREE, OWN, SHARED, Plan, Stage,
 from tests.system.chaos.summary import summarise
 
 PAUSE_S = 0.5  # between two captions of a person
+BESIDE_PAUSE_S = 2.0  # the same beside everything else, on two cores
 PLANNER_PAUSE_S = 1.5  # between two doings of the one who queues jobs
-SAVES_PER_S = 1.0  # at least, or the story tells nothing; about 20 on two cores
+SAVES_PER_S, BESIDE_SAVES_PER_S = (
+    1.0,
+    0.3,
+)  # at least, or the story tells nothing; about 20 on two cores
 RECOVERY_S = 60.0
 DRAIN_S = 60.0
 LIVE_S = 15.0
@@ -38,7 +44,9 @@ class Report:
 def play(plan: Plan, folder: Path) -> Report:
     """The story, in an empty folder. Takes `plan.seconds` and half a minute to a minute more."""
     with open_stage(plan, folder) as stage:
-        return _Story(stage).play()
+        report = _Story(stage).play()
+        data_dir = stage.stack.data_dir
+    return Report([*report.problems, *orphans(data_dir)], report.summary)
 
 
 class _Story:
@@ -52,6 +60,9 @@ class _Story:
             stage.invite("planner"), stage.line.url, self._dataset, self._history, stage.plan.seed
         )
         self._problems: list[str] = []
+        self._works: Works | None = None
+        if stage.parts is not None:
+            self._works = stage.set_to_work(stage.parts, self._history)
 
     def _invite(self, number: int, images: list[int]) -> Captioner:
         """A person at a tab behind the bad line."""
@@ -67,6 +78,8 @@ class _Story:
         """Accidents, calm, a last round in which everything must work, the check."""
         self._live()
         self._stage.line.calm()
+        if self._stage.parts is not None:
+            self._stage.parts.calm()
         self._expect(self._stage.is_ready, RECOVERY_S, "the service has not come back")
         began = time.monotonic()
         self._drain()
@@ -77,14 +90,28 @@ class _Story:
         for person in self._people:
             person.leave()
         held = Ledger(self._stage, self._dataset).read()
-        if len(held.revisions) < self._stage.plan.seconds * SAVES_PER_S:
+        per_s = BESIDE_SAVES_PER_S if self._works else SAVES_PER_S
+        if len(held.revisions) < self._stage.plan.seconds * per_s:
             self._problems.append(f"only {len(held.revisions)} captions were saved at all")
         problems = [*self._problems, *self._history.faults, *self._unread_faults()]
         problems += check(self._history.attempts, self._history.claims, held)
-        summary = summarise(
-            self._stage, self._history, drain_s, held.index_lag_s, self._planner.ends
-        )
+        ends = dict(self._planner.ends)
+        if self._works is not None:
+            problems += self._look_around(self._works, ends)
+        summary = summarise(self._stage, self._history, drain_s, held.index_lag_s, ends)
         return Report(problems, summary)
+
+    def _look_around(self, works: Works, ends: dict[str, int]) -> list[str]:
+        """What is wrong with everything that is no caption of the story; ends: gets how its jobs ended."""
+        stage = self._stage
+        estate = Estate(stage.database_url, stage.store_url, stage.redis_url)
+        problems = [*estate.settle(), *works.find_again(stage.stack)]
+        problems += estate.look(works.deeds, works.uploaded)
+        ends.clear()
+        ends.update(estate.ends)
+        ends.update({f"deeds: {name}": count for name, count in works.deeds.done.items()})
+        ends.update({f"no victim for: {name}": 1 for name in stage.killer.missed})
+        return problems
 
     def _unread_faults(self) -> list[str]:
         """Errors 500 of requests whose line was cut, so that nobody read the answer."""
@@ -97,12 +124,20 @@ class _Story:
     def _live(self) -> None:
         """Captioners at work among accidents."""
         plan, over = self._stage.plan, threading.Event()
-        with ThreadPoolExecutor(CAPTIONERS + 1) as pool:
-            work = [pool.submit(person.work, over, PAUSE_S) for person in self._people]
+        hands = self._works.hands() if self._works else []
+        pause_s = BESIDE_PAUSE_S if self._works else PAUSE_S
+        killer = self._stage.killer
+        with ThreadPoolExecutor(CAPTIONERS + 1 + len(hands)) as pool:
+            work = [pool.submit(person.work, over, pause_s) for person in self._people]
             work.append(pool.submit(self._planner.work, over, PLANNER_PAUSE_S))
+            work += [pool.submit(hand, over) for hand in hands]
             try:
                 began = time.monotonic()
-                self._stage.killer.run(plan_accidents(plan.seed, plan.seconds, plan.postgres))
+                with_postgres = plan.postgres or plan.everything
+                killer.run(
+                    plan_accidents(plan.seed, plan.seconds, with_postgres, killer.more),
+                    began + plan.seconds,
+                )
                 time.sleep(max(0.0, began + plan.seconds - time.monotonic()))
             except AssertionError as absent:
                 self._problems.append(str(absent))

@@ -19,6 +19,8 @@ def summarise(
     again = sum(attempt.sends - 1 for attempt in attempts if attempt.sends)
     replaced, dropped, same = (outcomes.count(word) for word in ("replaced", "dropped", "same"))
     database = "PostgreSQL, two captions workers" if plan.postgres else "SQLite"
+    if plan.everything:
+        database = "PostgreSQL, S3, two captions and two cpu workers, every kind of job"
     return "\n".join([
         f"seed {plan.seed}: {plan.seconds:.0f} s of accidents, {CAPTIONERS} captioners, {database}",
         f"typed {len(attempts)}, saved {outcomes.count('saved')} "
