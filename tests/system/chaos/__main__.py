@@ -29,7 +29,7 @@ def main() -> int:
     report = play(Plan(chosen.seconds, seed, chosen.postgres, chosen.everything), folder)
     print(report.summary)
     if report.problems:
-        print(f"\n{len(report.problems)} problems with --seed {seed} (logs: {folder}/data/logs):")
+        print(f"\n{len(report.problems)} problems with --seed {seed} (logs below {folder}):")
         print("\n".join(report.problems[:100]))
         return 1
     shutil.rmtree(folder)

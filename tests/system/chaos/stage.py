@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -114,6 +115,7 @@ def open_stage(plan: Plan, folder: Path) -> Iterator[Stage]:
         database: Server | None = None
         parts = things.enter_context(open_parts(folder)) if plan.everything else None
         if parts is not None:
+            things.callback(_keep_logs, folder)
             settings["CLIP_BROWSER_STORE_URL"] = parts.store_url
             settings["CLIP_BROWSER_CHECKPOINT_EVERY_S"] = "1"
         if plan.postgres or plan.everything:
@@ -136,6 +138,12 @@ def open_stage(plan: Plan, folder: Path) -> Iterator[Stage]:
         store_url = parts.store.url if parts else f"file://{stack.data_dir.resolve()}"
         database_url = database.url if database else own
         yield Stage(plan, folder, stack, line, killer, database_url, store_url, parts)
+
+
+def _keep_logs(folder: Path) -> None:
+    """The small disk of the data goes with the stage; what was said on it stays."""
+    if (folder / "data" / "logs").exists():
+        shutil.copytree(folder / "data" / "logs", folder / "logs")
 
 
 def _settings_of(stack: Stack) -> dict[str, str]:
