@@ -60,7 +60,7 @@ def _shown(
     status: Any = _status(known, record, bool(mine))
     facts: dict[str, Any] = {name: told.get(name, getattr(row, name, None)) for name in OWN_FACTS}
     asked: Any = row.asked if row else RUN
-    if row is not None and record is None:
+    if row is not None and not told.get("started_at"):
         facts["started_at"] = row.started_at.isoformat()
     return WorkerOut(
         **facts,

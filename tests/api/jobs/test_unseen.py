@@ -60,6 +60,8 @@ def test_what_works_on_a_job_that_is_not_seen_tells_its_kind_alone(
         job = session.get_one(Job, HIDDEN)
         job.state, job.lease_owner = "running", "h:1/ab"
     assert call_any("GET", "/system")["workers"][0]["active"] == [
-        {"job_id": HIDDEN, "kind": "split"}
+        {"job_id": HIDDEN, "kind": "split", "since": None}
     ]
-    assert mona("GET", "/system")["workers"][0]["active"] == [{"job_id": None, "kind": "split"}]
+    assert mona("GET", "/system")["workers"][0]["active"] == [
+        {"job_id": None, "kind": "split", "since": None}
+    ]

@@ -11,6 +11,7 @@
     checker.py     whether the two agree (pure)
     stage.py       the running stack, its images and people
     story.py       all of it together
+    everything/    every other kind of job and of accident beside it, with PostgreSQL, S3 and a GPU worker
 
-`python -m tests.system.chaos --seconds 300 --seed 7` runs it alone.
+`python -m tests.system.chaos --seconds 300 --seed 7` runs it alone; `--everything` with all that there is.
 """

@@ -32,6 +32,7 @@ from tests.system.chaos.proxy import BadLine
 
 CAPTIONERS, OWN, SHARED, FREE = 20, 5, 12, 60  # images: own ones a person, shared, to be claimed
 CLAIM_S = 4.0
+JOB_PATIENCE_S = 30.0  # a round of trainings takes that long
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class Stage:
         """People who keep every kind of job going; from now on there are the accidents of those, too."""
         works = Works(self.stack, self.line.url, history, self.plan.seed)
         misfortune = Misfortune(
-            self.killer.stack, parts, works, self.database_url, self.redis_url, self.plan.seed
-        )
+            self.killer.stack, parts, works, self.database_url, self.redis_url, self.plan.seed,
+            patience_s=min(JOB_PATIENCE_S, self.plan.seconds / 8),
+        )  # fmt: skip
         self.killer.add(misfortune.deeds(), misfortune.missed)
         return works
 

@@ -13,15 +13,13 @@ from tests.system.chaos.story import play
 pytestmark = pytest.mark.timed
 
 
-@pytest.mark.parametrize(("seconds", "postgres"), [(60, False), (25, True)])
+@pytest.mark.parametrize(("seconds", "everything"), [(60, False), (45, True)])
 def test_nothing_typed_is_lost_while_parts_are_killed_and_connections_cut(
-    tmp_path: Path, seconds: int, postgres: bool
+    tmp_path: Path, seconds: int, everything: bool
 ) -> None:
     seed = secrets.token_hex(3)
-    again = (
-        f'make chaos ARGS="--seconds {seconds} --seed {seed}{" --postgres" if postgres else ""}"'
-    )
+    again = f'make chaos ARGS="--seconds {seconds} --seed {seed}{" --everything" if everything else ""}"'
     print(f"seed {seed}; again: {again}")
-    report = play(Plan(seconds, seed, postgres), tmp_path)
+    report = play(Plan(seconds, seed, everything=everything), tmp_path)
     print(report.summary)
     assert report.problems == [], f"{again}\n" + "\n".join(report.problems[:50])

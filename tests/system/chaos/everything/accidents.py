@@ -24,7 +24,6 @@ from tests.system.chaos.everything.works import Works
 JOB_KINDS = (
     "ingest", "import_captions", "remove_images", "split", "augment", "train", "index", "map",
 )  # fmt: skip
-JOB_WAIT_S = 25.0
 UPLOAD_WAIT_S = 10.0
 CLOCK_JUMPS_S = (3600, -3600, 40, -40)
 DEAD_CLOCK_S = 12.0
@@ -35,12 +34,16 @@ Deed = Callable[[float], None]
 
 
 class Misfortune:
-    """Accidents of jobs, store, broker, disks and clocks. `missed`: those that found no victim in time."""
+    """Accidents of jobs, store, broker, disks and clocks. `missed`: those that found no victim in time.
+
+    patience_s: how long a job is waited for in which a worker is to be killed.
+    """
 
     def __init__(
         self, stack: psutil.Process, parts: Parts, works: Works, database_url: str, redis_url: str,
-        seed: str,
+        seed: str, patience_s: float,
     ) -> None:  # fmt: skip
+        self._patience_s = patience_s
         self._stack, self._parts, self._works = stack, parts, works
         self._readers = reader_factory(open_engine(database_url))
         self._redis_url = redis_url
@@ -74,7 +77,7 @@ class Misfortune:
 
     def _kill_in(self, kind: str, _for_s: float) -> None:
         """kill -9 of the process that has such a job, or of the worker around it."""
-        until = time.monotonic() + JOB_WAIT_S
+        until = time.monotonic() + self._patience_s
         while time.monotonic() < until:
             with contextlib.suppress(psutil.Error):
                 pid = self._pid_of(kind)
