@@ -74,6 +74,8 @@ FITTING: dict[tuple[str, str], Any] = {
     ("trashed_images", "rows"): {},
     ("trashed_models", "rows"): {},
     ("tallies", "name"): "lost_leases",
+    ("backups", "state"): "succeeded",
+    ("backups", "error"): None,
 }
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import MetaData, update
 
 from common.backup.keeping import keep_newest
 from common.backup.making import make_backup
-from common.backup.manifest import object_name, read_list, read_manifests
+from common.backup.manifest import object_name, read_list, read_manifests, table_part
 from common.backup.places import MARK, open_source, open_target
 from common.backup.restoring import UNFINISHED, restore_backup
 from common.backup.verifying import verify
-from common.db.engine import open_engine
+from common.db.engine import migrate, open_engine
 from common.db.revisions import known_revisions
 from common.db.tables import Dataset, Image, Job, User
 from common.errors import ClipBrowserError, Conflict, InvalidInput, NotFound
@@ -177,9 +178,8 @@ def test_a_backup_of_an_earlier_schema_comes_back_in_the_newest_one_and_of_a_lat
     folder = tmp_path / "backups"
     make_backup(stack.settings, str(folder))
     [path] = folder.glob("snapshots/*/manifest.json")
+    write_as_of(known_revisions()[-2], path, tmp_path / "earlier.db")
     manifest = json.loads(path.read_text())
-    earlier = known_revisions()[-2]
-    path.write_text(json.dumps({**manifest, "revision": earlier}))
     other = Stack(tmp_path / "other", NO_REDIS)
     restore_backup(other.settings, str(folder))
     assert other.rows() == stack.rows()
@@ -189,6 +189,28 @@ def test_a_backup_of_an_earlier_schema_comes_back_in_the_newest_one_and_of_a_lat
     path.write_text(json.dumps({**manifest, "revision": "9999", "app_version": "7.0"}))
     with pytest.raises(InvalidInput, match=r"schema 9999 \(CLIP Browser 7.0\)"):
         restore_backup(Stack(tmp_path / "third", NO_REDIS).settings, str(folder))
+
+
+def write_as_of(revision: str, path: Path, database: Path) -> None:
+    """Turn the backup of this manifest into one of an earlier schema, which has fewer tables and columns."""
+    url = f"sqlite:///{database}"
+    migrate(url, revision)
+    known = MetaData()
+    known.reflect(open_engine(url))
+    manifest = json.loads(path.read_text())
+    for name in list(manifest["tables"]):
+        file = path.parent / table_part(name)
+        if name not in known.tables:
+            del manifest["tables"][name]
+            file.unlink()
+            continue
+        columns, *rows = map(json.loads, gzip.decompress(file.read_bytes()).splitlines())
+        kept = [number for number, column in enumerate(columns) if column in known.tables[name].c]
+        lines = [json.dumps([values[number] for number in kept]) for values in (columns, *rows)]
+        file.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+        content = file.read_bytes()
+        manifest["tables"][name] |= {"size_bytes": len(content), "sha256": hash_of(content)}
+    path.write_text(json.dumps({**manifest, "revision": revision}))
 
 
 def test_a_database_of_another_schema_is_not_backed_up(stack: Stack, tmp_path: Path) -> None:
