@@ -71,11 +71,12 @@ def test_a_worker_runs_as_many_jobs_at_once_as_it_is_asked_and_its_queue_allows(
     with stage.services.sessions() as session:
         workers.ask_size(session, NAME, 3)
         set_limit(session, "cpu", WHOLE, 2, "ada")
-    jobs = [stage.make(steps=30, step_s=0.2, person=f"p{n}") for n in range(3)]
+    jobs = [stage.make(steps=60, step_s=0.2, person=f"p{n}") for n in range(3)]
     running = lambda: [each for each in jobs if stage.job(each).state == "running"]  # noqa: E731
     wait_until(lambda: len(running()) == 2, 60)
     with stage.services.sessions() as session:
         set_limit(session, "cpu", WHOLE, None, "ada")
+    stage.services.queue.wake("cpu")  # as the route of limits does
     wait_until(lambda: len(running()) == 3, 60)
     with stage.services.sessions() as session:
         workers.ask_size(session, NAME, 1)
