@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -36,8 +37,11 @@ def _copy_in_postgresql(url: URL) -> None:
 
 @functools.cache
 def _newest_in_postgresql(server: str) -> str:
-    """The name of a database of this server that has the newest schema and is only copied."""
-    name = "newest"
+    """The name of a database of this server that has the newest schema and is only copied.
+
+    A server that is reached at two addresses, one of them a proxy's, has two.
+    """
+    name = f"newest_{secrets.token_hex(4)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     migrate(make_url(server).set(database=name).render_as_string(hide_password=False))
