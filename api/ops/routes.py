@@ -6,7 +6,7 @@ import contextlib
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import func, select
 
@@ -25,7 +25,7 @@ from api.ops.schemas import (
     SystemOut,
     TensorBoard,
 )
-from api.ops.workers import list_workers, read_running
+from api.ops.workers import Look, list_workers, look_at_workers
 from api.people.identity import is_asked_by_admin, user
 from api.services import Services, app_services
 from common.backup.lease import LOST, is_held, last_backup, last_success
@@ -50,23 +50,22 @@ GB = 1024**3
 def get_system() -> SystemOut:
     """Workers, queues, GPUs, versions, and the state of what the service stands on."""
     services = app_services()
-    running = read_running(services)
     parts = check_parts(services)
-    live = services.live_workers.read()
+    look = look_at_workers(services)
     return SystemOut(
         version=VERSION,
         versions=_versions(),
         device=services.settings.device,
         stack=services.settings.stack,
-        workers=list_workers(services, live, running),
-        queues=[_queue(services, name, live, running.jobs) for name in QUEUES],
+        workers=list_workers(look),
+        queues=[_queue(services, name, look) for name in QUEUES],
         gpus=[GpuOut(**gpu) for gpu in read_gpus()],
         store=_kind_of(services.settings.store, parts.store),
         database=_kind_of(services.settings.database, parts.database),
         redis=parts.redis,
         disk=_disk(services),
         tensorboard=TensorBoard(url=services.settings.tensorboard_url or None),
-        llm=llm_state(services.settings, live),
+        llm=llm_state(services.settings, look.live),
         backup=_backup(services),
     )
 
@@ -135,9 +134,7 @@ def _count_waiting(services: Services, name: str) -> int:
         return int(session.scalar(waiting) or 0)
 
 
-def _queue(
-    services: Services, name: str, live: list[dict[str, Any]], running: list[Job]
-) -> QueueLoad:
+def _queue(services: Services, name: str, look: Look) -> QueueLoad:
     """depth: the jobs that wait; in queues without jobs, the messages."""
     depth = 0
     if name in JOB_QUEUES:
@@ -148,6 +145,6 @@ def _queue(
     return QueueLoad(
         name=name,
         depth=depth,
-        running=sum(job.queue == name for job in running),
-        workers=sum(takes_from(one, name) for one in live),
+        running=sum(job.queue == name for job in look.running),
+        workers=sum(takes_from(one, name) for one in look.live),
     )

@@ -13,7 +13,7 @@ from common.jobs.workers import MAX_CONCURRENCY
 WorkerState = Literal["online", "offline"]
 BackupOutcome = Literal["running", "succeeded", "failed"]
 WorkerStatus = Literal[
-    "starting", "loading", "ready", "busy", "draining", "drained", "paused", "stopping", "stuck", "silent",
+    "starting", "waiting", "loading", "ready", "busy", "draining", "drained", "paused", "stopping", "stuck", "silent",
     "lost", "left",
 ]  # fmt: skip
 
@@ -54,16 +54,17 @@ class RedisState(Health):
 
 class ActiveJob(Answer):
     """A job that a worker does now, or did when it was last seen. job_id: null for one that the person who asks
-    does not see. since: when it took it.
+    does not see. since: when it took it. message: what the job says of itself, such as "waiting for 1 more GPU".
     """
 
     job_id: str | None
     kind: str
     since: Moment | None
+    message: str | None
 
 
 class WorkerOut(Answer):
-    """A worker. gpu: the one that it holds. status: what it does; stuck: its loop has not been round since
+    """A worker. gpu: the one that it holds. status: what it does; waiting: for a GPU that others use; stuck: its loop has not been round since
     last_loop_at; silent: it has not told Redis for a while; lost: nor the database; left: it ended in order.
 
     loading: the model that it loads. asked: what somebody wants of it. wanted_concurrency: null for as many as

@@ -8,7 +8,7 @@ from typing import Any
 from api.answer import Problem
 from api.capability import PREFIX, make_blueprint
 from api.ops.schemas import Resize, WorkerLog, WorkerOut, WorkerPath, WorkersOut
-from api.ops.workers import list_workers, read_running
+from api.ops.workers import list_workers, look_at_workers
 from api.people.access import access
 from api.people.audited import note_details
 from api.people.identity import user
@@ -28,9 +28,8 @@ STEERED: dict[Any, Any] = {200: WorkerOut, 403: Problem, 404: Problem, 409: Prob
 @worker_routes.get("", responses={200: WorkersOut})
 def get_workers() -> WorkersOut:
     """The workers by name, those that were lost among them; those that left, for an hour."""
-    services = app_services()
     return WorkersOut(
-        items=list_workers(services, services.live_workers.read(), read_running(services)),
+        items=list_workers(look_at_workers(app_services())),
         may_steer=access().may(right_of("POST", f"{PREFIX}/workers/<name>/drain"), None),
     )
 
@@ -106,8 +105,7 @@ def _ask(name: str, order: str) -> WorkerOut:
 
 
 def _one(services: Services, name: str) -> WorkerOut:
-    live = [each for each in services.live_workers.read() if each["name"] == name]
-    shown = list_workers(services, live, read_running(services))
+    shown = list_workers(look_at_workers(services))
     found = next((each for each in shown if each.name == name), None)
     if found is None:
         raise NotFound(

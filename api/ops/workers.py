@@ -12,43 +12,48 @@ from api.ops.schemas import ActiveJob, WorkerOut
 from api.people.access import access
 from api.services import Services
 from common.db.tables import Job
+from common.jobs.limits import UNDER_WAY
 from common.jobs.workers import RUN, Seen, asked_state, read_workers
 
 GONE = ("silent", "lost", "left")
 OWN_FACTS = ("name", "host", "pid", "queues", "concurrency", "started_at", "gpu")
 
 
-class Running(NamedTuple):
-    """The jobs that run, and the ids of those that the person who asks sees."""
+class Look(NamedTuple):
+    """What there is at a moment. live: what each worker told Redis just now. known: the rows, by name.
 
-    jobs: list[Job]
+    running: all jobs under way. seen: the ids of those, and of what silent workers ran last, that the person who asks sees.
+    """
+
+    live: list[dict[str, Any]]
+    known: dict[str, Seen]
+    running: list[Job]
     seen: set[str]
 
 
-def read_running(services: Services) -> Running:
-    """All jobs under way."""
-    wanted = select(Job, access().sees_job()).where(Job.state.in_(("running", "stopping")))
-    with services.readers() as session:
-        found = session.execute(wanted).all()
-    return Running([job for job, _ in found], {job.id for job, is_seen in found if is_seen})
-
-
-def list_workers(
-    services: Services, live: list[dict[str, Any]], running: Running
-) -> list[WorkerOut]:
-    """By name: those that are there, those that were lost, and those that left within the hour."""
-    records = {str(record["name"]): record for record in live}
+def look_at_workers(services: Services) -> Look:
+    """The workers and what they do, as Redis and the database have it."""
+    live = services.live_workers.read()
+    talking = {str(record["name"]) for record in live}
     with services.readers() as session:
         known = {seen.row.name: seen for seen in read_workers(session)}
-        silent = [seen.row for name, seen in known.items() if name not in records]
+        silent = [seen.row for name, seen in known.items() if name not in talking]
         last = [str(run["job_id"]) for row in silent for run in row.runs]
-        wanted = select(Job.id, access().sees_job()).where(Job.id.in_(last))
-        seen_last = {job_id for job_id, is_seen in session.execute(wanted) if is_seen}
-    owners = {job.id: job.worker or worker_of(job, live) for job in running.jobs}
+        is_under_way = Job.state.in_(UNDER_WAY)
+        wanted = select(Job, access().sees_job()).where(is_under_way | Job.id.in_(last))
+        found = session.execute(wanted).all()
+    running = [job for job, _ in found if job.state in UNDER_WAY]
+    return Look(live, known, running, {job.id for job, is_seen in found if is_seen})
+
+
+def list_workers(look: Look) -> list[WorkerOut]:
+    """By name: those that are there, those that were lost, and those that left within the hour."""
+    records = {str(record["name"]): record for record in look.live}
+    owners = {job.id: job.worker or worker_of(job, look.live) for job in look.running}
     shown = []
-    for name in sorted(known.keys() | records.keys()):
-        mine = [job for job in running.jobs if owners[job.id] == name]
-        shown.append(_shown(known.get(name), records.get(name), mine, running.seen | seen_last))
+    for name in sorted(look.known.keys() | records.keys()):
+        mine = [job for job in look.running if owners[job.id] == name]
+        shown.append(_shown(look.known.get(name), records.get(name), mine, look.seen))
     return shown
 
 
@@ -95,6 +100,7 @@ def _active(jobs: list[Job], seen: set[str]) -> list[ActiveJob]:
             job_id=job.id if job.id in seen else None,
             kind=job.kind,
             since=job.leased_at or job.started_at,
+            message=job.progress.get("message") if job.id in seen else None,
         )
         for job in jobs
     ]
@@ -107,6 +113,7 @@ def _last_runs(runs: list[dict[str, Any]], seen: set[str]) -> list[ActiveJob]:
             job_id=run["job_id"] if run["job_id"] in seen else None,
             kind=run["kind"],
             since=run["since"],
+            message=None,
         )
         for run in runs
     ]

@@ -26,17 +26,19 @@ def list_workers(terminal: Terminal, _: argparse.Namespace) -> int:
 
 def _row(worker: Worker) -> list[Any]:
     runs = [
-        f"{job['kind']} {job['job_id'] or ''}".strip() + (f" since {clock(job['since'])}" if job["since"] else "")
+        f"{job['kind']} {job['job_id'] or ''}".strip()
+        + (f" since {clock(job['since'])}" if job["since"] else "")
+        + (f" ({job['message']})" if job["message"] else "")
         for job in worker["active"]
-    ]  # fmt: skip
+    ]
     seen = clock(worker["last_seen"]) if worker["last_seen"] else ""
     queues = ", ".join(worker["queues"])
     return [worker["name"], _state(worker), queues, worker["concurrency"], ", ".join(runs), seen]
 
 
 def _state(worker: Worker) -> str:
-    loading = f" {worker['loading']}" if worker["status"] == "loading" else ""
-    return f"{worker['status']}{loading}"
+    more = {"loading": f" {worker['loading']}", "waiting": " for a GPU"}
+    return f"{worker['status']}{more.get(worker['status'], '')}"
 
 
 def steer(terminal: Terminal, arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ PREFIX = "clip-browser:worker:"
 # Of a worker that takes messages now, or as soon as it is through with what it does.
 TAKING = ("ready", "busy", "loading")
 STUCK = "stuck"
+WAITING = "waiting"  # for a GPU: it takes nothing before it has one
 LOG_PREFIX = "clip-browser:worker-log:"
 LOG_LINES = 500
 
@@ -18,7 +19,7 @@ LOG_LINES = 500
 def read_workers(redis: redis_client.Redis) -> list[dict[str, Any]]:
     """`[{name, host, pid, queues, concurrency, state, ...}]`, by name. Raises RedisError.
 
-    state: starting, loading (`loading` names the model), ready, busy, stuck (its loop has not been round since
+    state: starting, waiting (for a GPU that others use), loading (`loading` names the model), ready, busy, stuck (its loop has not been round since
     `last_loop_at`), draining, drained, paused or stopping.
     """
     keys = list(redis.scan_iter(f"{PREFIX}*", count=500))

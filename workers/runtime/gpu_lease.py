@@ -22,6 +22,7 @@ from typing import IO
 from common.errors import TrainingFailedToStart
 from common.settings import Settings
 from workers.runtime import shutdown
+from workers.runtime.fleet.activity import waiting_for_gpu
 
 log = logging.getLogger(__name__)
 RETRY_S = 5.0
@@ -45,10 +46,10 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
-def hold_gpu(settings: Settings) -> str | None:
+def hold_gpu(settings: Settings, wait: Callable[[], None] = lambda: None) -> str | None:
     """Take a free GPU for this process and its children; wait while all are taken.
 
-    Sets CUDA_VISIBLE_DEVICES and CLIP_BROWSER_GPU to it, CLIP_BROWSER_GPUS to all there are. Without
+    wait: called every RETRY_S meanwhile. Sets CUDA_VISIBLE_DEVICES and CLIP_BROWSER_GPU to it, CLIP_BROWSER_GPUS to all there are. Without
     a GPU, or with device "cpu", gives None.
     """
     gpus = 0 if settings.device == "cpu" else count_gpus()
@@ -68,6 +69,7 @@ def hold_gpu(settings: Settings) -> str | None:
         if not waited:
             log.warning("all %d GPUs of this host are taken; this worker waits for one", gpus)
             waited = True
+        wait()
         time.sleep(RETRY_S)
 
 
@@ -88,15 +90,23 @@ def use_own_gpu(settings: Settings) -> Iterator[bool]:
     if own is None:
         yield True
         return
-    while not _begin_use(settings, own):
-        if shutdown.announced(settings.work_dir):
-            yield False
-            return
-        time.sleep(POLL_S)
+    if not _begin_use(settings, own) and not _wait_to_begin(settings, own):
+        yield False
+        return
     try:
         yield True
     finally:
         _end_use(own)
+
+
+def _wait_to_begin(settings: Settings, own: str) -> bool:
+    """Until the GPU is free; False when the worker began to shut down meanwhile."""
+    with waiting_for_gpu():
+        while not shutdown.announced(settings.work_dir):
+            if _begin_use(settings, own):
+                return True
+            time.sleep(POLL_S)
+    return False
 
 
 @contextmanager

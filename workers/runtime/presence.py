@@ -16,12 +16,13 @@ from typing import Any, ClassVar
 
 import redis as redis_client
 from celery import bootsteps, signals
+from celery.utils.nodenames import host_format
 
 from common.db.tables import now
 from common.jobs.workers import RUN, Facts
 from common.messaging.broker import GPU
-from common.messaging.live_workers import PREFIX
-from common.settings import load_settings
+from common.messaging.live_workers import PREFIX, WAITING
+from common.settings import Settings, load_settings
 from workers.runtime.fleet.activity import loading_now, wait_for_change
 from workers.runtime.fleet.orders import Orders
 from workers.runtime.fleet.own_name import set_own_name
@@ -81,9 +82,7 @@ class Teller:
         self._settings = load_settings()
         self._stuck_after_s = max(LEAST_STUCK_S, self._settings.lease_s * STUCK_SHARE)
         self._since = now()
-        self._redis = redis_client.Redis.from_url(
-            consumer.app.conf.broker_url, socket_timeout=2, socket_connect_timeout=2
-        )
+        self._redis = _connect(consumer.app.conf.broker_url)
         self._pool = POOLS.get(type(consumer.pool).__module__.rpartition(".")[2], "other")
         self._facts: dict[str, Any] = {}
         self._beat_at = time.monotonic()
@@ -147,7 +146,7 @@ class Teller:
                 record = self._build()
                 state = record["state"]
                 if state != told or time.monotonic() - told_at >= EVERY_S:
-                    self._write(record)
+                    _write(self._redis, record)
                     told, told_at = state, time.monotonic()
             except Exception:
                 log.exception("the record of this worker was not written")
@@ -178,8 +177,30 @@ class Teller:
         asked = self._roll.wish.asked if self._roll is not None else RUN
         return state_of(loop, messages, self._stuck_after_s, self._ending, asked)
 
-    def _write(self, record: dict[str, Any]) -> None:
-        try:
-            self._redis.set(PREFIX + record["name"], json.dumps(record), ex=KEPT_S)
-        except redis_client.RedisError:
-            return
+
+class Waiter:
+    """Tells of a worker that has not begun to take messages, since all GPUs of its host are taken."""
+
+    def __init__(self, settings: Settings, name: str, queues: str, pool: str) -> None:
+        self._redis = _connect(settings.redis_url)
+        self._settings, self._pool = settings, pool
+        self._name, self._queues = host_format(f"{name}@%h"), sorted(queues.split(","))
+        self._since = now().isoformat()
+
+    def tell(self) -> None:
+        """To be called again within KEPT_S."""
+        facts = build_facts(self._settings, self._name, self._queues)
+        doing = {"state": WAITING, "pool": self._pool, "concurrency": 1, "messages": [], "runs": []}
+        moments = {"started_at": self._since, "told_at": now().isoformat()}
+        _write(self._redis, {**facts, **doing, **moments})
+
+
+def _connect(url: str) -> redis_client.Redis:
+    return redis_client.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+
+
+def _write(redis: redis_client.Redis, record: dict[str, Any]) -> None:
+    try:
+        redis.set(PREFIX + record["name"], json.dumps(record), ex=KEPT_S)
+    except redis_client.RedisError:
+        return

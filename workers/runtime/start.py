@@ -128,8 +128,9 @@ def run_worker(settings: Settings, spec: Spec) -> None:
     """One worker, until SIGTERM. A GPU worker waits for a GPU of its own first."""
     if GPU in spec.queues.split(","):
         from workers.runtime.gpu_lease import hold_gpu
+        from workers.runtime.presence import Waiter
 
-        hold_gpu(settings)
+        hold_gpu(settings, Waiter(settings, spec.name, spec.queues, spec.pool).tell)
     if spec.queues == MAINTENANCE:
         step_back(os.getpid(), MAINTENANCE_NICE)
     from workers.runtime.app import app

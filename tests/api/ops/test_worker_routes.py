@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from common.db.tables import Job, QueueSample, Worker, now
 from common.jobs import leases, samples, workers
@@ -85,6 +86,42 @@ def test_a_worker_says_what_it_runs_and_one_that_was_killed_what_it_ran(
     assert [(run["job_id"], run["kind"]) for run in lost["active"]] == [(job_id, "map")]
     call_any("DELETE", f"/workers/{NAME}", 204)
     assert call_any("GET", "/workers")["items"] == []
+
+
+def test_a_worker_that_waits_for_a_gpu_is_listed_so_and_a_job_with_what_it_waits_for(
+    service: Service, call: Caller
+) -> None:
+    enter(service, "gpu@host1", "gpu", state="waiting")
+    enter(service, "cpu@host1", state="busy")
+    queue_jobs(service, 1)
+    job_id = take(service)
+    with service.services.sessions() as session:
+        session.get(Job, job_id).progress = {"message": "waiting for 1 more GPU"}  # type: ignore[union-attr]
+    waits, runs = shown(call, "gpu@host1"), shown(call)
+    assert (waits["state"], waits["status"], waits["active"]) == ("online", "waiting", [])
+    assert [run["message"] for run in runs["active"]] == ["waiting for 1 more GPU"]
+
+
+def test_the_list_of_workers_asks_once_which_jobs_a_person_sees(
+    service: Service, call: Caller
+) -> None:
+    facts = enter(service)
+    [job_id] = queue_jobs(service, 1)
+    assert take(service) == job_id
+    with service.services.sessions() as session:
+        workers.see(session, facts, "busy", 1, workers.read_runs(session, NAME))
+    service.services.queue.redis.delete(PREFIX + NAME)
+    asked: list[str] = []
+
+    def note(*given: Any) -> None:
+        asked.append(given[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert shown(call)["active"][0]["job_id"] == job_id
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len([text for text in asked if "FROM jobs" in text.replace("\n", " ")]) == 1
 
 
 def test_a_worker_that_is_there_cannot_be_forgotten_and_one_that_is_not_there_is_not_found(

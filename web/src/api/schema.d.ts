@@ -2126,13 +2126,15 @@ export interface components {
         /**
          * ActiveJob
          * @description A job that a worker does now, or did when it was last seen. job_id: null for one that the person who asks
-         *     does not see. since: when it took it.
+         *     does not see. since: when it took it. message: what the job says of itself, such as "waiting for 1 more GPU".
          */
         ActiveJob: {
             /** Job Id */
             job_id: string | null;
             /** Kind */
             kind: string;
+            /** Message */
+            message: string | null;
             /** Since */
             since: string | null;
         };
@@ -5042,7 +5044,7 @@ export interface components {
         };
         /**
          * WorkerOut
-         * @description A worker. gpu: the one that it holds. status: what it does; stuck: its loop has not been round since
+         * @description A worker. gpu: the one that it holds. status: what it does; waiting: for a GPU that others use; stuck: its loop has not been round since
          *     last_loop_at; silent: it has not told Redis for a while; lost: nor the database; left: it ended in order.
          *
          *     loading: the model that it loads. asked: what somebody wants of it. wanted_concurrency: null for as many as
@@ -5091,7 +5093,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "starting" | "loading" | "ready" | "busy" | "draining" | "drained" | "paused" | "stopping" | "stuck" | "silent" | "lost" | "left";
+            status: "starting" | "waiting" | "loading" | "ready" | "busy" | "draining" | "drained" | "paused" | "stopping" | "stuck" | "silent" | "lost" | "left";
             /** Wanted Concurrency */
             wanted_concurrency: number | null;
         };

@@ -7,6 +7,7 @@ export type Order = "drain" | "pause" | "resume" | "stop" | "forget";
 
 const WORDS: Record<Worker["status"], StateWord> = {
   starting: { tone: "waiting", word: "Connecting" },
+  waiting: { tone: "waiting", word: "Waiting for a GPU" },
   loading: { tone: "running", word: "Loading a model" },
   ready: { tone: "done", word: "Free" },
   busy: { tone: "running", word: "Busy" },
@@ -27,6 +28,7 @@ type Told = Pick<Worker, "status" | "loading" | "asked" | "asked_by" | "last_see
 /** More about the state: which model, who asked, since when nothing was heard; empty where there is nothing to say. */
 export function stateText(worker: Told, now_ms: number = Date.now()): string {
   const since = (iso: string | null) => (iso ? ago(iso, now_ms) : "some time ago");
+  if (worker.status === "waiting") return "Other runs of its host use it.";
   if (worker.status === "loading") return worker.loading ?? "";
   if (worker.status === "stuck") return `Its loop was last round ${since(worker.last_loop_at)}.`;
   if (worker.status === "silent" || worker.status === "lost") return `Last seen ${since(worker.last_seen)}.`;

@@ -10,6 +10,7 @@ test("each state has a word and says what there is to say", () => {
   expect(stateText({ ...worker, status: "lost" }, now_ms)).toBe("Last seen 5 min ago.");
   expect(stateText({ ...worker, status: "loading", loading: "ViT-B-32/openai" }, now_ms)).toBe("ViT-B-32/openai");
   expect(stateText({ ...worker, status: "paused", asked: "pause", asked_by: "ada" }, now_ms)).toBe("Asked by ada.");
+  expect(stateText({ ...worker, status: "waiting" }, now_ms)).toBe("Other runs of its host use it.");
   expect(stateText(worker, now_ms)).toBe("");
 });
 

@@ -1,13 +1,16 @@
-"""What goes on in a worker's process that its loop cannot tell: which model is being loaded."""
+"""What goes on in a worker that its loop cannot tell: which model is being loaded, whether it waits for its GPU."""
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _loading: list[str] = []
 _changed = threading.Event()
+# one byte that a worker has in common with the pool process that it forks
+_waits = mmap.mmap(-1, 1)
 
 
 @contextmanager
@@ -25,6 +28,21 @@ def loading(name: str) -> Iterator[None]:
 def loading_now() -> str | None:
     """The model that is being loaded, the one that was begun last."""
     return _loading[-1] if _loading else None
+
+
+@contextmanager
+def waiting_for_gpu() -> Iterator[None]:
+    """Held while a message of this worker waits for the worker's own GPU; also in its pool process."""
+    _waits[0] = 1
+    try:
+        yield
+    finally:
+        _waits[0] = 0
+
+
+def waits_for_gpu() -> bool:
+    """Whether it does so now. A pool process that was killed meanwhile cannot say so: ask only while there is a message."""
+    return bool(_waits[0])
 
 
 def wait_for_change(timeout_s: float) -> None:

@@ -16,9 +16,9 @@ from common.augment.language_models import find_language_model
 from common.gpus import read_gpus
 from common.jobs.workers import RUN, STOP, asked_state
 from common.messaging.broker import GPU
-from common.messaging.live_workers import STUCK
+from common.messaging.live_workers import STUCK, WAITING
 from common.settings import Settings
-from workers.runtime.fleet.activity import loading_now
+from workers.runtime.fleet.activity import loading_now, waits_for_gpu
 
 Message = dict[str, Any]
 
@@ -51,7 +51,7 @@ def list_messages() -> list[Message]:
 def state_of(
     loop: Loop, messages: list[Message], stuck_after_s: float, ending: bool, asked: str
 ) -> str:
-    """starting, loading, ready, busy, draining, drained, paused, stuck (its loop hangs) or stopping."""
+    """starting, waiting (for its GPU), loading, ready, busy, draining, drained, paused, stuck (its loop hangs) or stopping."""
     if ending or asked == STOP:
         return "stopping"
     if not loop.attached:
@@ -60,6 +60,8 @@ def state_of(
         return STUCK
     if asked != RUN:
         return asked_state(asked, bool(messages))
+    if messages and waits_for_gpu():
+        return WAITING
     if loading_now():
         return "loading"
     return "busy" if messages else "ready"

@@ -26,6 +26,7 @@ function Work({ run }: { run: Run }) {
     <li>
       {run.job_id ? <a href={runPath(run.job_id)}>{workText(run)}</a> : workText(run)}
       {run.since && <small>taken {ago(run.since)}</small>}
+      {run.message && <small>{run.message}</small>}
     </li>
   );
 }
