@@ -195,6 +195,8 @@ def seaweedfs_server(folder: Path) -> Iterator[Server]:
                 and _http_status(f"{here}:{ports['master.port']}/dir/assign") == 200
             ),
             log=folder / "seaweedfs.log",
+            # asked to end, it takes 25 s: ten for others to look away, and the rest for news that nobody takes any more
+            stop_signal=signal.SIGKILL,
         )
     )
 

@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -132,8 +133,9 @@ def test_a_listing_is_sorted_by_the_bytes_of_the_keys(store: ArtifactStore, fold
 
 
 def test_a_listing_of_more_than_one_page_is_whole(store: ArtifactStore, folder: str) -> None:
-    for number in range(1100):  # S3 lists at most 1000 a page
-        store.put_bytes(f"{folder}/{number:04}", b"")
+    keys = [f"{folder}/{number:04}" for number in range(1100)]  # S3 lists at most 1000 a page
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: store.put_bytes(key, b""), keys))
     assert [item.key[-4:] for item in store.list(folder)] == [f"{n:04}" for n in range(1100)]
     assert store.delete_prefix(folder) == 1100
     assert list(store.list(folder)) == []
