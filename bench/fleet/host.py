@@ -79,7 +79,9 @@ class PretendedWorker(threading.Thread):
 
     def _run_next(self) -> bool:
         with self._services.sessions() as session:
-            held = leases.take_next(session, GPU, ["train"], self._name, self._settings.lease_s)
+            held = leases.take_next(
+                session, GPU, ["train"], self._name, self._settings.lease_s, name=self._name
+            )
         if held is not None:
             run_leased(self._services, held, self._train)
         return held is not None

@@ -29,12 +29,11 @@ from common.errors import ClipBrowserError, InvalidInput, WorkerLost
 from common.jobs.chains import fail_followers, mend
 from common.jobs.cleaning import clean_json
 from common.jobs.ends import note_ends
-from common.jobs.limits import UNDER_WAY, WHOLE, has_room, read_room
+from common.jobs.limits import UNDER_WAY, WHOLE, has_room, read_room_for
 from common.jobs.order import WaitingJob
-from common.jobs.queues import read_pause, read_turns, turn_of
+from common.jobs.queues import read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
 from common.jobs.tallies import LOST_LEASES, count
-from common.jobs.workers import may_take
 from common.settings import Settings
 
 INTERRUPTED = -1e9  # the place of a job that lost its worker: it had its turn, and goes on first
@@ -105,10 +104,8 @@ def take_next(
     which may have been asked to take nothing. One worker at a time takes from a queue: its order and limits hold.
     """
     hold(session, turn_of(queue))
-    if read_pause(session, queue) is not None or not may_take(session, name):
-        return None
-    room = read_room(session, queue)
-    if not has_room(room, WHOLE):
+    room = read_room_for(session, queue, name)
+    if room is None or not has_room(room, WHOLE):
         return None
     for job in read_turns(session, queue):
         may_begin = job.may_begin and job.kind in kinds and has_room(room, job.kind)

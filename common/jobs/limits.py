@@ -6,13 +6,15 @@ Whoever takes a job asks within the transaction that holds the queue's turn, so 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, String, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from common.db.tables import Job, JobLimit, now
+from common.db.tables import Job, JobLimit, PausedQueue, Worker, now
 from common.errors import InvalidInput
 from common.jobs.kinds import KINDS, kind_of
+from common.jobs.workers import RUN
 
 WHOLE = ""  # in the place of a kind: all of them together
 UNDER_WAY = ("running", "stopping")
@@ -37,6 +39,27 @@ def read_room(session: Session, queue: str) -> dict[str, int]:
         select(JobLimit.kind, JobLimit.most - running).where(JobLimit.queue == queue)
     )
     return {kind: max(0, int(left)) for kind, left in rows}
+
+
+def read_room_for(session: Session, queue: str, worker: str | None) -> dict[str, int] | None:
+    """`read_room`; None when the queue gives nothing to this worker, since it is paused or the worker was asked to take nothing.
+
+    worker: None for one without a name. One question where nothing is limited: all others of the queue wait meanwhile.
+    """
+    asked = session.execute(_gate(), {"queue": queue, "worker": worker}).one()
+    if asked.is_paused or asked.wish not in (None, RUN):
+        return None
+    return read_room(session, queue) if asked.is_limited else {}
+
+
+@cache
+def _gate() -> Select[tuple[bool, bool, str]]:
+    queue, worker = bindparam("queue", type_=String), bindparam("worker", type_=String)
+    return select(
+        select(PausedQueue.name).where(PausedQueue.name == queue).exists().label("is_paused"),
+        select(JobLimit.kind).where(JobLimit.queue == queue).exists().label("is_limited"),
+        select(Worker.asked).where(Worker.name == worker).scalar_subquery().label("wish"),
+    )
 
 
 def has_room(room: Mapping[str, int], kind: str) -> bool:

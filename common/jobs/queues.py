@@ -9,7 +9,16 @@ from functools import cache, cached_property
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, column, func, literal_column, select, values
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    values,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from common.db.clock import ClockTime
@@ -116,13 +125,18 @@ def read_running(session: Session, name: str) -> list[RunningJob]:
 
 def read_under_way(session: Session, name: str) -> dict[str, UnderWay]:
     """Of each person what is under way in the queue: a row a person, however many jobs run."""
+    rows = session.execute(_under_way(name))
+    return {person: UnderWay(count, began) for person, count, began in rows}
+
+
+@cache
+def _under_way(name: str) -> Rows:
     began_at = func.max(func.coalesce(Job.started_at, Job.created_at), type_=UtcDateTime())
-    rows = session.execute(
+    return (
         select(Job.created_by, func.count(), began_at)
         .where(Job.queue == name, Job.state.in_(("running", "stopping")))
         .group_by(Job.created_by)
     )
-    return {person: UnderWay(count, began) for person, count, began in rows}
 
 
 def count_startable(session: Session, name: str) -> int:
@@ -209,20 +223,33 @@ def _as_waiting(row: Any) -> WaitingJob:
 
 def _read_levels(session: Session, name: str) -> Iterator[Level]:
     """The levels of `in_turn`, each read when it is asked for."""
-    priority = -1
+    priority: int | None = -1
     while True:
-        later = select(func.min(Job.priority)).where(*waits_in(name), Job.priority > priority)
-        found = session.scalar(later)
-        if found is None:
+        found = session.execute(_next_level(name), {"after": priority}).one()
+        priority = found.priority
+        if priority is None:
             return
-        priority = found
         lines, ends = _read_lines(session, name, priority)
         yield Level(
-            _read_placed(session, name, priority, ahead=True),
+            _read_placed(session, name, priority, ahead=True) if found.any_ahead else iter(()),
             lines,
-            _read_placed(session, name, priority, ahead=False),
+            _read_placed(session, name, priority, ahead=False) if found.any_behind else iter(()),
             ends,
         )
+
+
+@cache
+def _next_level(name: str) -> Rows:
+    """(the first priority beyond `after` at which jobs wait, whether some of them are placed ahead, or behind)."""
+    after = bindparam("after", type_=Job.priority.type)
+    later = select(func.min(Job.priority)).where(*waits_in(name), Job.priority > after)
+    priority = later.scalar_subquery()
+    placed = select(Job.id).where(*waits_in(name), Job.priority == priority, Job.place.is_not(None))
+    return select(
+        priority.label("priority"),
+        placed.where(Job.place < 0).exists().label("any_ahead"),
+        placed.where(Job.place >= 0).exists().label("any_behind"),
+    )
 
 
 def _read_placed(

@@ -110,11 +110,6 @@ def read_wish(session: Session, name: str) -> Wish:
     return Wish(row.asked, row.wanted_concurrency) if row else Wish()
 
 
-def may_take(session: Session, name: str | None) -> bool:
-    """Whether a worker of that name may take a job now."""
-    return name is None or read_wish(session, name).asked == RUN
-
-
 def read_runs(session: Session, name: str) -> list[dict[str, Any]]:
     """`[{job_id, kind, since}]` of the jobs that a worker runs, the oldest first."""
     rows = session.execute(

@@ -124,6 +124,18 @@ def test_turns_by_a_heap_are_those_by_looking_at_all(
     assert order_jobs(waiting, under_way, ends) == order_plainly(waiting, under_way, ends)
 
 
+def test_a_worker_asks_the_database_seven_times_while_others_wait_for_their_turn(
+    engine: Engine,
+) -> None:
+    said: list[str] = []
+    with session_factory(engine)() as session:
+        fill(session, [row(n, created_by="abc"[n % 3]) for n in range(30)])
+    event.listen(engine, "before_cursor_execute", lambda c, cur, text, *_: said.append(text))
+    with session_factory(engine)() as session:
+        assert leases.take_next(session, "gpu", ["train"], "w", 30, name="gpu@host") is not None
+    assert len([text for text in said if not text.startswith("BEGIN")]) == 7, "\n".join(said)
+
+
 def test_sqlite_claims_without_reading_finished_jobs_or_all_that_wait(tmp_path: Path) -> None:
     """Of 3,000 finished and 600 waiting jobs of three people a few rows, with no statistics of them."""
     migrate_new(f"sqlite:///{tmp_path}/test.db")
