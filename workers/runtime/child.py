@@ -44,7 +44,9 @@ HEARD_EVERY_S = 0.5  # how often the child hears that the job is still this work
 LEAST_SILENCE_S = 5.0  # a busy machine may keep a worker waiting for so long
 ASK_AGAIN_S = 1.0  # a process that was just starting may have missed the first SIGTERM
 SAVE_LIMIT_S = 600.0  # however large the checkpoint, it is not waited for any longer
-NICE = 19  # a training takes what the people at work leave
+# A training takes what the people at work leave, and a tenth of a core beside others who compute all the time. At 19
+# it would be a seventieth: a few other programs, and nothing would ever be trained, and a GPU not be fed.
+NICE = 10
 EventHandler = Callable[[dict[str, Any]], None]
 
 

@@ -60,7 +60,8 @@ def test_a_worker_whose_loop_hangs_is_shown_and_takes_no_part(stage: Backstage) 
     ready = wait_for_state(stage, "ready")
     assert count_places([ready], "cpu") == 1
     signed = sign_file(stage.settings.work_dir, "w0@test")
-    assert signed.exists()
+    # The loop signs at its own first turn, and another thread said that the worker is ready.
+    wait_until(signed.exists, 30, "the sign of its loop")
     os.kill(ready["pid"], signal.SIGUSR2)
     stuck = wait_for_state(stage, "stuck")
     assert stuck["last_loop_at"] < stuck["told_at"]
