@@ -23,7 +23,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from common.db.clock import from_now, read_clock
-from common.db.engine import hold, longest_silence_s
+from common.db.engine import hold_among_many, longest_silence_s
 from common.db.tables import Job, now
 from common.errors import ClipBrowserError, InvalidInput, WorkerLost
 from common.jobs.chains import fail_followers, mend
@@ -103,7 +103,7 @@ def take_next(
     kinds: those that this worker can do. leave: whether another worker had better take this one. name: of the worker,
     which may have been asked to take nothing. One worker at a time takes from a queue: its order and limits hold.
     """
-    hold(session, turn_of(queue))
+    hold_among_many(session, turn_of(queue))
     room = read_room_for(session, queue, name)
     if room is None or not has_room(room, WHOLE):
         return None

@@ -14,7 +14,9 @@ from sqlalchemy import select, text, update
 
 from common.db.engine import (
     PING_AFTER_S,
+    ROOMS,
     SessionFactory,
+    hold_among_many,
     in_turns,
     migrate,
     open_engine,
@@ -162,3 +164,38 @@ def test_portions_leave_room_for_other_writers_where_those_have_no_queue(url: st
         time.sleep(0.1)
         ended = time.monotonic()
     assert (min(rests_s) >= 0.1) == url.startswith("sqlite")
+
+
+def test_of_the_many_who_wait_for_a_name_few_wait_for_its_lock_and_all_get_it(
+    postgres_url: str,
+) -> None:
+    many = 3 * ROOMS
+    waiting = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted GROUP BY classid, objid"
+    )
+    engine = open_engine(postgres_url, kept=many + 2)
+    sessions = session_factory(engine)
+    had: list[int] = []
+
+    def wait(number: int) -> None:
+        with sessions() as session:
+            hold_among_many(session, "queue:gpu")
+            had.append(number)
+
+    threads = [threading.Thread(target=wait, args=(number,)) for number in range(many)]
+    with sessions() as session:
+        hold_among_many(session, "queue:gpu")
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 30
+        counts: list[int] = []
+        while sum(counts) < many and time.monotonic() < until:
+            with engine.connect() as connection:
+                counts = list(connection.scalars(waiting))
+        assert sum(counts) == many
+        assert max(counts) <= ROOMS
+        assert not had
+    for thread in threads:
+        thread.join(30)
+    assert sorted(had) == list(range(many))
+    engine.dispose()
