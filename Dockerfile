@@ -22,10 +22,14 @@ RUN python3 -m venv --without-pip /opt/venv \
 
 # The packages stand in stages of their own: a changed line of code makes a layer of some MB.
 FROM tools AS service-packages
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 COPY requirements/service.txt requirements/
-# Their own tests are a ninth of what they take.
+# Without their own tests, and without what only a debugger reads in those that have most of it. (Not in all: strip
+# breaks libraries that patchelf has changed, as NumPy's.)
 RUN /opt/tools/bin/uv pip install --no-deps --require-hashes -r requirements/service.txt \
-    && find /opt/venv -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
+    && find /opt/venv -type d \( -name tests -o -name test -o -name SelfTest \) -prune -exec rm -rf {} + \
+    && cd /opt/venv/lib/python3*/site-packages \
+    && find llvmlite sqlalchemy Crypto -name '*.so' -exec strip --strip-unneeded {} +
 
 FROM tools AS application
 WORKDIR /source

@@ -14,6 +14,7 @@ PORT="${TRIAL_PORT:-18000}"
 URL="http://127.0.0.1:$PORT"
 AWAY_S="${TRIAL_AWAY_S:-30}"
 PATIENCE_S=5 # of a request while a part is away
+MOST_MB=700 # of the image that the API and the workers without PyTorch run in
 TRAIN='"model":"clip-browser-small","pretrained":"","batch_size":32'
 work="$(mktemp -d)"
 table="$work/table"
@@ -87,8 +88,9 @@ SETTINGS
         note "images built in" "$(since "$began") s"
     fi
     for image in clip-browser clip-browser-ml; do
-        note "image $image" "$(docker image inspect -f '{{.Size}}' "$image:trial" | awk '{ printf "%.0f MB", $1 / 1e6 }')"
+        note "image $image" "$(image_mb "$image:trial") MB"
     done
+    check "the image without PyTorch is under $MOST_MB MB" [ "$(image_mb clip-browser:trial)" -lt "$MOST_MB" ]
     began="$(now_s)"
     compose up -d --no-build
     wait_healthy 300
@@ -98,6 +100,8 @@ SETTINGS
     sleep 20
     memory | tee -a "$table"
 }
+
+image_mb() { docker image inspect -f '{{.Size}}' "$1" | awk '{ printf "%.0f", $1 / 1e6 }'; }
 
 memory() {
     local ids

@@ -82,6 +82,18 @@ for room in sys.argv[2].split(","):
             import_module(found.name)
 assert count_tokens("a red circle") == 5
 import cli.main
+
+# a split reads an index, which FAISS has written
+import numpy, pathlib, tempfile
+from workers.cpu.split.embedding_pairs import near_pairs
+from workers.search.faiss_index import FILES, load_embeddings
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    for file in FILES:
+        (folder / file).touch()
+    numpy.save(folder / "embeddings.npy", numpy.eye(4, dtype="float32")[[0, 1, 0, 2, 3]])
+    numpy.save(folder / "ids.npy", numpy.arange(5))
+    assert [pair[:2] for pair in near_pairs(*load_embeddings(folder))] == [(0, 2)]
 """
 
 

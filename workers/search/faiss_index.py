@@ -99,6 +99,24 @@ def build(folder: Path, embeddings: Floats, ids: Ids, meta: dict[str, Any]) -> N
 def load(folder: Path) -> LoadedIndex:
     """The index in folder. Raises NotFound when a file is missing or the files do not belong together."""
     import faiss
+
+    embeddings, ids = load_embeddings(folder)
+    flat = faiss.read_index(str(folder / "index.faiss"))
+    if flat.ntotal != len(ids):
+        raise NotFound(
+            f"The index in {folder.name} holds {flat.ntotal} vectors for {len(ids)} images.",
+            remedy="Build the index again.",
+        )
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    row_of = {int(image_id): row for row, image_id in enumerate(ids)}
+    return LoadedIndex(ids, embeddings, meta, flat, row_of)
+
+
+def load_embeddings(folder: Path) -> tuple[Floats, Ids]:
+    """What the index in folder was built from, without FAISS: (N, D) unit norm, (N,).
+
+    Raises NotFound when a file is missing or the files do not belong together.
+    """
     import numpy as np
 
     missing = [name for name in FILES if not (folder / name).is_file()]
@@ -109,15 +127,12 @@ def load(folder: Path) -> LoadedIndex:
         )
     ids = np.load(folder / "ids.npy")
     embeddings = np.load(folder / "embeddings.npy", mmap_mode="r")
-    flat = faiss.read_index(str(folder / "index.faiss"))
-    if not flat.ntotal == len(ids) == len(embeddings):
+    if len(ids) != len(embeddings):
         raise NotFound(
-            f"The index in {folder.name} holds {flat.ntotal} vectors for {len(ids)} images.",
+            f"The index in {folder.name} holds {len(embeddings)} vectors for {len(ids)} images.",
             remedy="Build the index again.",
         )
-    meta = json.loads((folder / "meta.json").read_text("utf-8"))
-    row_of = {int(image_id): row for row, image_id in enumerate(ids)}
-    return LoadedIndex(ids, embeddings, meta, flat, row_of)
+    return embeddings, ids
 
 
 def _check(embeddings: Floats, ids: Ids) -> None:

@@ -205,15 +205,20 @@ def find_index(services: Services, dataset_id: str, model_id: str | None) -> Sea
 
 
 def load_index(services: Services, prefix: str) -> LoadedIndex:
-    """The index under a prefix of the store; fetched to this machine if the store is elsewhere."""
+    """The index under a prefix of the store. Raises NotFound."""
+    return faiss_index.load(fetch_index(services, prefix))
+
+
+def fetch_index(services: Services, prefix: str) -> Path:
+    """The folder of an index on this machine; fetched if the store is elsewhere. Raises NotFound."""
     here = services.store.local_path(prefix.rstrip("/"))
     if here is not None:
-        return faiss_index.load(here)
+        return here
     folder = services.settings.work_dir / prefix
     if not all((folder / name).is_file() for name in faiss_index.FILES):
         services.store.get_folder(prefix, folder)
         _drop_older(folder)
-    return faiss_index.load(folder)
+    return folder
 
 
 def _drop_older(folder: Path) -> None:

@@ -7,11 +7,14 @@ CLIP: SemDeDup (Abbas et al. 2023, arXiv 2303.09540) removes pairs from 0.95 on 
 meaning; 0.97 is on the careful side, since whatever is joined here cannot be parted by the split.
 The second guards against models whose embeddings all lie in a narrow cone (trained on few kinds of
 pictures, or hardly at all): there any two images have a cosine near 1.
+
+NumPy alone does this, not FAISS: the image of the CPU workers goes without that.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +27,8 @@ MIN_COSINE = 0.97
 MIN_CENTRED = 0.9
 NEIGHBOURS = 10  # pairs are looked for among so many nearest images of each
 EXACT_UP_TO = 20_000  # beyond, only nearby cells are searched, so that time stays bounded
-CELLS, PROBED, TRAINED_ON = 1024, 8, 50_000
-BLOCK_ROWS = 4096
+CELLS, PROBED = 1024, 8
+BLOCK_ROWS = 1024
 
 
 class NearPair(NamedTuple):
@@ -51,14 +54,7 @@ def near_pairs(embeddings: Floats, ids: Ids) -> list[NearPair]:
     mean = rows.mean(axis=0)  # (D,)
     squared = np.maximum((rows * rows).sum(1) - 2 * rows @ mean + mean @ mean, 1e-12)  # |x - mean|²
     found: dict[tuple[int, int], float] = {}
-    index = _index(rows)
-    for start in range(0, len(rows), BLOCK_ROWS):
-        cosines, others = index.search(
-            rows[start : start + BLOCK_ROWS], min(NEIGHBOURS + 1, len(ids))
-        )
-        at, rank = np.nonzero((cosines >= MIN_COSINE) & (others >= 0))
-        first, second = at + start, others[at, rank]
-        cosine = cosines[at, rank]
+    for first, second, cosine in _neighbours(rows):
         inner = cosine - rows[first] @ mean - rows[second] @ mean + mean @ mean
         is_near = (first != second) & (
             inner >= MIN_CENTRED * np.sqrt(squared[first] * squared[second])
@@ -70,17 +66,54 @@ def near_pairs(embeddings: Floats, ids: Ids) -> list[NearPair]:
     return sorted(pairs, key=lambda pair: (-pair.cosine, pair))
 
 
-def _index(rows: Floats) -> Any:
-    import faiss
+def _neighbours(rows: Floats) -> Iterator[tuple[Ids, Ids, Floats]]:
+    """Rows that have a cosine of MIN_COSINE or more, themselves among them, a block at a time.
 
-    size, dim = rows.shape
-    flat = faiss.IndexFlatIP(dim)
-    if size <= EXACT_UP_TO:
-        flat.add(rows)
-        return flat
-    cells = faiss.IndexIVFFlat(flat, dim, CELLS, faiss.METRIC_INNER_PRODUCT)
-    cells.cp.niter, cells.cp.seed = 8, 1
-    cells.train(rows[:: max(1, size // TRAINED_ON)])
-    cells.add(rows)
-    cells.nprobe = PROBED
-    return cells
+    (row, its neighbour, their cosine), each (H,); of each row the nearest, in each cell.
+    """
+    import numpy as np
+
+    for asking, asked in _searches(rows):
+        others = rows[asked]
+        for start in range(0, len(asking), BLOCK_ROWS):
+            block = asking[start : start + BLOCK_ROWS]
+            cosines = rows[block] @ others.T
+            close = cosines >= MIN_COSINE
+            for crowded in np.flatnonzero(close.sum(1) > NEIGHBOURS + 1):
+                nearest = np.argpartition(-cosines[crowded], NEIGHBOURS)[: NEIGHBOURS + 1]
+                close[crowded] = False
+                close[crowded, nearest] = True
+            at, other = np.nonzero(close)
+            yield block[at], asked[other], cosines[at, other]
+
+
+def _searches(rows: Floats) -> Iterator[tuple[Ids, Ids]]:
+    """Which rows are compared with which: all with all, or each with those of the nearest cells."""
+    import numpy as np
+
+    if len(rows) <= EXACT_UP_TO:
+        everything = np.arange(len(rows))
+        yield everything, everything
+        return
+    probed = _nearest_cells(rows)
+    for cell in range(CELLS):
+        yield np.flatnonzero((probed == cell).any(1)), np.flatnonzero(probed[:, 0] == cell)
+
+
+def _nearest_cells(rows: Floats) -> Ids:
+    """The cells of each row, (N, PROBED), its own one first.
+
+    Rows drawn by chance are the centres: there are more of them where there are more images, and
+    what is nearly the same has nearly the same centres around it.
+    """
+    import numpy as np
+
+    drawn = np.random.default_rng(1).choice(len(rows), CELLS, replace=False)
+    centres = rows[drawn].T  # (D, CELLS)
+    nearest = np.empty((len(rows), PROBED), dtype=np.int64)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        far = -(rows[start : start + BLOCK_ROWS] @ centres)
+        some = np.argpartition(far, PROBED, axis=1)[:, :PROBED]
+        order = np.argsort(np.take_along_axis(far, some, 1), axis=1)
+        nearest[start : start + BLOCK_ROWS] = np.take_along_axis(some, order, 1)
+    return nearest

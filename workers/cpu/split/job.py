@@ -17,7 +17,8 @@ from workers.cpu.split.embedding_pairs import MIN_COSINE, NearPair, near_pairs
 from workers.cpu.split.partition import Split, split_by_image
 from workers.cpu.split.strata import Stratify, stratum_of
 from workers.runtime.job_context import JobContext
-from workers.search.queries import load_index
+from workers.search.faiss_index import load_embeddings
+from workers.search.queries import fetch_index
 
 OWN_MODEL_SHARE = 1 / 3
 SHOWN_PAIRS = 12
@@ -114,19 +115,19 @@ def _by_index(ctx: JobContext, dataset_id: str) -> IndexPairs:
         return IndexPairs()
     row, own_model = found
     try:
-        loaded = load_index(ctx.services, row.prefix)
+        embeddings, ids = load_embeddings(fetch_index(ctx.services, row.prefix))
     except ClipBrowserError as problem:
         return IndexPairs(warning=f"The index was left out of account: {problem.message}")
     ctx.report(message="comparing the embeddings")
-    pairs = near_pairs(loaded.embeddings, loaded.ids)
+    pairs = near_pairs(embeddings, ids)
     joined = len({image for pair in pairs for image in (pair.first, pair.second)})
-    if own_model is not None and joined >= OWN_MODEL_SHARE * len(loaded):
+    if own_model is not None and joined >= OWN_MODEL_SHARE * len(ids):
         return IndexPairs(
             warning=f"{row.model_id} was trained on these captions and sees {joined:,} of "
-            f"{len(loaded):,} images as near-duplicates of others, so they were told by their "
+            f"{len(ids):,} images as near-duplicates of others, so they were told by their "
             "perceptual hash only. An index by a published model would tell more."
         )
-    facts = {"model": row.model_id, "images": len(loaded), "min_cosine": MIN_COSINE}
+    facts = {"model": row.model_id, "images": len(ids), "min_cosine": MIN_COSINE}
     return IndexPairs(pairs, facts)
 
 
