@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.ops.schemas import Health, RedisState
 from api.services import Services
 from common.errors import ClipBrowserError, QueueUnavailable
+from common.messaging.server_version import read_server_version
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,7 @@ def check_redis(services: Services) -> RedisState:
         info = services.queue.ping()
     except QueueUnavailable as away:
         return RedisState(ok=False, server="", detail=away.message)
-    name, number = info.get("server_name", "redis"), info.get("redis_version", "?")
-    if info.get("valkey_version"):
-        name, number = "valkey", info["valkey_version"]
-    return RedisState(ok=True, server=f"{name} {number}", detail="answers")
+    return RedisState(ok=True, server=str(read_server_version(info)), detail="answers")
 
 
 def check_store(services: Services) -> Health:

@@ -9,6 +9,7 @@ import redis
 
 from cli.doctor.findings import Finding
 from cli.doctor.place import Place, took_ms
+from common.messaging.server_version import read_server_version
 
 OLDEST = (6, 2)
 SLOW_MS = 50.0
@@ -37,17 +38,9 @@ def look_at_redis(place: Place) -> Iterator[Finding]:
     yield _keeping(info)
 
 
-def server_version(info: Any) -> tuple[str, tuple[int, ...]]:
-    """("valkey 9.1.0", the version of Redis that it speaks like)."""
-    spoken = str(info.get("redis_version", "0"))
-    name, number = str(info.get("server_name", "redis")), spoken
-    if info.get("valkey_version"):
-        name, number = "valkey", str(info["valkey_version"])
-    return f"{name} {number}", tuple(int(part) for part in spoken.split(".") if part.isdigit())
-
-
 def _answers(info: Any, answer_ms: float) -> Finding:
-    name, spoken = server_version(info)
+    server = read_server_version(info)
+    name, spoken = str(server), server.speaks
     if spoken < OLDEST:
         return Finding(
             "redis", "fail", f"{name} is too old", "Use Redis 6.2 or newer, or any Valkey."

@@ -15,9 +15,9 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Coroutine
-from concurrent.futures import Future
 from typing import Any, Literal
+
+from tests.system.chaos.tcp_proxy import CHUNK, TcpProxy
 
 Fate = Literal["passes", "cut before", "cut in the middle", "cut before the answer", "silent"]
 FATES: dict[Fate, float] = {  # weights
@@ -27,26 +27,20 @@ FATES: dict[Fate, float] = {  # weights
     "cut before the answer": 2.5,
     "silent": 0.5,
 }
-CHUNK = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends a reset
 
 
-class BadLine:
+class BadLine(TcpProxy):
     """The proxy, in a thread of its own. `calm()` makes it a plain one."""
 
     def __init__(self, target_port: int, seed: str) -> None:
         self.cuts: Counter[str] = Counter()
         self.save_passed = threading.Event()  # set whenever a caption goes through to the API
-        self._target_port = target_port
         self._dice = random.Random(f"{seed}:line")
         self._is_calm = False
         self._offline_until = 0.0
         self._lines: set[_Line] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="line", daemon=True)
-        self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0)).result(10)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        super().__init__(target_port, "line")
 
     @property
     def url(self) -> str:
@@ -70,28 +64,12 @@ class BadLine:
     def go_offline(self, seconds: float) -> None:
         """Cut every connection, and refuse new ones for so long."""
         self._offline_until = time.monotonic() + seconds
-        self._loop.call_soon_threadsafe(self._cut_all)
+        self._cut_all_soon()
 
     def calm(self) -> None:
         """No accidents from now on; lines that hang are closed."""
         self._is_calm = True
-        self._loop.call_soon_threadsafe(self._cut_all)
-
-    def close(self) -> None:
-        """End the proxy and its connections."""
-        self._run(self._end()).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    def _run(self, what: Coroutine[Any, Any, Any]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(what, self._loop)
-
-    async def _end(self) -> None:
-        self._server.close()
-        self._cut_all()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        await asyncio.wait(others, timeout=5) if others else None
+        self._cut_all_soon()
 
     def _cut_all(self) -> None:
         for line in list(self._lines):

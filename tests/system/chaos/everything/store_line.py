@@ -4,52 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from typing import Any, Literal
+from typing import Literal
+
+from tests.system.chaos.tcp_proxy import CHUNK, TcpProxy
 
 Mood = Literal["well", "slow", "silent", "away"]
-CHUNK = 64 * 1024
 SLOW_S = 0.25  # each portion waits so long
 
 
-class StoreLine:
+class StoreLine(TcpProxy):
     """The proxy, in a thread of its own; `mood` is what it does with everything from now on."""
 
     def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
         self._mood: Mood = "well"
         self._writers: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="store", daemon=True)
-        self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0)).result(10)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        super().__init__(target_port, "store")
 
     def become(self, mood: Mood) -> None:
         """From now on; away also cuts what is under way."""
         self._mood = mood
         if mood == "away":
-            self._loop.call_soon_threadsafe(self._cut_all)
-
-    def close(self) -> None:
-        """End the proxy and its connections."""
-        self._run(self._end()).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    def _run(self, what: Coroutine[Any, Any, Any]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(what, self._loop)
-
-    async def _end(self) -> None:
-        self._server.close()
-        self._cut_all()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+            self._cut_all_soon()
 
     def _cut_all(self) -> None:
         for writer in list(self._writers):
