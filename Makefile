@@ -184,7 +184,11 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.runtime
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/test.txt
 	@touch $@
 
-web/node_modules/.installed: web/package-lock.json | $(VENV)/.runtime
+$(VENV)/.dashboard: requirements/dashboard.txt $(VENV)/.bootstrap
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/dashboard.txt
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json | $(VENV)/.runtime $(VENV)/.dashboard
 	@echo "Installing the dashboard's packages"
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -199,6 +203,7 @@ lock:
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml -c requirements/runtime.txt \
 		--excludes requirements/service-excludes.txt -o requirements/service.txt
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml --group test -c requirements/runtime.txt -o requirements/test.txt
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q --group dashboard -o requirements/dashboard.txt
 	@for group in llm-cpu llm-cuda llm-test; do \
 		uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q --group $$group -c requirements/runtime.txt \
 			--overrides requirements/llm-overrides.txt --excludes requirements/llm-excludes.txt -o requirements/$$group.txt; \

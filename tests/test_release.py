@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import json
 import os
 import re
@@ -76,6 +77,18 @@ def test_the_wheel_carries_the_dashboard_and_the_shared_synonyms(wheel: Path) ->
     assert wanted <= held
     assert "common/db/migrations/versions/0001_first_schema.py" in held
     assert not [name for name in held if name.startswith(("tests/", "bench/", "web/"))]
+
+
+def test_a_wheel_requires_nothing_that_only_builds_the_dashboard(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
+        about = email.message_from_bytes(archive.read(name))
+    required = [each for each in about.get_all("Requires-Dist", []) if "extra ==" not in each]
+    assert any(each.startswith("flask") for each in required)
+    assert not [each for each in required if each.startswith("nodejs")]
+    assert about["Version"] == VERSION
+    dashboard = json.loads((ROOT / "web/package.json").read_text())
+    assert "version" not in dashboard  # common/version.py has the one version
 
 
 def test_an_installed_wheel_serves_the_dashboard_from_an_empty_folder(
