@@ -6,18 +6,16 @@ import contextlib
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
-from typing import cast
 
 from sqlalchemy import func, select
 
 from api.capability import make_blueprint
 from api.images.room import open_uploads, stored_bytes
+from api.ops.backup_state import backup_state
 from api.ops.checks import check_parts
 from api.ops.llm_state import llm_state
 from api.ops.schemas import (
     BackendState,
-    BackupOutcome,
-    BackupState,
     Disk,
     GpuOut,
     Health,
@@ -28,7 +26,6 @@ from api.ops.schemas import (
 from api.ops.workers import Look, list_workers, look_at_workers
 from api.people.identity import is_asked_by_admin, user
 from api.services import Services, app_services
-from common.backup.lease import LOST, is_held, last_backup, last_success
 from common.db.tables import Job
 from common.errors import QueueUnavailable
 from common.gpus import read_gpus
@@ -66,24 +63,8 @@ def get_system() -> SystemOut:
         disk=_disk(services),
         tensorboard=TensorBoard(url=services.settings.tensorboard_url or None),
         llm=llm_state(services.settings, look.live),
-        backup=_backup(services),
+        backup=backup_state(services) if is_asked_by_admin() else None,
     )
-
-
-def _backup(services: Services) -> BackupState | None:
-    """None where none was ever begun."""
-    with services.readers() as session:
-        last, success = last_backup(session), last_success(session)
-        is_running = is_held(session)
-    if last is None:
-        return None
-    is_lost = last.state == "running" and not is_running
-    message = LOST if is_lost else str((last.error or {}).get("message", ""))
-    return BackupState(
-        state=cast(BackupOutcome, "failed" if is_lost else last.state), started_at=last.started_at,
-        finished_at=last.finished_at, last_success_at=success, is_scheduled=last.is_scheduled,
-        message=message if is_asked_by_admin() or not message else "It failed.",
-    )  # fmt: skip
 
 
 def _kind_of(url: str, state: Health) -> BackendState:

@@ -173,19 +173,52 @@ class LlmState(Answer):
     remedy: str
 
 
-class BackupState(Answer):
-    """The backup that was begun last, and when one was whole last. message: what went wrong; "" where nothing did."""
+class BackupRun(Answer):
+    """A backup that was begun. message, remedy: what went wrong, and what to do; "" where nothing did."""
 
     state: BackupOutcome
     started_at: Moment
     finished_at: Moment | None
-    last_success_at: Moment | None
     is_scheduled: bool
     message: str
+    remedy: str
+
+
+class WholeBackup(Answer):
+    """A backup that is whole. missing, damaged: files that the store had lost, or kept with another content.
+
+    verified_at: when it was read over last, None where nobody did; wrong: how many files its place had wrong then.
+    """
+
+    name: str
+    place: str
+    finished_at: Moment
+    rows: int
+    files: int
+    size_bytes: int
+    missing: int
+    damaged: int
+    verified_at: Moment | None
+    wrong: int
+
+
+class BackupState(Answer):
+    """The backup that was begun last, the one that began by itself last, and the one that was whole last.
+
+    next_at: when one begins by itself; None where none is scheduled, or the worker that makes them is away.
+    """
+
+    last: BackupRun | None
+    scheduled: BackupRun | None
+    whole: WholeBackup | None
+    next_at: Moment | None
 
 
 class SystemOut(Answer):
-    """Workers, queues, GPUs, versions, and the state of what the service stands on."""
+    """Workers, queues, GPUs, versions, and the state of what the service stands on.
+
+    backup: for administrators; None for others.
+    """
 
     version: str
     versions: dict[str, str]

@@ -8,24 +8,27 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from cli.backup.progress import Progress
 from cli.jobs.params import Misuse
 from cli.people.database import read_settings
 from cli.stack.preconditions import hold_data_dir, prepare_data_dir
 from cli.terminal import open_console, table
-from common.errors import NotFound
+from common.db.engine import open_engine, session_factory
+from common.errors import ClipBrowserError, NotFound
 from common.file_modes import keep_private
 from common.settings import Settings
 
 if TYPE_CHECKING:
     from common.backup.manifest import Manifest
     from common.backup.restoring import Restored
+    from common.backup.verifying import Verdict
 
 Parsers = Any  # argparse's subparsers action has no public type
 SHOWN = 20
@@ -126,18 +129,30 @@ def _verify(arguments: argparse.Namespace, source: str) -> int:
     place = open_source(source)
     with _progress() as report:
         verdict = verify(place, report)
+    backups = len(verdict.names)
+    _note_verified(arguments, verdict)
     looked_at = (
-        f"{verdict.backups} backup{'s' if verdict.backups != 1 else ''}, {verdict.objects:,} contents of "
+        f"{backups} backup{'s' if backups != 1 else ''}, {verdict.objects:,} contents of "
         f"{_size(verdict.size_bytes)}: "
     )
     faults = [f"{name} {fault}" for name, fault in sorted(verdict.wrong.items())]
     human = looked_at + ("all is as it was written." if not faults else "not whole.")
     value = {
-        "backups": verdict.backups, "objects": verdict.objects, "size_bytes": verdict.size_bytes,
+        "backups": backups, "objects": verdict.objects, "size_bytes": verdict.size_bytes,
         "wrong": verdict.wrong,
     }  # fmt: skip
     _answer(arguments, value, human + _listed("Wrong", faults))
     return 1 if faults else 0
+
+
+def _note_verified(arguments: argparse.Namespace, verdict: Verdict) -> None:
+    """In the service's own rows, for the dashboard, where that service is: a place can be read over anywhere."""
+    from common.backup.lease import note_verified
+
+    with suppress(ClipBrowserError, SQLAlchemyError):
+        engine = open_engine(_settings(arguments).database)
+        note_verified(session_factory(engine), verdict.names, len(verdict.wrong))
+        engine.dispose()
 
 
 def _list(arguments: argparse.Namespace, source: str) -> int:

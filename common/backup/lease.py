@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -105,6 +105,15 @@ def note_success(
     _end(sessions, held.backup_id, "succeeded", snapshot=snapshot, figures=figures)
 
 
+def note_verified(sessions: SessionFactory, snapshots: Sequence[str], wrong: int) -> int:
+    """These backups were read over just now, and so many files of their place were wrong; how many of them are known here."""
+    with sessions() as session:
+        rows = session.scalars(select(Backup).where(Backup.snapshot.in_(snapshots))).all()
+        for row in rows:
+            row.figures = {**row.figures, "verified_at": now().isoformat(), "wrong": wrong}
+    return len(rows)
+
+
 def note_failure(sessions: SessionFactory, since: datetime, problem: ClipBrowserError) -> None:
     """A scheduled backup failed; unless its row says so, one is added: it did not come to hold the store."""
     with sessions() as session:
@@ -171,7 +180,13 @@ def last_backup(session: Session) -> Backup | None:
     return session.scalar(select(Backup).order_by(Backup.started_at.desc()).limit(1))
 
 
+def last_whole(session: Session) -> Backup | None:
+    """The one that was whole last."""
+    whole = select(Backup).where(Backup.state == "succeeded")
+    return session.scalar(whole.order_by(Backup.finished_at.desc()).limit(1))
+
+
 def last_success(session: Session) -> datetime | None:
     """When a backup was whole last."""
-    whole = select(Backup.finished_at).where(Backup.state == "succeeded")
-    return session.scalar(whole.order_by(Backup.finished_at.desc()).limit(1))
+    whole = last_whole(session)
+    return whole.finished_at if whole else None

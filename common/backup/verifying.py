@@ -24,9 +24,9 @@ from common.errors import ClipBrowserError, NotFound
 
 @dataclass
 class Verdict:
-    """What was looked at. wrong: {file: what is wrong with it}."""
+    """What was looked at. names: of the backups. wrong: {file: what is wrong with it}."""
 
-    backups: int = 0
+    names: list[str] = field(default_factory=list)
     objects: int = 0
     size_bytes: int = 0
     wrong: dict[str, str] = field(default_factory=dict)
@@ -40,7 +40,7 @@ def verify(place: Place, report: Report = quiet) -> Verdict:
         raise NotFound(f"There is no whole backup in {place.describe()}.")
     wanted: dict[str, int] = {}
     for manifest in manifests:
-        verdict.backups += 1
+        verdict.names.append(manifest.name)
         for name, sha256 in _parts(manifest):
             _compare(place, verdict, name, sha256)
         try:

@@ -8,25 +8,21 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from datetime import datetime, timedelta
 from functools import partial
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from common.backup.lease import is_held, note_failure
 from common.backup.making import make_backup
+from common.backup.schedule import due_at, tell_next
 from common.db.engine import open_engine, session_factory
-from common.db.tables import Backup, now
+from common.db.tables import now
 from common.errors import AlreadyRunning, ClipBrowserError
 from common.file_modes import keep_private
 from common.logs import configure_logging
 from common.processes import die_with_parent
-from common.settings import Settings, as_environment, load_settings
+from common.settings import as_environment, load_settings
 from workers.runtime.services import Services
 
 log = logging.getLogger(__name__)
-AGAIN_AFTER_H = 1.0  # a backup that failed
 _running: list[subprocess.Popen[bytes]] = []  # of this process, one at most
 
 
@@ -37,8 +33,10 @@ def begin_due(services: Services) -> bool:
     if not settings.backup_to or _running:
         return False
     with services.readers() as session:
-        if is_held(session) or now() < due_at(session, settings):
-            return False
+        due, is_under_way = due_at(session, settings), is_held(session)
+    tell_next(services.queue.redis, due)
+    if is_under_way or now() < due:
+        return False
     _running.append(
         subprocess.Popen(
             [sys.executable, "-m", "workers.ops.scheduled_backup"], stdin=subprocess.DEVNULL,
@@ -46,19 +44,6 @@ def begin_due(services: Services) -> bool:
         )
     )  # fmt: skip
     return True
-
-
-def due_at(session: Session, settings: Settings) -> datetime:
-    """When the next backup is to begin: so long after the last one began, sooner if that failed."""
-    last = session.scalar(
-        select(Backup).where(Backup.is_scheduled).order_by(Backup.started_at.desc()).limit(1)
-    )
-    if last is None:
-        return datetime.min.replace(tzinfo=now().tzinfo)
-    hours = settings.backup_every_hours
-    if last.state != "succeeded":
-        hours = min(hours, AGAIN_AFTER_H)
-    return last.started_at + timedelta(hours=hours)
 
 
 def main() -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from api.ops.workers import worker_of
-from common.backup.lease import held_store, note_success
+from common.backup.lease import held_store, note_success, note_verified
+from common.backup.schedule import tell_next
 from common.db.tables import Job, now
 from common.errors import DiskFull
 from common.gpus import parse_gpu
@@ -39,25 +41,35 @@ def test_workers_queues_and_versions_are_shown(
     assert shape["tensorboard"] == {"url": None}
 
 
-def test_the_last_backup_and_the_last_that_was_whole_are_told(
+def test_administrators_are_told_of_the_last_backups_and_the_next(
     service: Service, call: Caller
 ) -> None:
-    sessions = service.services.sessions
-    assert call("GET", "/system")["backup"] is None
+    sessions, redis = service.services.sessions, service.services.queue.redis
+    none = {"last": None, "scheduled": None, "whole": None, "next_at": None}
+    assert call("GET", "/system")["backup"] == none
     assert b"backup_last_success_timestamp_seconds 0.0" in call("GET", "/metrics")
+    name, figures = "20260101T000000Z-1a2b", {"rows": 7, "artifacts": 3, "size_bytes": 99}
     with held_store(sessions, "folder /b", "test") as held:
-        assert call("GET", "/system")["backup"]["state"] == "running"
-        note_success(sessions, held, "20260101T000000Z-1a2b", {"rows": 1})
-    whole = call("GET", "/system")["backup"]
-    assert (whole["state"], whole["message"]) == ("succeeded", "")
-    assert whole["last_success_at"] == whole["finished_at"]
+        assert call("GET", "/system")["backup"]["last"]["state"] == "running"
+        note_success(sessions, held, name, figures)
+    whole = call("GET", "/system")["backup"]["whole"]
+    assert (whole["name"], whole["place"], whole["verified_at"]) == (name, "folder /b", None)
+    assert (whole["rows"], whole["files"], whole["size_bytes"]) == (7, 3, 99)
+    assert note_verified(sessions, [name], wrong=2) == 1
+    assert call("GET", "/system")["backup"]["whole"]["wrong"] == 2
+
     with pytest.raises(DiskFull), held_store(sessions, "folder /b", "test", scheduled=True):
         raise DiskFull("'/b' cannot be written")
-    failed = call("GET", "/system")["backup"]
-    assert (failed["state"], failed["is_scheduled"]) == ("failed", True)
-    assert "/b" in failed["message"]
-    assert failed["last_success_at"] == whole["last_success_at"]
-    assert service.person("ben")("GET", "/system")["backup"]["message"] == "It failed."
+    due = now() + timedelta(hours=1)
+    tell_next(redis, due)
+    told = call("GET", "/system")["backup"]
+    assert told["last"] == told["scheduled"]
+    assert (told["last"]["state"], told["last"]["is_scheduled"]) == ("failed", True)
+    assert "/b" in told["last"]["message"]
+    assert told["last"]["remedy"] == DiskFull("").remedy
+    assert told["whole"]["name"] == name
+    assert datetime.fromisoformat(told["next_at"]) == due
+    assert service.person("ben")("GET", "/system")["backup"] is None
 
 
 def test_a_worker_that_has_gone_is_offline(service: Service, call: Caller) -> None:

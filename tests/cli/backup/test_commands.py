@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from cli.main import main
-from common.db.tables import Dataset
+from common.db.tables import Backup, Dataset
 from tests.common.backup.stacks import Stack
 from tests.migrated import migrate_new
 
@@ -24,6 +25,14 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     return made
 
 
+def verified_with(stack: Stack) -> list[int]:
+    """How many files were wrong when each backup was read over, as the service knows it."""
+    with stack.services.readers() as session:
+        rows = session.scalars(select(Backup)).all()
+    assert all(row.figures["verified_at"] for row in rows)
+    return [row.figures["wrong"] for row in rows]
+
+
 def test_a_backup_is_made_listed_verified_and_restored(
     stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -34,16 +43,20 @@ def test_a_backup_is_made_listed_verified_and_restored(
     name = said.split()[1].rstrip(":")
     assert main(["backup", "list", out, "--json"]) == 0
     assert [each["backup"] for each in json.loads(capsys.readouterr().out)] == [name]
-    assert main(["backup", "verify", out]) == 0
+    assert main(["backup", "verify", out, *here]) == 0
     assert "all is as it was written" in capsys.readouterr().out
+    assert verified_with(stack) == [0]
     assert main(["restore", out, "--backup", name, "--data-dir", str(tmp_path / "new")]) == 0
     other = Stack(tmp_path / "new", "redis://127.0.0.1:1/0")
     assert other.rows() == stack.rows()
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
     next((tmp_path / "backups/objects").glob("*/*")).write_bytes(b"?")
-    assert main(["backup", "verify", out]) == 1
+    assert main(["backup", "verify", out]) == 1  # where no service is
     assert "is damaged" in capsys.readouterr().out
+    assert main(["backup", "verify", out, *here]) == 1
+    assert "is damaged" in capsys.readouterr().out
+    assert verified_with(stack) == [1]
     assert main(["restore", out, "--data-dir", str(tmp_path / "third")]) == 1
     assert "Not restored" in capsys.readouterr().out
     assert main(["restore", out, *here]) == 1

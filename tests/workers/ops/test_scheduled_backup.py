@@ -10,12 +10,13 @@ from sqlalchemy import select
 
 from common.backup.manifest import read_manifests
 from common.backup.places import open_source
+from common.backup.schedule import AGAIN_AFTER_H, due_at
 from common.db.tables import Backup, Dataset
 from common.errors import InvalidInput
 from common.settings import load_settings
 from tests.migrated import migrate_new
 from tests.workers.conftest import wait_until
-from workers.ops.scheduled_backup import AGAIN_AFTER_H, begin_due, due_at
+from workers.ops.scheduled_backup import begin_due
 from workers.runtime.services import Services, open_services
 
 

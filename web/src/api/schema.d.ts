@@ -2207,18 +2207,18 @@ export interface components {
             ok: boolean;
         };
         /**
-         * BackupState
-         * @description The backup that was begun last, and when one was whole last. message: what went wrong; "" where nothing did.
+         * BackupRun
+         * @description A backup that was begun. message, remedy: what went wrong, and what to do; "" where nothing did.
          */
-        BackupState: {
+        BackupRun: {
             /** Finished At */
             finished_at: string | null;
             /** Is Scheduled */
             is_scheduled: boolean;
-            /** Last Success At */
-            last_success_at: string | null;
             /** Message */
             message: string;
+            /** Remedy */
+            remedy: string;
             /**
              * Started At
              * Format: date-time
@@ -2229,6 +2229,19 @@ export interface components {
              * @enum {string}
              */
             state: "running" | "succeeded" | "failed";
+        };
+        /**
+         * BackupState
+         * @description The backup that was begun last, the one that began by itself last, and the one that was whole last.
+         *
+         *     next_at: when one begins by itself; None where none is scheduled, or the worker that makes them is away.
+         */
+        BackupState: {
+            last: components["schemas"]["BackupRun"] | null;
+            /** Next At */
+            next_at: string | null;
+            scheduled: components["schemas"]["BackupRun"] | null;
+            whole: components["schemas"]["WholeBackup"] | null;
         };
         /**
          * Blend
@@ -4684,6 +4697,8 @@ export interface components {
         /**
          * SystemOut
          * @description Workers, queues, GPUs, versions, and the state of what the service stands on.
+         *
+         *     backup: for administrators; None for others.
          */
         SystemOut: {
             backup: components["schemas"]["BackupState"] | null;
@@ -5015,6 +5030,37 @@ export interface components {
             password: boolean;
             problem: components["schemas"]["Problem"] | null;
             provider: components["schemas"]["ProviderName"] | null;
+        };
+        /**
+         * WholeBackup
+         * @description A backup that is whole. missing, damaged: files that the store had lost, or kept with another content.
+         *
+         *     verified_at: when it was read over last, None where nobody did; wrong: how many files its place had wrong then.
+         */
+        WholeBackup: {
+            /** Damaged */
+            damaged: number;
+            /** Files */
+            files: number;
+            /**
+             * Finished At
+             * Format: date-time
+             */
+            finished_at: string;
+            /** Missing */
+            missing: number;
+            /** Name */
+            name: string;
+            /** Place */
+            place: string;
+            /** Rows */
+            rows: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Verified At */
+            verified_at: string | null;
+            /** Wrong */
+            wrong: number;
         };
         /**
          * Words
@@ -5497,6 +5543,7 @@ export type Alive = components['schemas']['Alive'];
 export type AuditLine = components['schemas']['AuditLine'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type BackendState = components['schemas']['BackendState'];
+export type BackupRun = components['schemas']['BackupRun'];
 export type BackupState = components['schemas']['BackupState'];
 export type Blend = components['schemas']['Blend'];
 export type CaptionRevisionOut = components['schemas']['CaptionRevisionOut'];
@@ -5655,6 +5702,7 @@ export type VariantChange = components['schemas']['VariantChange'];
 export type VariantList = components['schemas']['VariantList'];
 export type VariantOut = components['schemas']['VariantOut'];
 export type Ways = components['schemas']['Ways'];
+export type WholeBackup = components['schemas']['WholeBackup'];
 export type Words = components['schemas']['Words'];
 export type WorkerLog = components['schemas']['WorkerLog'];
 export type WorkerOut = components['schemas']['WorkerOut'];

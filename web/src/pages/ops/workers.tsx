@@ -7,10 +7,13 @@ import { Progress } from "../../design/progress";
 import { StateBadge } from "../../design/state-badge";
 import { Loaded, Notice } from "../../design/states";
 import { Table } from "../../design/table";
+import { When } from "../../design/when";
 import { useResource } from "../../state/resource";
 import { useTitle } from "../../state/title";
+import { backupWord } from "../../text/backup-words";
 import { count, percent } from "../../text/format";
 import type { StateWord } from "../../text/tone";
+import { BackupsCard } from "./backups";
 import { QueueHistory } from "./fleet/queue-history";
 import { QueueTable } from "./fleet/queue-table";
 import { WorkerTable } from "./fleet/worker-table";
@@ -31,7 +34,7 @@ function Service({ name, ok, children }: { name: string; ok: boolean; children?:
 }
 
 function Services({ system }: { system: System }) {
-  const { store, database, redis, disk } = system;
+  const { store, database, redis, disk, backup } = system;
   const isFull = disk.total_gb > 0 && disk.free_gb / disk.total_gb < 0.05;
   return (
     <div class="services">
@@ -43,6 +46,13 @@ function Services({ system }: { system: System }) {
         <StateBadge state={isFull ? { tone: "failed", word: "Almost full" } : UP} />
         <small class="num">{count(disk.free_gb)} GB free of {count(disk.total_gb)} GB</small>
       </div>
+      {backup && (
+        <div class="service">
+          <h3>Backup</h3>
+          <StateBadge state={backupWord(backup)} />
+          <small>{backup.whole && <>whole <When at={backup.whole.finished_at} /></>}</small>
+        </div>
+      )}
     </div>
   );
 }
@@ -107,6 +117,7 @@ export function WorkersPage() {
             <div class="columns">
               <Card title="What waited"><QueueHistory names={data.queues.map((queue) => queue.name)} /></Card>
               <div class="stack">
+                {data.backup && <BackupsCard backups={data.backup} />}
                 <Card title="GPUs"><Gpus gpus={data.gpus} /></Card>
                 <About system={data} />
               </div>
