@@ -1,4 +1,5 @@
-# Two images: `service` for the API and the workers that need no PyTorch, `ml` for those that do.
+# Two images: `service` for the API and the workers that need no PyTorch, `ml` for those that do. `flower` is a small
+# third one for compose's profile of that name, and has nothing of CLIP Browser in it.
 # Which part a container is, its command says (`clip-browser api|worker|beat`).
 # The base images may be other ones of the same kind, for example from a registry of your own.
 ARG NODE_IMAGE=node:24-slim
@@ -31,6 +32,10 @@ RUN /opt/tools/bin/uv pip install --no-deps --require-hashes -r requirements/ser
     && cd /opt/venv/lib/python3*/site-packages \
     && find llvmlite sqlalchemy Crypto -name '*.so' -exec strip --strip-unneeded {} +
 
+FROM tools AS flower-packages
+COPY requirements/flower.txt requirements/
+RUN /opt/tools/bin/uv pip install --no-deps --require-hashes -r requirements/flower.txt
+
 FROM tools AS application
 WORKDIR /source
 COPY pyproject.toml setup.py README.md manual_synonym_map.json ./
@@ -62,6 +67,12 @@ FROM base AS service
 COPY --from=service-packages /opt/venv /opt/venv
 COPY --from=application /app /app
 USER clip-browser
+
+FROM ${PYTHON_IMAGE} AS flower
+COPY --from=flower-packages /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
+EXPOSE 5555
+USER 10001:10001
 
 FROM tools AS ml-packages
 COPY requirements/runtime.txt requirements/

@@ -204,6 +204,7 @@ lock:
 		--excludes requirements/service-excludes.txt -o requirements/service.txt
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q pyproject.toml --group test -c requirements/runtime.txt -o requirements/test.txt
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q --group dashboard -o requirements/dashboard.txt
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q --group flower -c requirements/runtime.txt -o requirements/flower.txt
 	@for group in llm-cpu llm-cuda llm-test; do \
 		uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -q --group $$group -c requirements/runtime.txt \
 			--overrides requirements/llm-overrides.txt --excludes requirements/llm-excludes.txt -o requirements/$$group.txt; \

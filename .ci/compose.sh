@@ -3,7 +3,8 @@
 # Needs Docker with compose, curl and git; takes about half an hour and leaves nothing running.
 #
 #   bash .ci/compose.sh             all of it
-#   bash .ci/compose.sh STEP ...    these of: way restart upgrade scale killed faults   (`start` comes before them)
+#   bash .ci/compose.sh STEP ...    these of: way restart upgrade scale killed faults flower backup hosts
+#                                   (the stack is started before them, and the way comes first)
 #
 # TRIAL_PORT (18000): where it listens. TRIAL_BUILD=0: the images clip-browser:trial and clip-browser-ml:trial are there.
 # TRIAL_KEEP=1: the stack is left running. TRIAL_FILES: more compose files, with ':' between, after the own one.
@@ -24,7 +25,7 @@ failed=0
 main() {
     trap finish EXIT
     local steps=("$@")
-    [ $# -gt 0 ] || steps=(way restart upgrade scale killed faults)
+    [ $# -gt 0 ] || steps=(way restart upgrade scale killed faults flower hosts backup)
     start
     for step in "${steps[@]}"; do "step_$step"; done
     say "Containers"
@@ -38,7 +39,8 @@ finish() {
     local code=$?
     if [ "$code" != 0 ] && [ -d "$checkout" ]; then compose logs --tail 20 2>&1 | tail -n 120 || true; fi
     if [ -z "${TRIAL_KEEP:-}" ]; then
-        [ ! -d "$checkout" ] || compose down --volumes --timeout 20 >/dev/null 2>&1 || true
+        [ ! -d "$work/other" ] || other down --volumes --timeout 20 >/dev/null 2>&1 || true
+        [ ! -d "$checkout" ] || compose --profile flower down --volumes --timeout 20 >/dev/null 2>&1 || true
         rm -rf "$work"
     fi
     exit "$code"
@@ -46,6 +48,11 @@ finish() {
 
 compose() {
     (cd "$checkout" && docker compose --progress quiet "$@")
+}
+
+# The same for the stack of another host
+other() {
+    (cd "$work/other" && docker compose --progress quiet "$@")
 }
 
 say() { printf '\n== %s\n' "$1"; }
@@ -111,11 +118,11 @@ memory() {
         sed 's/clip-browser-trial-//; s/ \/.*//' | sort | awk -F'|' '{ printf "%-58s %s\n", $1, $2 }'
 }
 
-# wait_healthy SECONDS: until every container of the stack is well
+# wait_healthy SECONDS [other]: until every container of the stack is well
 wait_healthy() {
     local until=$((SECONDS + $1)) sick
     while :; do
-        sick="$(compose ps -a --format '{{.Service}} {{.State}} {{.Health}}' | grep -v ' running healthy$' || true)"
+        sick="$("${2:-compose}" ps -a --format '{{.Service}} {{.State}} {{.Health}}' | grep -v ' running healthy$' || true)"
         [ -n "$sick" ] || return 0
         if [ "$SECONDS" -ge "$until" ]; then
             echo "not healthy after $1 s:"
@@ -335,6 +342,100 @@ ask() {
     code="$(MAX_S=60 call "$@" | head -c 2000 | tr -d '\0' | field code || true)"
     read -r status took <"$work/answer" || true
     echo "${status:-000} ${took:-60} ${code:--} $1 ${2%%\?*}" >>"$work/asked"
+}
+
+# --- beside it
+
+step_flower() {
+    say "Flower"
+    local there=http://127.0.0.1:5555/
+    [ "${TRIAL_BUILD:-1}" != 1 ] || compose --profile flower build flower >>"$work/build.log" 2>&1
+    compose --profile flower up -d --no-build flower
+    wait_healthy 120
+    note "image clip-browser-flower" "$(image_mb clip-browser-flower:trial) MB"
+    check "Flower asks who is there" [ "$(curl -s -m 20 -o /dev/null -w '%{http_code}' "$there")" = 401 ]
+    check "and lets in who knows the password" [ "$(curl -s -m 20 -o /dev/null -w '%{http_code}' -u "$(cat "$checkout/secrets/flower_login")" "$there")" = 200 ]
+    check "and shows the workers" shows_workers "$there"
+    compose --profile flower rm --force --stop flower
+}
+
+shows_workers() {
+    local login
+    login="$(cat "$checkout/secrets/flower_login")"
+    for _ in $(seq 20); do
+        if curl -s -m 20 -u "$login" "${1}workers?json=1&refresh=1" | grep -q 'gpu@'; then return 0; fi
+        sleep 2
+    done
+    return 1
+}
+
+# A second host, as compose sees it: a project of its own, which reaches the first by an address alone
+step_hosts() {
+    say "Workers of another host"
+    local address began urls=() name id
+    address="$(docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}')"
+    echo "SHARE_ADDRESS=$address" >>"$checkout/.env"
+    sed -i "s/^COMPOSE_FILE=.*/&:docker-compose.share.yml/" "$checkout/.env"
+    compose up -d --no-build --scale worker-cpu=0 --scale worker-gpu=0
+    git clone --quiet . "$work/other"
+    for name in database_url redis_url store_url; do
+        urls+=("$(sed -E "s/@(postgres|redis|store):/@$address:/" "$checkout/secrets/$name")")
+    done
+    (cd "$work/other" && bash deploy/env.sh --worker "${urls[@]}")
+    cat >>"$work/other/.env" <<SETTINGS
+COMPOSE_PROJECT_NAME=clip-browser-trial-other
+COMPOSE_FILE=docker-compose.yml:docker-compose.worker.yml
+IMAGE_TAG=trial
+SETTINGS
+    began="$(now_s)"
+    other up -d --no-build
+    wait_healthy 300 other
+    note "workers of another host, until all healthy" "$(since "$began") s"
+    check "there are workers alone" [ "$(other ps --services | sort | tr '\n' ' ')" = "worker-cpu worker-gpu worker-search " ]
+    for name in index map; do
+        id="$(job "$name" "\"model\":\"$model\"")"
+        check "$name on the other host" [ "$(wait_job "$id" 600)" = succeeded ]
+    done
+    other down --volumes --timeout 60
+    compose up -d --no-build
+    wait_healthy 300
+}
+
+# As docs/backup.md gives it; what is restored into has nothing of the first stack but its secrets
+step_backup() {
+    say "Backup, and the way back into an empty stack"
+    mkdir -m 777 "$work/backups"
+    check "backup made" beside backup /backups
+    check "backup read over" beside backup verify /backups
+    printf /data/backups >"$checkout/secrets/backup_to"
+    compose up -d --no-build --no-deps --force-recreate worker-maintenance
+    check "a backup by itself" backed_up
+    : >"$checkout/secrets/backup_to"
+    compose down --volumes --timeout 60
+    compose up -d --no-build --wait postgres store
+    check "restored" beside restore /backups
+    compose up -d --no-build
+    wait_healthy 300
+    sign_in
+    call GET "/images/$image/file" >/dev/null
+    check "pictures are there" [ "$status" = 200 ]
+    check "search after the restore" search
+    check "caption saved after the restore" save_caption
+}
+
+beside() {
+    compose run --rm -T --no-deps -v "$work/backups:/backups" worker-maintenance clip-browser "$@" >>"$work/backup.log" 2>&1 || {
+        tail -n 5 "$work/backup.log"
+        return 1
+    }
+}
+
+backed_up() {
+    for _ in $(seq 90); do
+        if compose exec -T worker-maintenance clip-browser backup list /data/backups 2>/dev/null | grep -q '^20'; then return 0; fi
+        sleep 2
+    done
+    return 1
 }
 
 main "$@"

@@ -27,6 +27,7 @@ main() {
     write hf_token "$(take HF_TOKEN)"
     write backup_to "$(take CLIP_BROWSER_BACKUP_TO)"
     write llm_api_key "$(take CLIP_BROWSER_LLM_API_KEY)"
+    write flower_login "admin:$(or_random "")"
     if [ "$kind" = --worker ]; then
         set_profiles ""
     else

@@ -24,6 +24,7 @@ def test_each_container_gets_its_own_secrets_and_as_files(compose: dict[str, Any
         "redis": {"redis_password"},
         "tensorboard": set(),  # knows no sign-in: whoever gets in there finds nothing
         "proxy": set(),
+        "flower": {"redis_url", "flower_login"},
     }
     for name, service in compose["services"].items():
         assert "env_file" not in service, name
