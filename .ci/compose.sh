@@ -432,7 +432,7 @@ beside() {
 
 backed_up() {
     for _ in $(seq 90); do
-        if compose exec -T worker-maintenance clip-browser backup list /data/backups 2>/dev/null | grep -q '^20'; then return 0; fi
+        if compose exec -T worker-maintenance clip-browser backup list /data/backups --json 2>/dev/null | grep -q '"backup"'; then return 0; fi
         sleep 2
     done
     return 1
