@@ -363,7 +363,7 @@ shows_workers() {
     local login
     login="$(cat "$checkout/secrets/flower_login")"
     for _ in $(seq 20); do
-        if curl -s -m 20 -u "$login" "${1}workers?json=1&refresh=1" | grep -q 'gpu@'; then return 0; fi
+        if curl -s -m 20 -u "$login" "${1}api/workers?refresh=1" | grep -q 'gpu@'; then return 0; fi
         sleep 2
     done
     return 1
