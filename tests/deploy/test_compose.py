@@ -115,7 +115,11 @@ def test_redis_keeps_what_it_holds(compose: dict[str, Any]) -> None:
 
 
 def test_state_lies_in_named_volumes(compose: dict[str, Any]) -> None:
-    used = {volume.split(":")[0] for s in compose["services"].values() for volume in s.get("volumes", [])}
+    used = {
+        volume.split(":")[0]
+        for s in compose["services"].values()
+        for volume in s.get("volumes", [])
+    }
     assert used == {*compose["volumes"], "./deploy/proxy.conf"}
 
 
