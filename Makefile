@@ -142,6 +142,11 @@ bench-fleet: $(VENV)/.test
 chart: $(VENV)/.test
 	@bash .ci/chart.sh --strict
 
+# The Helm chart at a real kube-apiserver: server-side dry run, install, upgrade; builds it with Go the first time
+.PHONY: cluster
+cluster: $(VENV)/.test
+	@bash .ci/cluster.sh
+
 bench-captions: $(VENV)/.test web/dist/.built
 	@$(BIN)/python -m bench.captions $(ARGS)
 

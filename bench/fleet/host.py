@@ -9,21 +9,27 @@ end what happened, as JSON.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partialmethod
 from typing import Any
 
+import psycopg
 import redis as redis_client
 from sqlalchemy import Engine, event, select
 
-from common.jobs import leases
+from common.db.engine import impatient_factory, open_engine, quick_reader_factory
+from common.db.tables import now
+from common.jobs import leases, workers
+from common.jobs.workers import Facts
 from common.messaging.broker import GPU
 from common.messaging.live_workers import PREFIX
 from common.settings import Settings, load_settings
 from workers.runtime import services as clients
+from workers.runtime.fleet.roll import LOOK_EVERY_S
 from workers.runtime.job_context import JobContext
 from workers.runtime.job_runs import run_leased
 from workers.runtime.presence import EVERY_S, KEPT_S
@@ -32,6 +38,10 @@ LISTEN_S = 1  # as Celery's consumer waits for a message
 # What all workers of this process have together: a thousand of each would take minutes to make.
 SHARED = ("Queue", "Events", "Replies", "open_store")
 QUEUE_KEYS = [GPU, *(f"{GPU}\x06\x16{step}" for step in range(1, 10))]
+LOOK_SHARE = 0.02  # of a job's length, between two looks whether it is to stop
+# While a query is under way psycopg wakes ten times a second, for interrupts. Hundreds of workers that wait for
+# their turn in one process would do nothing else; a real one has a process of its own.
+INTERRUPT_EVERY_S = 10.0
 TOOTHING_S = 0.2  # of a job's length, so that not all workers end at once
 
 
@@ -103,11 +113,10 @@ class PretendedWorker(threading.Thread):
                 self._record.stops[context.job.id] = self._free_at
         return {"epochs_done": 1}
 
-    @staticmethod
-    def _sleep_until(moment: float, context: JobContext) -> None:
+    def _sleep_until(self, moment: float, context: JobContext) -> None:
         while (left_s := moment - time.monotonic()) > 0:
             context.check_stop()
-            time.sleep(min(0.1, left_s))
+            time.sleep(min(self._job_s * LOOK_SHARE, left_s))
 
 
 def announce(settings: Settings, names: list[str]) -> None:
@@ -122,11 +131,33 @@ def announce(settings: Settings, names: list[str]) -> None:
         time.sleep(EVERY_S)
 
 
+def enroll(settings: Settings, names: list[str]) -> None:
+    """Keep the rows of all workers of this process as each keeps its own, by one connection for all of them."""
+    sessions = impatient_factory(engine := open_engine(settings.database))
+    readers = quick_reader_factory(engine)
+    known = {name: Facts(name, "bench", os.getpid(), [GPU], "prefork", 1, now()) for name in names}
+    for facts in known.values():
+        with sessions() as session:
+            workers.register(session, facts)
+    written = dict.fromkeys(names, 0.0)
+    while True:
+        began = time.monotonic()
+        for name, facts in known.items():
+            with readers() as session:
+                _, runs = workers.read_entry(session, name)
+            if time.monotonic() - written[name] >= workers.WRITE_EVERY_S:
+                with sessions() as session:
+                    workers.see(session, facts, "busy" if runs else "ready", 1, runs)
+                written[name] = time.monotonic()
+        time.sleep(max(0.0, began + LOOK_EVERY_S - time.monotonic()))
+
+
 def main() -> None:
     """See the module."""
     count, host = int(sys.argv[1]), int(sys.argv[4])
     job_s, report_s = float(sys.argv[2]), float(sys.argv[3])
     settings, record = load_settings(), Record()
+    psycopg.Connection.wait = partialmethod(psycopg.Connection.wait, interval=INTERRUPT_EVERY_S)  # type: ignore[assignment]
     for name in SHARED:
         setattr(clients, name, cache(getattr(clients, name)))
 
@@ -135,14 +166,14 @@ def main() -> None:
 
     event.listen(Engine, "before_cursor_execute", count_statement)
     numbers = range(host * count, (host + 1) * count)
-    workers = [PretendedWorker(number, settings, job_s, report_s, record) for number in numbers]
-    for worker in workers:
+    pretended = [PretendedWorker(number, settings, job_s, report_s, record) for number in numbers]
+    for worker in pretended:
         worker.connect()
-    for worker in workers:
+    for worker in pretended:
         worker.start()
-    threading.Thread(
-        target=announce, args=(settings, [f"bench-{number}" for number in numbers]), daemon=True
-    ).start()
+    names = [f"bench-{number}" for number in numbers]
+    for told in (announce, enroll):
+        threading.Thread(target=told, args=(settings, names), daemon=True).start()
     print("ready", flush=True)
     for line in sys.stdin:
         if line.strip() == "count":
@@ -152,7 +183,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import os
-
     main()
     os._exit(0)  # a thousand threads: nobody waits for each

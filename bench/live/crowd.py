@@ -28,8 +28,9 @@ import psutil
 from bench.live.crowd_tabs import LOOK_AT_EACH, Crowd
 from bench.stack import Stack, running_stack
 from common.db.engine import open_engine, session_factory
-from common.db.tables import Image, now
-from common.people.credentials import issue_token, make_user
+from common.db.tables import Image, User, now
+from common.names import name_key
+from common.people.credentials import issue_token
 
 CAPTIONERS = 8
 SETTLE_S = 2.0
@@ -118,11 +119,11 @@ def _fill(stack: Stack, dataset: str, people: int) -> tuple[list[int], list[str]
                   size_bytes=1, phash="0", created_at=now())
             for at in range(CAPTIONERS * 4)
         ]  # fmt: skip
-        session.add_all(images)
-        tokens = [
-            issue_token(session, make_user(session, f"person {at}", "member"), "api")[1]
-            for at in range(people)
-        ]
+        names = [f"person {at}" for at in range(people)]
+        users = [User(name=name, name_key=name_key(name), role="member") for name in names]
+        session.add_all([*images, *users])
+        session.flush()
+        tokens = [issue_token(session, user, "api")[1] for user in users]
         session.flush()
         ids = [image.id for image in images]
     engine.dispose()

@@ -102,25 +102,25 @@ def _of_life(facts: Facts) -> Any:
     )
 
 
-def read_wish(session: Session, name: str) -> Wish:
-    """What the worker is asked; to run, if nobody knows it."""
-    row = session.execute(
-        select(Worker.asked, Worker.wanted_concurrency).where(Worker.name == name)
-    ).first()
-    return Wish(row.asked, row.wanted_concurrency) if row else Wish()
+def read_entry(session: Session, name: str) -> tuple[Wish, list[dict[str, Any]]]:
+    """What a worker is asked (to run, if nobody knows it), and `[{job_id, kind, since}]` of what it runs, the oldest first.
 
-
-def read_runs(session: Session, name: str) -> list[dict[str, Any]]:
-    """`[{job_id, kind, since}]` of the jobs that a worker runs, the oldest first."""
+    One statement: a thousand workers ask every few seconds.
+    """
+    is_its = (Job.worker == Worker.name) & _is_under_way()
+    wanted = (Worker.asked, Worker.wanted_concurrency, Job.id, Job.kind, Job.leased_at)
     rows = session.execute(
-        select(Job.id, Job.kind, Job.leased_at)
-        .where(Job.worker == name, _is_under_way())
+        select(*wanted)
+        .outerjoin(Job, is_its)
+        .where(Worker.name == name)
         .order_by(Job.leased_at, Job.id)
-    )
-    return [
-        {"job_id": id_, "kind": kind, "since": at.isoformat() if at else None}
-        for id_, kind, at in rows
-    ]
+    ).all()
+    runs = [
+        {"job_id": row.id, "kind": row.kind, "since": at.isoformat() if (at := row.leased_at) else None}
+        for row in rows
+        if row.id is not None
+    ]  # fmt: skip
+    return Wish(rows[0].asked, rows[0].wanted_concurrency) if rows else Wish(), runs
 
 
 def _is_under_way() -> ColumnElement[bool]:

@@ -74,7 +74,7 @@ def test_a_worker_says_what_it_runs_and_one_that_was_killed_what_it_ran(
     assert [(run["job_id"], run["kind"]) for run in one["active"]] == [(job_id, "map")]
     assert one["active"][0]["since"]
     with any_service.services.sessions() as session:
-        runs = workers.read_runs(session, NAME)
+        _, runs = workers.read_entry(session, NAME)
         assert workers.see(session, facts, "busy", 1, runs)
     any_service.services.queue.redis.delete(PREFIX + NAME)
     assert shown(call_any)["status"] == "silent"
@@ -109,7 +109,7 @@ def test_the_list_of_workers_asks_once_which_jobs_a_person_sees(
     [job_id] = queue_jobs(service, 1)
     assert take(service) == job_id
     with service.services.sessions() as session:
-        workers.see(session, facts, "busy", 1, workers.read_runs(session, NAME))
+        workers.see(session, facts, "busy", 1, workers.read_entry(session, NAME)[1])
     service.services.queue.redis.delete(PREFIX + NAME)
     asked: list[str] = []
 

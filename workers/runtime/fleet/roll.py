@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from common.db.engine import SessionFactory, impatient_factory, open_engine, reader_factory
+from common.db.engine import SessionFactory, impatient_factory, open_engine, quick_reader_factory
 from common.jobs import workers
-from common.jobs.kinds import JOB_QUEUES
 from common.jobs.workers import Facts, Wish
 from common.settings import Settings
 
@@ -31,8 +30,7 @@ class Roll:
         self._facts, self._told = facts, told
         engine = open_engine(settings.database, processes=POOL_SHARE)
         self._sessions: SessionFactory = impatient_factory(engine)
-        self._readers: SessionFactory = reader_factory(engine)
-        self._has_jobs = bool(set(JOB_QUEUES) & set(facts.queues))
+        self._readers: SessionFactory = quick_reader_factory(engine)
         self._written_at = float("-inf")
         self._written: Any = None
         self._ended = threading.Event()
@@ -75,9 +73,7 @@ class Roll:
     def _look(self) -> bool:
         """Read what is asked and what runs, write what has changed; False when the row has gone."""
         with self._readers() as session:
-            self.wish = workers.read_wish(session, self._facts.name)
-            if self._has_jobs:
-                self.runs = workers.read_runs(session, self._facts.name)
+            self.wish, self.runs = workers.read_entry(session, self._facts.name)
         told = (*self._told(), self.runs)
         due = time.monotonic() - self._written_at >= workers.WRITE_EVERY_S
         if not due and told == self._written:
