@@ -2,7 +2,7 @@
 
 Small JPEGs go straight into database and store, with a caption each. Then: a first backup, a second one after
 100 more images, verify, and restores: from SQLite and a folder into the same, into PostgreSQL and a bucket, and
-from there back.
+from there back. `--places 3`: in place of that, three times in turn into a new folder and into a new zip, and back from each.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +26,7 @@ from PIL import Image as Pillow
 from common.backup.making import make_backup
 from common.backup.places import open_source
 from common.backup.restoring import restore_backup
-from common.backup.verifying import verify
+from common.backup.verifying import Verdict, verify
 from common.db.engine import migrate, open_engine, session_factory
 from common.db.rows import insert_rows
 from common.db.tables import Caption, CaptionRevision, Dataset, Image, now
@@ -41,7 +44,12 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--places", type=int, default=0, metavar="TURNS")
     words = parser.parse_args()
+    if words.places:
+        with server_folder() as folder:
+            compare_places(folder, words.images, words.places)
+        return
     with ExitStack() as stack:
         folder, of_postgres, of_s3 = (stack.enter_context(server_folder()) for _ in range(3))
         postgres = stack.enter_context(postgres_server(of_postgres))
@@ -68,6 +76,32 @@ def measure(folder: Path, images: int, database: str, store: str) -> None:
     timed("restore into PostgreSQL and S3", lambda: restore_backup(team, target))
     timed("backup of PostgreSQL and S3 into a zip", lambda: make_backup(team, zipped))
     timed("restore of the zip into SQLite and a folder", lambda: restore_backup(back, zipped))
+
+
+def compare_places(folder: Path, images: int, turns: int) -> None:
+    """Print a line for each step, and the median of each at the end."""
+    source = _settings(folder / "source")
+    migrate(source.database)
+    timed("made", lambda: fill(source, 0, images))
+    took_s: dict[str, list[float]] = defaultdict(list)
+
+    def step(what: str, act: Callable[[], object]) -> None:
+        began = time.monotonic()
+        timed(what, act)
+        took_s[what].append(time.monotonic() - began)
+
+    for turn in range(turns):
+        for kind in ("folder", "zip"):
+            target, back = str(folder / f"{turn}.{kind}"), folder / f"{turn} {kind}"
+            step(f"backup into a {kind}", partial(make_backup, source, target))
+            step(f"verify of a {kind}", partial(_verify_place, target))
+            step(f"restore of a {kind}", partial(restore_backup, _settings(back), target))
+    for what, each in took_s.items():
+        print(f"{what}: median {statistics.median(each):.1f} s")
+
+
+def _verify_place(target: str) -> Verdict:
+    return verify(open_source(target))
 
 
 def timed(what: str, act: Callable[[], T]) -> T:
