@@ -1,0 +1,1 @@
+"""Pictures through the API, and by signed links."""
