@@ -97,9 +97,9 @@ async def measure(stack: Stack, given: argparse.Namespace) -> list[Row]:
         took_s = time.monotonic() - began
         row["API % of a core"] = round(100 * (_processor_s(stack) - used_s) / took_s)
         row |= _seen(crowd, count, took_s)
-        _show(row)
         if given.restart:
             row["all back after s"] = await _restart(stack, crowd)
+        _show(row)
         await crowd.close()
         await asyncio.sleep(SETTLE_S)
         rows.append(row)
