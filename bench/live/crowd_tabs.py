@@ -54,9 +54,11 @@ class Crowd:
     async def close(self) -> None:
         """End all tabs."""
         self.is_over = True
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        while left := [task for task in self.tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+            # Python 3.11's `wait_for` swallows a cancellation that comes with its result.
+            await asyncio.wait(left, timeout=1.0)
 
     def begin_to_count(self) -> None:
         """What was seen until now is forgotten."""
