@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from redis import RedisError
 from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.services import Services
@@ -58,7 +60,7 @@ class ServiceState(Collector):
     def __init__(self, services: Services) -> None:
         self._services = services
         self._lock = threading.Lock()
-        self._read_at = self._finished_at = float("-inf")
+        self._read_at, self._finished_at = float("-inf"), 0.0
         self._figures: Figures | None = None
         self._finished: Counter[tuple[str, str]] = Counter()
 
@@ -93,17 +95,24 @@ class ServiceState(Collector):
             return self._figures
 
     def read(self) -> Figures:
-        """Those of now; ended jobs that the database has are counted anew only now and then."""
+        """Those of now; ended jobs that the database has are counted anew only now and then, and nobody waits for that."""
+        if not self._finished_at:
+            self._count_finished()
+        elif time.monotonic() - self._finished_at >= FINISHED_KEPT_S:
+            self._finished_at = time.monotonic()
+            threading.Thread(target=self._count_finished, name="ended-jobs", daemon=True).start()
         with self._services.readers() as session:
-            if time.monotonic() - self._finished_at >= FINISHED_KEPT_S:
-                self._finished = _count_finished(session)
-                self._finished_at = time.monotonic()
             jobs = self._finished + _count_jobs(session, Job.state.in_(ACTIVE))
             demands = {name: read_demand(session, name) for name in JOB_QUEUES}
             ends, tallies = read_ends(session), read_tallies(session)
             backup_at = last_success(session)
         at = backup_at.timestamp() if backup_at else 0.0
         return Figures(jobs, demands, ends, tallies, at, self._read_workers(), self._read_depths())
+
+    def _count_finished(self) -> None:
+        with suppress(SQLAlchemyError), self._services.readers() as session:
+            self._finished = _count_finished(session)
+            self._finished_at = time.monotonic()
 
     def _read_workers(self) -> Workers | None:
         try:

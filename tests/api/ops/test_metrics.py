@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
+from api.ops import service_state
 from api.ops.service_state import ServiceState
 from common.db.tables import Job, now
 from common.errors import Internal
@@ -18,7 +23,7 @@ from common.jobs import leases, states
 from common.jobs.kinds import JOB_QUEUES, KINDS
 from common.jobs.queues import pause_queue, resume_queue
 from common.messaging.live_workers import PREFIX
-from tests.api.conftest import Caller, Service
+from tests.api.conftest import Caller, Service, wait_until
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 Series = dict[tuple[str, tuple[str, ...]], float]
@@ -33,6 +38,26 @@ def scrape(service: Service) -> Series:
         for family in text_string_to_metric_families(generate_latest(registry).decode())
         for sample in family.samples
     }  # fmt: skip
+
+
+def test_nobody_who_asks_waits_until_ended_jobs_have_been_counted_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end(service, make(service), "succeeded")
+    state = ServiceState(service.services)
+    assert state.read().jobs["split", "succeeded"] == 1
+    end(service, make(service), "succeeded")
+    counted, may_count = service_state._count_finished, threading.Event()
+
+    def count(session: Session) -> Counter[tuple[str, str]]:
+        assert may_count.wait(20)
+        return counted(session)
+
+    monkeypatch.setattr(service_state, "_count_finished", count)
+    monkeypatch.setattr(service_state, "FINISHED_KEPT_S", 0.0)
+    assert state.read().jobs["split", "succeeded"] == 1
+    may_count.set()
+    wait_until(lambda: state.read().jobs["split", "succeeded"] == 2)
 
 
 def make(service: Service, kind: str = "split", **more: str) -> str:
