@@ -108,6 +108,13 @@ def test_a_training_has_time_to_write_its_checkpoint(compose: dict[str, Any]) ->
         assert seconds(service["stop_grace_period"]) >= load_settings().stop_grace_s + 30, name
 
 
+def test_who_looks_for_a_container_that_is_away_knows_within_5_s(compose: dict[str, Any]) -> None:
+    for name in OWN:
+        options = dict(each.split(":") for each in compose["services"][name]["dns_opt"])
+        # each client of Redis looks twice, for a Redis that has just come back
+        assert 2 * int(options["timeout"]) * int(options["attempts"]) < 5, name
+
+
 def test_redis_keeps_what_it_holds(compose: dict[str, Any]) -> None:
     *_, script = compose["services"]["redis"]["command"]
     assert "--appendonly yes" in script
