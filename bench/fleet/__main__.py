@@ -197,6 +197,7 @@ def running_fleet(workers: int, job_s: str, report_s: str, waiting: int) -> Iter
         for host in hosts:
             assert host.stdout is not None
             assert host.stdout.readline() == "ready\n"
+        start("bench.fleet.rows", str(workers))
         start("workers.runtime.start", "beat")
         yield Fleet(settings, server, server.url, hosts, http)
 

@@ -21,15 +21,11 @@ import psycopg
 import redis as redis_client
 from sqlalchemy import Engine, event, select
 
-from common.db.engine import impatient_factory, open_engine, quick_reader_factory
-from common.db.tables import now
-from common.jobs import leases, workers
-from common.jobs.workers import Facts
+from common.jobs import leases
 from common.messaging.broker import GPU
 from common.messaging.live_workers import PREFIX
 from common.settings import Settings, load_settings
 from workers.runtime import services as clients
-from workers.runtime.fleet.roll import LOOK_EVERY_S
 from workers.runtime.job_context import JobContext
 from workers.runtime.job_runs import run_leased
 from workers.runtime.presence import EVERY_S, KEPT_S
@@ -131,27 +127,6 @@ def announce(settings: Settings, names: list[str]) -> None:
         time.sleep(EVERY_S)
 
 
-def enroll(settings: Settings, names: list[str]) -> None:
-    """Keep the rows of all workers of this process as each keeps its own, by one connection for all of them."""
-    sessions = impatient_factory(engine := open_engine(settings.database))
-    readers = quick_reader_factory(engine)
-    known = {name: Facts(name, "bench", os.getpid(), [GPU], "prefork", 1, now()) for name in names}
-    for facts in known.values():
-        with sessions() as session:
-            workers.register(session, facts)
-    written = dict.fromkeys(names, 0.0)
-    while True:
-        began = time.monotonic()
-        for name, facts in known.items():
-            with readers() as session:
-                _, runs = workers.read_entry(session, name)
-            if time.monotonic() - written[name] >= workers.WRITE_EVERY_S:
-                with sessions() as session:
-                    workers.see(session, facts, "busy" if runs else "ready", 1, runs)
-                written[name] = time.monotonic()
-        time.sleep(max(0.0, began + LOOK_EVERY_S - time.monotonic()))
-
-
 def main() -> None:
     """See the module."""
     count, host = int(sys.argv[1]), int(sys.argv[4])
@@ -172,8 +147,7 @@ def main() -> None:
     for worker in pretended:
         worker.start()
     names = [f"bench-{number}" for number in numbers]
-    for told in (announce, enroll):
-        threading.Thread(target=told, args=(settings, names), daemon=True).start()
+    threading.Thread(target=announce, args=(settings, names), daemon=True).start()
     print("ready", flush=True)
     for line in sys.stdin:
         if line.strip() == "count":
