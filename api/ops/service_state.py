@@ -27,11 +27,11 @@ from api.services import Services
 from common.backup.lease import last_success
 from common.db.tables import Job
 from common.errors import QueueUnavailable
+from common.jobs.counts.ends import BOUNDS_S, NEVER_BEGAN, EndCount, read_ends
+from common.jobs.counts.tallies import MEANINGS, read_tallies
 from common.jobs.demand import Demand, read_demand
-from common.jobs.ends import BOUNDS_S, NEVER_BEGAN, EndCount, read_ends
 from common.jobs.kinds import GPU, JOB_QUEUES, KINDS
 from common.jobs.states import ACTIVE, FINISHED
-from common.jobs.tallies import MEANINGS, read_tallies
 from common.messaging.broker import QUEUES
 from common.messaging.live_workers import count_places, read_workers
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from common.db.tables import Job, now
 from common.errors import Conflict
-from common.jobs.ends import note_ends
+from common.jobs.counts.ends import note_ends
 from common.jobs.states import changed, get_job
 
 BEFORE = aliased(Job)

@@ -28,12 +28,12 @@ from common.db.tables import Job, now
 from common.errors import ClipBrowserError, InvalidInput, WorkerLost
 from common.jobs.chains import fail_followers, mend
 from common.jobs.cleaning import clean_json
-from common.jobs.ends import note_ends
+from common.jobs.counts.ends import note_ends
+from common.jobs.counts.tallies import LOST_LEASES, count
 from common.jobs.limits import UNDER_WAY, WHOLE, has_room, read_room_for
 from common.jobs.order import WaitingJob
 from common.jobs.queues import read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
-from common.jobs.tallies import LOST_LEASES, count
 from common.settings import Settings
 
 INTERRUPTED = -1e9  # the place of a job that lost its worker: it had its turn, and goes on first

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from common.db.clock import from_now
 from common.db.tables import Job, JobLog, JobMetric
 from common.jobs.cleaning import NOTE_CHARS, clean_json, clean_point, clean_text
+from common.jobs.counts.tallies import CLEANED_REPORTS, REFUSED_REPORTS, count
 from common.jobs.leases import Lease, advance, mine
 from common.jobs.states import get_job
-from common.jobs.tallies import CLEANED_REPORTS, REFUSED_REPORTS, count
 
 LOG_LIMIT_CHARS = 20_000_000
 MAX_NOTES = 200

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from common.db.tables import Dataset, Job, JobMetric, now
 from common.errors import Conflict, InvalidInput, NotFound
-from common.jobs.ends import note_ends
+from common.jobs.counts.ends import note_ends
 from common.jobs.kinds import kind_of
 
 ACTIVE = ("queued", "running", "stopping")

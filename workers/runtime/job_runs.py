@@ -24,10 +24,10 @@ from common.db.tables import Job
 from common.errors import ClipBrowserError, DiskFull, Internal, QueueUnavailable, WorkerLost
 from common.jobs import chains, leases, states
 from common.jobs.cleaning import clean_text
+from common.jobs.counts.tallies import RETRIES, count
 from common.jobs.leases import Lease
 from common.jobs.order import WaitingJob
 from common.jobs.reports import append_log
-from common.jobs.tallies import RETRIES, count
 from common.logs import Event, of_job, tell
 from common.messaging.broker import GPU, NEXT_JOB
 from common.messaging.live_workers import most_gpus, read_workers

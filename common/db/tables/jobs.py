@@ -139,7 +139,7 @@ class JobLog(Base):
 
 
 class Tally(Base):
-    """How often something happened, see `common/jobs/tallies.py`."""
+    """How often something happened, see `common/jobs/counts/tallies.py`."""
 
     __tablename__ = "tallies"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -147,7 +147,7 @@ class Tally(Base):
 
 
 class JobEnd(Base):
-    """How many jobs of a kind ended so, and after how long, see `common/jobs/ends.py`."""
+    """How many jobs of a kind ended so, and after how long, see `common/jobs/counts/ends.py`."""
 
     __tablename__ = "job_ends"
     kind: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -15,7 +15,7 @@ from common.backup.schedule import tell_next
 from common.db.tables import Job, now
 from common.errors import DiskFull
 from common.gpus import parse_gpu
-from common.jobs import tallies
+from common.jobs.counts import tallies
 from common.jobs.queues import read_queue
 from common.jobs.workers import Facts, register
 from common.logs import AddIds

@@ -10,8 +10,9 @@ import pytest
 
 from common.db.engine import SessionFactory
 from common.errors import WorkerLost
-from common.jobs import leases, reports, states, tallies
+from common.jobs import leases, reports, states
 from common.jobs.cleaning import clean_json
+from common.jobs.counts import tallies
 from common.jobs.leases import Lease
 from common.jobs.reports import Reports, write_reports
 from common.jobs.series import read_series

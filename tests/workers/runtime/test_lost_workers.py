@@ -18,7 +18,8 @@ import pytest
 from common.db import clock
 from common.db.tables import now
 from common.errors import InvalidInput
-from common.jobs import leases, tallies
+from common.jobs import leases
+from common.jobs.counts import tallies
 from common.settings import Settings, load_settings
 from tests.servers import free_port
 from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import text
 
 from common.db.tables import Job, now
-from common.jobs import leases, reports, tallies
+from common.jobs import leases, reports
+from common.jobs.counts import tallies
 from common.jobs.queues import read_queue
 from common.logs import AddIds, of_job
 from common.store import open_store
