@@ -40,7 +40,7 @@ finish() {
     if [ "$code" != 0 ] && [ -d "$checkout" ]; then compose logs --tail 20 2>&1 | tail -n 120 || true; fi
     if [ -z "${TRIAL_KEEP:-}" ]; then
         [ ! -d "$work/other" ] || other down --volumes --timeout 20 >/dev/null 2>&1 || true
-        [ ! -d "$checkout" ] || compose --profile flower down --volumes --timeout 20 >/dev/null 2>&1 || true
+        [ ! -d "$checkout" ] || compose --profile '*' down --volumes --timeout 20 >/dev/null 2>&1 || true
         rm -rf "$work"
     fi
     exit "$code"
