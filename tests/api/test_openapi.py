@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import url_for
 from jsonschema import Draft202012Validator
 from sqlalchemy import select
 
@@ -292,3 +293,13 @@ def test_what_can_be_changed_answers_as_described(call: Caller, filled: dict[str
     for method, path, status, body in CHANGES:
         sent = {} if body is None else {"json": body}
         call(method, path.format(**filled), status, **sent)  # held against the document
+
+
+def test_addresses_are_made_of_every_route(service: Service) -> None:
+    rules = list(service.app.url_map.iter_rules())
+    assert len(rules) > 100
+    with service.app.test_request_context():
+        for rule in rules:
+            values = dict.fromkeys(rule.arguments, 7)
+            made = url_for(rule.endpoint, **values, more="a b")  # type: ignore[arg-type]
+            assert made == re.sub(r"<[^>]+>", "7", rule.rule) + "?more=a+b"
