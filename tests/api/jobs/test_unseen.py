@@ -59,9 +59,10 @@ def test_what_works_on_a_job_that_is_not_seen_tells_its_kind_alone(
     with any_service.services.sessions() as session:
         job = session.get_one(Job, HIDDEN)
         job.state, job.lease_owner = "running", "h:1/ab"
+        job.progress = {"message": "the vases of the Meyers"}
     assert call_any("GET", "/system")["workers"][0]["active"] == [
-        {"job_id": HIDDEN, "kind": "split", "since": None}
+        {"job_id": HIDDEN, "kind": "split", "since": None, "message": "the vases of the Meyers"}
     ]
     assert mona("GET", "/system")["workers"][0]["active"] == [
-        {"job_id": None, "kind": "split", "since": None}
+        {"job_id": None, "kind": "split", "since": None, "message": None}
     ]
