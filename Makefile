@@ -35,14 +35,13 @@ dev: $(VENV)/.test web/node_modules/.installed
 	@(cd web && PATH="$(CURDIR)/$(BIN):$$PATH" exec npm run dev -- --host 127.0.0.1 --strictPort) & vite=$$!; trap "kill $$vite" EXIT; \
 		$(BIN)/watchfiles --filter python --sigint-timeout 60 "$(BIN)/clip-browser up $(ARGS)" api cli common workers
 
-# Whole files side by side, each child with one thread; those that train or start the whole service first,
-# since a long file that begins last is waited for alone. Then, with nothing beside it, what measures times.
+# Whole files side by side, each child with one thread, the longest first (tests/conftest.py). Then, with nothing
+# beside it, what measures times.
 test: $(VENV)/.test web/dist/.built lint
 ifdef TESTS
 	@$(BIN)/python -m pytest $(TESTS)
 else
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not timed" \
-		tests/workers/gpu tests/system tests/workers tests/cli tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not timed" tests
 	@$(BIN)/python -m pytest -m timed tests
 endif
 	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
