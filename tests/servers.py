@@ -110,8 +110,11 @@ class Server:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Let it hang: it keeps its connections and answers nothing."""
+        """Let it hang: it keeps its connections and answers nothing. On a busy machine its threads run on for a moment."""
         os.kill(self.pid, signal.SIGSTOP)
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until and not _has_stopped(self.pid):
+            time.sleep(0.005)
 
     def resume(self) -> None:
         """Go on after `pause`."""
@@ -300,6 +303,12 @@ def server_folder() -> Iterator[Path]:
     """A temporary folder that another user may enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory(prefix="clip-browser-", ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+def _has_stopped(pid: int) -> bool:
+    """Whether all of its threads have."""
+    stats = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def _run_as(user: str | None, command: list[str | Path]) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Queue
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import socketio
+import websocket
 
+from api.live.lines import SIGN_IN_WITHIN_S
 from common.settings import Settings, as_environment
 from tests.api.conftest import wait_until
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -42,6 +47,34 @@ def websocket_address(settings: Settings) -> str:
     return f"{settings.address.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
 
 
+def when_there_is_room(connect: Callable[[], T]) -> T:
+    """What `connect` gives, tried again as a dashboard does while those before it have not said who they are."""
+    until = time.monotonic() + 2 * SIGN_IN_WITHIN_S
+    while True:
+        try:
+            return connect()
+        except (socketio.exceptions.ConnectionError, httpx.HTTPStatusError) as refused:
+            if not _is_full(refused) or time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def _is_full(refused: BaseException | None) -> bool:
+    if isinstance(refused, httpx.HTTPStatusError):
+        return refused.response.status_code == 503
+    if isinstance(refused, websocket.WebSocketBadStatusException):
+        return refused.status_code == 503
+    return refused is not None and _is_full(refused.__context__)
+
+
+def open_poll(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """(where a connection that polls goes on, what it was told at its beginning)."""
+    address = f"{settings.address}/socket.io/?EIO=4&transport=polling"
+    opened = when_there_is_room(lambda: httpx.get(address).raise_for_status())
+    told: dict[str, Any] = json.loads(opened.text[1:])
+    return f"{address}&sid={told['sid']}", told
+
+
 class Browser:
     """A Socket.IO client that keeps what it is sent."""
 
@@ -50,7 +83,9 @@ class Browser:
         self.events: Queue[tuple[str, Any]] = Queue()
         for name in ("job", "queue", "caption", "image", "presence", "dataset", "batch", "left"):
             self.client.on(name, self._keep(name))
-        self.client.connect(address, auth={"token": token}, transports=["websocket"])
+        when_there_is_room(
+            lambda: self.client.connect(address, auth={"token": token}, transports=["websocket"])
+        )
 
     def _keep(self, name: str) -> Callable[[Any], None]:
         return lambda data: self.events.put((name, data))

@@ -16,7 +16,7 @@ from common.jobs.reports import Reports, write_reports
 from common.people.credentials import issue_token
 from common.people.roles import find_user
 from tests.api.conftest import Caller, Service
-from tests.api.serving import Browser
+from tests.api.serving import Browser, open_poll
 
 
 @pytest.fixture
@@ -72,11 +72,12 @@ def test_every_dashboard_hears_that_the_order_of_a_queue_has_changed(
 
 def test_browsers_that_cannot_open_a_websocket_may_poll(served: Service) -> None:
     address = f"{served.settings.address}/socket.io/?EIO=4&transport=polling"
-    opened = httpx.get(address)
-    assert opened.status_code == 200
-    assert opened.text.startswith("0{")
+    mine, _ = open_poll(served.settings)
     foreign = httpx.get(address, headers={"Origin": "http://evil.example"})
     assert foreign.status_code == 400
+    assert (
+        httpx.post(mine, content="1").text == "OK"
+    )  # it ends, and takes nobody's place any longer
 
 
 def test_a_client_that_only_polls_is_served_whichever_process_its_requests_meet(
@@ -87,9 +88,8 @@ def test_a_client_that_only_polls_is_served_whichever_process_its_requests_meet(
     asked = json.dumps(["subscribe", {"rooms": [f"dataset:{dataset}"]}])
     polling = []
     for _ in range(4):  # each request is on a connection of its own
-        opened = json.loads(httpx.get(address).text[1:])
+        mine, opened = open_poll(served.settings)
         assert opened["upgrades"] == []  # in the middle it cannot move to another process
-        mine = f"{address}&sid={opened['sid']}"
         auth = json.dumps({"token": served.admin_token})
         assert httpx.post(mine, content=f"40{auth}").text == "OK"
         assert httpx.get(mine).text.startswith("40")
