@@ -138,6 +138,8 @@ class Works:
                     job = self._begin(kind, {"model": self._model})
                     ended = self._wait(job, over) if job else None
                     self.deeds.done[f"{kind} {ended['state'] if ended else 'not seen'}"] += 1
+                    if ended is None:
+                        break  # the story is over, and a map needs an index that is there
             over.wait(dice.uniform(0.5, 2.0))
 
     def _begin(self, kind: str, params: dict[str, Any], after: str | None = None) -> str | None:
