@@ -26,7 +26,7 @@ from common.db.tables import Job, JobLimit, PausedQueue, now
 from common.db.tables.base import UtcDateTime
 from common.errors import Conflict, NotFound
 from common.jobs.kinds import JOB_QUEUES
-from common.jobs.limits import WHOLE, read_limits, read_room
+from common.jobs.limits import UNDER_WAY, WHOLE, read_limits, read_room
 from common.jobs.order import Level, RunningJob, UnderWay, WaitingJob, in_turn, order_jobs
 
 Rows = Select[*tuple[Any, ...]]
@@ -96,7 +96,7 @@ def read_mark(session: Session) -> Mark:
         .group_by(Job.queue)
         .order_by(Job.queue)
     )
-    runs = select(Job.id, Job.state, Job.seq).where(Job.state.in_(("running", "stopping")))
+    runs = select(Job.id, Job.state, Job.seq).where(Job.state.in_(UNDER_WAY))
     paused = select(PausedQueue.name, PausedQueue.paused_at).order_by(PausedQueue.name)
     running = session.execute(runs.order_by(Job.id))
     limits = select(JobLimit.queue, JobLimit.kind, JobLimit.most)
@@ -117,7 +117,7 @@ def read_running(session: Session, name: str) -> list[RunningJob]:
     """The jobs of the queue that are under way, the oldest first."""
     rows = session.execute(
         select(Job.id, Job.created_by, func.coalesce(Job.started_at, Job.created_at), Job.kind)
-        .where(Job.queue == name, Job.state.in_(("running", "stopping")))
+        .where(Job.queue == name, Job.state.in_(UNDER_WAY))
         .order_by(Job.started_at, Job.id)
     )
     return [RunningJob(*row) for row in rows]
@@ -134,7 +134,7 @@ def _under_way(name: str) -> Rows:
     began_at = func.max(func.coalesce(Job.started_at, Job.created_at), type_=UtcDateTime())
     return (
         select(Job.created_by, func.count(), began_at)
-        .where(Job.queue == name, Job.state.in_(("running", "stopping")))
+        .where(Job.queue == name, Job.state.in_(UNDER_WAY))
         .group_by(Job.created_by)
     )
 

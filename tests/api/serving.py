@@ -71,6 +71,8 @@ def open_poll(settings: Settings) -> tuple[str, dict[str, Any]]:
     """(where a connection that polls goes on, what it was told at its beginning)."""
     address = f"{settings.address}/socket.io/?EIO=4&transport=polling"
     opened = when_there_is_room(lambda: httpx.get(address).raise_for_status())
+    assert opened.status_code == 200
+    assert opened.text.startswith("0{")
     told: dict[str, Any] = json.loads(opened.text[1:])
     return f"{address}&sid={told['sid']}", told
 
