@@ -93,7 +93,9 @@ def object_name(sha256: str) -> str:
 def read_manifests(place: Place) -> list[Manifest]:
     """All whole backups of a place, the oldest first. Raises InvalidInput when one cannot be read."""
     names = [name for name, _ in place.list(SNAPSHOTS) if name.endswith(f"/{MANIFEST}")]
-    return [Manifest.from_json(place.get_bytes(name)) for name in sorted(names)]
+    found = [Manifest.from_json(place.get_bytes(name)) for name in names]
+    # A name has whole seconds: of two of the same second only this says which is the newer one.
+    return sorted(found, key=lambda each: (each.created_at, each.name))
 
 
 def choose_manifest(place: Place, name: str | None) -> Manifest:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,13 @@ from sqlalchemy import MetaData, update
 
 from common.backup.keeping import keep_newest
 from common.backup.making import make_backup
-from common.backup.manifest import object_name, read_list, read_manifests, table_part
+from common.backup.manifest import (
+    choose_manifest,
+    object_name,
+    read_list,
+    read_manifests,
+    table_part,
+)
 from common.backup.places import MARK, open_source, open_target
 from common.backup.restoring import UNFINISHED, restore_backup
 from common.backup.verifying import verify
@@ -63,7 +71,7 @@ def test_a_second_backup_copies_only_what_is_new_and_the_oldest_goes_when_enough
     assert (figures["artifacts"], figures["new_objects"]) == (7, 2)
     place = open_source(target)
     assert [each.name for each in read_manifests(place)] == [first.name, second.name]
-    assert first.name < second.name
+    assert first.created_at < second.created_at
     assert verify(place).objects == 9
     _, figures = make_backup(stack.settings, target, keep=2)
     assert (figures["new_objects"], figures["removed"]) == (0, 1)
@@ -242,6 +250,20 @@ def test_a_folder_with_something_else_is_not_written_to_and_a_later_form_not_rea
     (tmp_path / MARK).write_text('{"format": 2}')
     with pytest.raises(InvalidInput, match="of form 2"):
         open_source(str(tmp_path))
+
+
+def test_of_two_backups_of_one_second_the_later_one_is_the_newest_whatever_their_names(
+    stack: Stack, tmp_path: Path
+) -> None:
+    made, _ = make_backup(stack.settings, str(tmp_path / "made"))
+    place = open_target(str(tmp_path / "backups"))
+    for name, at in (("20260101T000000Z-ffff", 100_000), ("20260101T000000Z-0000", 900_000)):
+        moment = datetime(2026, 1, 1, microsecond=at, tzinfo=UTC).isoformat()
+        one = replace(made, name=name, created_at=moment)
+        place.put_bytes(one.path("manifest.json"), one.to_json())
+    assert [each.name[-4:] for each in read_manifests(place)] == ["ffff", "0000"]
+    assert choose_manifest(place, None).name.endswith("0000")
+    assert choose_manifest(place, "20260101").name.endswith("0000")
 
 
 def test_what_a_killed_backup_left_goes_with_the_next_one_that_keeps_few(
