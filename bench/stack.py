@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,25 @@ import httpx
 PASSWORD = "a password for measurements"
 READY_TIMEOUT_S = 120.0
 FINISHED = ("succeeded", "failed", "stopped")
+FIRST_PORT, PORTS, SHARES = 20_000, 12_000, 8
+_turns = count(secrets.randbelow(PORTS // SHARES))
 
 
 def free_port() -> int:
-    """A port nobody listens on right now, on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on, nor will before whoever asked does, or until its server is back.
+
+    The system gives clients theirs from another range (Linux: from 32,768 on), pytest-xdist's processes share none.
+    """
+    while True:
+        port = FIRST_PORT + (SHARES * next(_turns) + _share()) % PORTS
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _share() -> int:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    return int(worker) % SHARES if worker.isdigit() else 0
 
 
 class Stack:

@@ -35,6 +35,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bench import stack
 from tests.server_programs import (
     S3_INSTRUCTION,
     minio_program,
@@ -54,9 +55,7 @@ S3_KEY, S3_SECRET = "clip-browser", "a secret/with@signs"
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return stack.free_port()
 
 
 @dataclass
