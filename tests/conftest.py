@@ -8,6 +8,9 @@ pytest_plugins = ["tests.servers"]
 # What trains or starts the whole service: of files that run side by side, a long one that begins last is waited for alone.
 LONGEST_FIRST = ("tests/workers/gpu/", "tests/system/", "tests/workers/", "tests/cli/")
 
+# Hypothesis' own limit of 0.2 s an example is no bound of ours: on a machine that stands still for a moment, it fails.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")
 # pytest --hypothesis-profile long: hours of the model-based tests, in place of seconds
 settings.register_profile("long", max_examples=20_000)
 
