@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from common.backup.lease import held_store, is_held, last_backup, last_success, note_success
+from common.backup import lease
+from common.backup.lease import (
+    LEASE_S,
+    held_store,
+    is_held,
+    last_backup,
+    last_success,
+    note_success,
+)
 from common.db.tables import Backup, Job
 from common.errors import AlreadyRunning, Unavailable
 from common.trash.removal import remove_folders
 from tests.common.backup.stacks import Stack
 from tests.migrated import migrate_new
+from tests.workers.conftest import wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -63,15 +72,30 @@ def test_a_second_backup_waits_for_its_turn_and_an_error_is_told(stack: Stack) -
         assert last_success(session) is None
 
 
+def test_a_backup_extends_its_lease(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "EXTEND_EVERY_S", 0.05)
+    with held_store(stack.services.sessions, "folder /b", "test"):
+        first = until(stack)
+        wait_until(lambda: until(stack) > first, what="a longer lease")
+        assert held(stack)
+
+
+def until(stack: Stack) -> datetime:
+    """When the lease of the one backup ends."""
+    with stack.services.readers() as session:
+        return session.scalars(select(Backup.until)).one()
+
+
 def test_a_killed_backup_holds_nothing_once_its_lease_has_run_out(stack: Stack) -> None:
     sessions = stack.services.sessions
-    with held_store(sessions, "folder /b", "test", lease_s=1.2):
-        time.sleep(1.5)
-        assert held(stack), "it extends its lease"
+    with held_store(sessions, "folder /b", "test"):
+        pass
     with sessions() as session:
         row = session.scalars(select(Backup)).one()
         row.state = "running"  # as if its process had been killed
-    time.sleep(1.3)
+    assert held(stack)
+    with sessions() as session:  # as if a lease's time had gone by
+        session.scalars(select(Backup)).one().until -= timedelta(seconds=LEASE_S)
     assert not held(stack)
     with pytest.raises(Unavailable), held_store(sessions, "folder /c", "test") as mine:
         with sessions() as session:

@@ -19,6 +19,7 @@ from common.db.tables import Caption, CaptionRevision, Image, Job, TrashedImage
 from common.trash.images import remove_images, trash_images
 from tests.common.backup.stacks import Stack, fill
 from tests.migrated import migrate_new
+from tests.workers.conftest import wait_until
 from workers.runtime.job_runs import run_next
 
 IMAGES = 60
@@ -74,11 +75,12 @@ def test_what_people_save_and_delete_meanwhile_leaves_the_backup_whole_and_it_co
         def work(what: str, done: int, _total: int) -> None:
             """When the rows are read, and some files copied, images are deleted for good."""
             if what == "files" and done == 5:
+                before = people.saved
+                wait_until(lambda: people.saved > before, what="a save meanwhile")
                 people.delete(ids[:10])
 
         manifest, figures = make_backup(laptop.settings, str(tmp_path / "backup"), report=work)
     assert len(people.deleted) == 12
-    assert people.saved > 0
     assert (manifest.missing, manifest.damaged) == ([], [])
     assert figures["new_objects"] > 2 * IMAGES
     assert not verify(open_source(str(tmp_path / "backup"))).wrong

@@ -109,7 +109,7 @@ def test_a_follower_is_made_before_the_job_ends_or_refused_after_it(
         ending.start()
         ending.join(timeout=0.3)
         assert ending.is_alive(), "the job has ended although somebody was queueing up behind it"
-    ending.join(timeout=10)
+    ending.join(timeout=60)
     assert state_of(sessions, follower) == "failed"
     with pytest.raises(InvalidInput, match="has failed"):
         make(after_job_id=first)
@@ -128,7 +128,7 @@ def test_a_follower_is_queued_again_before_the_job_ends_or_refused_after_it(
         ending.start()
         ending.join(timeout=0.3)
         assert ending.is_alive()
-    ending.join(timeout=10)
+    ending.join(timeout=60)
     assert state_of(sessions, second) == "failed"
 
 

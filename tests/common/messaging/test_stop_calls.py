@@ -23,7 +23,7 @@ def test_a_call_is_heard_once_by_who_asks_for_that_job_and_also_after_redis_was_
         assert not calls.heard("one")
         wait_until(lambda: queue.redis.pubsub_numsub(CHANNEL)[0][1] == 1, what="listening")
         queue.call_stop("one")
-        wait_until(lambda: calls.heard("one"), 5, "the call")
+        wait_until(lambda: calls.heard("one"), what="the call")
         assert not calls.heard("one")
         assert not calls.heard("other")
 
@@ -33,7 +33,7 @@ def test_a_call_is_heard_once_by_who_asks_for_that_job_and_also_after_redis_was_
         server.start()
         wait_until(lambda: queue.redis.pubsub_numsub(CHANNEL)[0][1] == 1, what="listening again")
         queue.call_stop("one")
-        wait_until(lambda: calls.heard("one"), 5, "the call")
+        wait_until(lambda: calls.heard("one"), what="the call")
 
 
 def test_of_very_many_calls_the_newest_are_remembered() -> None:
