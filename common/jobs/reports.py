@@ -92,7 +92,8 @@ def write_reports(
         advance(session, held, clean.reached)
         job = get_job(session, held.job_id)
     if clean.notes:
-        job.notes = [*(job.notes or []), *clean.notes][-MAX_NOTES:]
+        # A later attempt often has the same to say.
+        job.notes = list(dict.fromkeys([*(job.notes or []), *clean.notes]))[-MAX_NOTES:]
     session.add_all([JobMetric(job_id=held.job_id, **point) for point in clean.points])
     if clean.lines:
         append_log(session, held.job_id, "".join(clean.lines))

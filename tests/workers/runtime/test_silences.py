@@ -105,6 +105,18 @@ def test_a_store_that_stays_away_fails_the_job_once_its_attempts_are_used(stage:
     assert [pause_s(stage.settings, attempt) for attempt in (1, 2, 3)] == [20, 60, 180]
 
 
+def test_what_each_attempt_notes_is_noted_once(stage: Backstage) -> None:
+    def notes_and_loses_its_store(ctx: JobContext) -> dict[str, Any]:
+        ctx.note("Few images.")
+        ctx.note(f"Attempt {ctx.job.attempt}.")
+        return asks_a_store_that_is_away(ctx) if ctx.job.attempt == 1 else {}
+
+    job = run(stage, notes_and_loses_its_store)
+    job = run(stage, notes_and_loses_its_store, job.id)
+    assert [note.partition(" ")[0] for note in job.notes] == ["Few", "Attempt", "the", "Attempt"]
+    assert log_of(stage, job.id).count("Few images.") == 2
+
+
 def test_a_job_that_pauses_can_be_stopped_at_once(stage: Backstage) -> None:
     from common.jobs import states
 

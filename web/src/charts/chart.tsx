@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import { theme } from "../state/theme";
 import { count, short } from "../text/format";
 import { colourOf } from "./colours";
-import { steadyRange } from "./range";
+import { steadyRange, xRange } from "./range";
 import { aligned, type Series, thinned, valueAt } from "./series";
 import "./chart.css";
 
@@ -22,6 +22,8 @@ interface ChartProps {
   /** The whole range of x known beforehand, so that the curve never jumps. */
   xMax?: number | undefined;
   yRange?: [number, number];
+  /** What may lie between two lines of y, where not any number reads well: whole numbers, minutes. */
+  yIncrements?: number[];
   empty?: string;
 }
 
@@ -47,9 +49,12 @@ function axisOf(props: ChartProps, isX: boolean): uPlot.Axis {
     ticks: { stroke: line, width: 1, size: 4 },
     ...(isX
       ? { size: 30, space: 70, values: (_: uPlot, ticks: number[]) => ticks.map(props.writeX ?? wholeOnly) }
-      : { size: 60, space: 36, values: (_: uPlot, ticks: number[]) => ticks.map(write) }),
+      : { size: 60, space: 36, values: (_: uPlot, ticks: number[]) => ticks.map(write), ...(props.yIncrements ? { incrs: props.yIncrements } : {}) }),
   };
 }
+
+/** A line of one point would not be seen. */
+const isLone = ({ data }: uPlot, at: number): boolean => (data[at] ?? []).filter((value) => value != null).length === 1;
 
 function optionsOf(props: ChartProps, width: number, onCursor: (x: number | null) => void): uPlot.Options {
   const { series, xMax, yRange } = props;
@@ -60,7 +65,8 @@ function optionsOf(props: ChartProps, width: number, onCursor: (x: number | null
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: {
-      x: { time: false, range: (_, low, last) => (xMax === undefined ? wide(Math.min(0, low ?? 0), last ?? 1) : [Math.min(0, low ?? 0), Math.max(xMax, last ?? 0)]) },
+      // The points themselves are asked: of a single one uPlot says a range of its own around it.
+      x: { time: false, range: ({ data: [xs] }) => (xMax === undefined ? wide(...xRange(xs)) : xRange(xs, xMax)) },
       y: { range: (_, low, top) => yRange ?? high(low ?? NaN, top ?? NaN) },
     },
     axes: [axisOf(props, true), axisOf(props, false)],
@@ -71,7 +77,7 @@ function optionsOf(props: ChartProps, width: number, onCursor: (x: number | null
         width: 2,
         spanGaps: true,
         ...(one.dashed ? { dash: [6, 5] } : {}),
-        points: { show: one.dots ?? false, size: one.marks ? 12 : 6, fill: colourOf(one.marks ? one.colour : "--surface") },
+        points: { show: one.dots ?? isLone, size: one.marks ? 12 : 6, fill: colourOf(one.marks ? one.colour : "--surface") },
       })),
     ],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx == null ? null : (plot.data[0]?.[plot.cursor.idx] ?? null))] },

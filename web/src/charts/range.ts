@@ -3,6 +3,10 @@
 const STEPS = [1, 2, 2.5, 5, 10];
 const PARTS = 4;
 
+/** What may lie between two lines of an axis of whole numbers, and of one of durations in seconds. */
+export const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
+export const DURATIONS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
+
 /** A round step, about a quarter of the span. */
 function roundStep(span: number): number {
   const unit = 10 ** Math.floor(Math.log10(span / PARTS));
@@ -24,4 +28,9 @@ export function steadyRange(before: [number, number] | null, low: number, high: 
   if (before && low >= before[0] && high <= before[1]) return before;
   if (!before || !Number.isFinite(low)) return roundRange(low, high);
   return roundRange(Math.min(low, before[0]), Math.max(high, before[1]));
+}
+
+/** From zero, or what lies below it, to the end that is known beforehand, or the last point. xs: of the points, in order. */
+export function xRange(xs: ArrayLike<number>, xMax = xs.length === 0 ? 1 : 0): [number, number] {
+  return [Math.min(0, xs[0] ?? 0), Math.max(xMax, xs[xs.length - 1] ?? 0)];
 }

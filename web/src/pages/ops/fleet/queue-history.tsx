@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { queueHistory } from "../../../api/jobs";
 import { Chart } from "../../../charts/chart";
+import { DURATIONS_S, WHOLE } from "../../../charts/range";
 import { Select } from "../../../design/field";
 import { Loaded } from "../../../design/states";
 import { useResource } from "../../../state/resource";
@@ -10,9 +11,6 @@ import { clock } from "../../../text/jobs/queue-words";
 const HOURS = 24;
 const EVERY_MS = 60_000;
 const HOUR_MS = 3_600_000;
-
-/** Between two whole numbers an axis says nothing. */
-const whole = (write: (value: number) => string) => (value: number) => (Number.isInteger(value) ? write(value) : "");
 
 /** Waiting jobs and waiting time of a queue over the last day, drawn from minute to minute. */
 export function QueueHistory({ names }: { names: string[] }) {
@@ -37,17 +35,16 @@ function Charts({ points }: { points: Awaited<ReturnType<typeof queueHistory>>["
     points.map((point): [number, number] => [Math.max(0, (millisOf(point.at) - begin_ms) / HOUR_MS), of(point)]);
   const at = (hours: number) => clock(new Date(begin_ms + hours * HOUR_MS).toISOString());
   const common = { xName: "time", writeX: at, xMax: HOURS, over: "over the last day", empty: "The clock writes the first point within a minute." };
-  const dots = points.length < 2;
   return (
     <>
       <Chart
-        {...common} title="Jobs" write={whole(count)}
+        {...common} title="Jobs" write={count} yIncrements={WHOLE}
         series={[
-          { name: "waiting", colour: "--curve-2", points: over((point) => point.waiting), dots },
-          { name: "running", colour: "--curve-1", points: over((point) => point.running), dots },
+          { name: "waiting", colour: "--curve-2", points: over((point) => point.waiting) },
+          { name: "running", colour: "--curve-1", points: over((point) => point.running) },
         ]}
       />
-      <Chart {...common} title="Longest wait" write={whole(duration)} series={[{ name: "waited", colour: "--curve-3", points: over((point) => Math.round(point.oldest_s)), dots }]} />
+      <Chart {...common} title="Longest wait" write={duration} yIncrements={DURATIONS_S} series={[{ name: "waited", colour: "--curve-3", points: over((point) => Math.round(point.oldest_s)) }]} />
     </>
   );
 }
