@@ -37,9 +37,9 @@ from common.jobs.queues import (
     pause_queue,
     require_job_queue,
     resume_queue,
-    turn_of,
 )
 from common.jobs.samples import read_history
+from common.jobs.turns import turn_of
 from common.messaging.broker import QUEUES
 
 queues = make_blueprint("queues", __name__, "jobs", f"{PREFIX}/queues")

@@ -11,8 +11,9 @@ from common.db.engine import hold
 from common.db.tables import Job
 from common.errors import Conflict, Forbidden, InvalidInput
 from common.jobs.order import Spot, WaitingJob, put_before, swap_own
-from common.jobs.queues import read_queue, turn_of
+from common.jobs.queues import read_queue
 from common.jobs.states import changed, get_job
+from common.jobs.turns import turn_of
 
 
 def move_job(

@@ -18,7 +18,7 @@ from common.db.engine import hold
 from common.errors import NotFound, QueueUnavailable
 from common.jobs import workers
 from common.jobs.kinds import JOB_QUEUES
-from common.jobs.queues import turn_of
+from common.jobs.turns import turn_of
 from common.messaging.live_workers import forget_log, read_log
 
 worker_routes = make_blueprint("workers", __name__, "ops", f"{PREFIX}/workers")

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from common.db.clock import read_clock
 from common.db.tables import Job
 from common.jobs.limits import UNDER_WAY, read_room
-from common.jobs.queues import BEFORE, count_startable, read_pause, startable, waits_in
+from common.jobs.queues import count_startable, read_pause
+from common.jobs.turns import BEFORE, startable, waits_in
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from common.jobs.counts.ends import note_ends
 from common.jobs.counts.tallies import LOST_LEASES, count
 from common.jobs.limits import UNDER_WAY, WHOLE, has_room, read_room_for
 from common.jobs.order import WaitingJob
-from common.jobs.queues import read_turns, turn_of
 from common.jobs.states import FINISHED, changed, get_job
+from common.jobs.turns import read_turns, turn_of
 from common.settings import Settings
 
 INTERRUPTED = -1e9  # the place of a job that lost its worker: it had its turn, and goes on first

@@ -17,7 +17,8 @@ from common.db.engine import open_engine, session_factory
 from common.db.tables import Job
 from common.jobs import leases, states
 from common.jobs.order import RunningJob, WaitingJob, order_jobs
-from common.jobs.queues import count_startable, read_queue, read_turns
+from common.jobs.queues import count_startable, read_queue
+from common.jobs.turns import read_turns
 from tests.common.jobs.old_order import order_plainly
 from tests.migrated import migrate_new
 
