@@ -102,7 +102,7 @@ def issue_token(
     begun: Beginning = NOWHERE,
 ) -> tuple[Token, str]:
     """A new token of a user: (row, secret). The secret is shown now and never again."""
-    secret = secrets.token_urlsafe(32)
+    secret = _new_secret()
     expires_at = None if lives is None else now() + lives
     row = Token(
         user_id=user.id, kind=kind, name=name, scope=scope, token_hash=token_hash(secret),
@@ -111,6 +111,13 @@ def issue_token(
     session.add(row)
     session.flush()
     return row, secret
+
+
+def _new_secret() -> str:
+    """Random, and no option of a command line, as what begins with a dash is: `--token SECRET` has to work."""
+    while (secret := secrets.token_urlsafe(32)).startswith("-"):
+        pass
+    return secret
 
 
 def user_of_token(session: Session, secret: str) -> tuple[User, Token] | None:
