@@ -20,7 +20,8 @@ from workers.runtime.services import open_services
 
 def _delete(service: Service, path: str) -> None:
     headers = {"Authorization": f"Bearer {service.token}"}
-    assert httpx.delete(f"{service.url}/api/v1{path}", headers=headers).status_code == 204
+    answer = httpx.delete(f"{service.url}/api/v1{path}", headers=headers, timeout=60)
+    assert answer.status_code == 204
 
 
 def test_what_was_deleted_is_listed_brought_back_and_removed(call: Call, service: Service) -> None:

@@ -40,7 +40,9 @@ def test_an_entry_and_a_body_make_a_kind_of_the_whole_service(
 ) -> None:
     monkeypatch.setitem(KINDS, KIND.name, KIND)
     headers = {"Authorization": f"Bearer {service.token}"}
-    made = httpx.post(f"{service.url}/api/v1/datasets", json={"name": "Trees"}, headers=headers)
+    made = httpx.post(
+        f"{service.url}/api/v1/datasets", json={"name": "Trees"}, headers=headers, timeout=60
+    )
     start = (KIND.name, "--dataset", "Trees", "--follow", "--json")
     refused = call(*start)
     assert refused.code == 1
@@ -54,7 +56,7 @@ def test_an_entry_and_a_body_make_a_kind_of_the_whole_service(
     assert '--letter ("e"), --times (1)' in " ".join(call(KIND.name, "--help").out.split())
     again = call("clone", done["id"], "--letter", "b", "--follow", "--json").json
     assert again["params"] == {"letter": "b", "times": 2}
-    document = httpx.get(f"{service.url}/openapi.json").json()
+    document = httpx.get(f"{service.url}/openapi.json", timeout=60).json()
     schemas = document["components"]["schemas"]
     assert KIND.name in schemas["NewJob"]["properties"]["kind"]["enum"]
     assert schemas["params_count_letter"]["properties"]["letter"]["default"] == "e"

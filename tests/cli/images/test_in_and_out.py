@@ -46,7 +46,7 @@ def fill(folder: Path, names: list[str], first_seed: int = 0) -> None:
 
 def get(service: Service, path: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {service.token}"}
-    answer = httpx.get(f"{service.url}/api/v1{path}", headers=headers)
+    answer = httpx.get(f"{service.url}/api/v1{path}", headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import math
 import random
 import subprocess
 import sys
@@ -16,6 +19,8 @@ import pytest
 from common.store import ArtifactStore, open_store
 from tests.server_programs import s3_kinds
 from tests.servers import S3_SERVERS, Server, free_port, server_folder
+from tests.system.chaos.everything.store_line import StoreLine
+from tests.system.chaos.tcp_proxy import CHUNK
 
 KIB = 1024
 COUNT = 150
@@ -32,6 +37,33 @@ def servers() -> Iterator[tuple[Server, Server]]:
         S3_SERVERS[second](there) as target,
     ):
         yield source, target
+
+
+class Dam(StoreLine):
+    """A line to a store that lets so many bytes pass and holds back all else: no copy of more comes to its end."""
+
+    def __init__(self, url: str, passes_bytes: float) -> None:
+        port = int(url.rpartition("@")[2].split("/")[0].rpartition(":")[2])
+        self.passes_bytes = passes_bytes
+        super().__init__(port)
+        self.url = url.replace(f":{port}/", f":{self.port}/")
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK):
+                while self.passes_bytes < len(data):
+                    await asyncio.sleep(0.05)
+                self.passes_bytes -= len(data)
+                writer.write(data)
+                await writer.drain()
+
+
+@pytest.fixture
+def dam(servers: tuple[Server, Server]) -> Iterator[Dam]:
+    """Before the second server; half of what is copied passes."""
+    made = Dam(servers[1].url, 12 * KIB * KIB)
+    yield made
+    made.close()
 
 
 def fill(store: ArtifactStore, count: int = COUNT) -> dict[str, bytes]:
@@ -67,12 +99,12 @@ def held_by(store: ArtifactStore) -> dict[str, bytes]:
 
 
 def test_a_copy_that_is_killed_goes_on_and_tells_what_differs(
-    servers: tuple[Server, Server], tmp_path: Path
+    servers: tuple[Server, Server], dam: Dam, tmp_path: Path
 ) -> None:
     source, target = (open_store(server.url) for server in servers)
     held = fill(source)
     journal = tmp_path / "journal.jsonl"
-    words = (servers[0].url, servers[1].url, "--journal", str(journal))
+    words = (servers[0].url, dam.url, "--journal", str(journal))
     killed = start(*words)
     until = time.monotonic() + 60
     while not journal.is_file() or journal.read_text().count("\n") < 10:
@@ -83,6 +115,7 @@ def test_a_copy_that_is_killed_goes_on_and_tells_what_differs(
     killed.communicate()
     done = journal.read_text().count("\n")
     assert 10 <= done < len(held)
+    dam.passes_bytes = math.inf
 
     rest = copy(*words)
     assert rest["is_whole"]
