@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cachetools import TTLCache
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -65,6 +66,11 @@ class Service:
                 self.app.test_client(),
                 issue_token(session, make_user(session, name, "member"), "api")[1],
             )
+
+    def remember(self) -> None:
+        """Whose tokens are used, and who is what where, stays known for an hour, however slowly a test goes."""
+        self.services.token_cache._known = TTLCache(1000, 3600)
+        self.services.roles._standings = TTLCache(1000, 3600)
 
     def add_images(self, dataset_id: str, count: int, captioned: int = 0) -> list[int]:
         """Image rows with small files in the store; the first `captioned` ones with a caption."""
@@ -271,16 +277,16 @@ def start_worker(service: Service) -> Iterator[Callable[[str], None]]:
                 command, env=as_environment(service.settings), stderr=subprocess.DEVNULL
             )
         )
-        wait_until(lambda: any(w["name"] == name for w in service.services.live_workers.read()), 60)
+        wait_until(lambda: any(w["name"] == name for w in service.services.live_workers.read()))
 
     yield start
     for worker in started:
         worker.terminate()
-        worker.wait(20)
+        worker.wait(60)
 
 
-def wait_until(true: Callable[[], Any], timeout_s: float = 20.0) -> Any:
-    """The first true value of `true()`."""
+def wait_until(true: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+    """The first true value of `true()`. timeout_s: no bound of what is tested; processes may stand still for seconds."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         value = true()

@@ -20,6 +20,8 @@ from common.settings import Settings, as_environment
 from tests.api.conftest import wait_until
 
 T = TypeVar("T")
+# Of what waits for an answer: no bound of what is tested. Processes may stand still for seconds.
+ANSWER_S = 60.0
 
 
 @contextmanager
@@ -27,17 +29,17 @@ def running(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m api.serve`, ready."""
     process = subprocess.Popen([sys.executable, "-m", "api.serve"], env=as_environment(settings))
     try:
-        wait_until(lambda: answers(settings) or process.poll() is not None, 60)
+        wait_until(lambda: answers(settings) or process.poll() is not None)
         assert process.poll() is None
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answers(settings: Settings) -> bool:
     try:
-        return httpx.get(f"{settings.address}/healthz", timeout=2).status_code == 200
+        return httpx.get(f"{settings.address}/healthz", timeout=10).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -49,11 +51,15 @@ def websocket_address(settings: Settings) -> str:
 
 def when_there_is_room(connect: Callable[[], T]) -> T:
     """What `connect` gives, tried again as a dashboard does while those before it have not said who they are."""
-    until = time.monotonic() + 2 * SIGN_IN_WITHIN_S
+    until = time.monotonic() + SIGN_IN_WITHIN_S + ANSWER_S
     while True:
         try:
             return connect()
-        except (socketio.exceptions.ConnectionError, httpx.HTTPStatusError) as refused:
+        except (
+            socketio.exceptions.ConnectionError,
+            httpx.HTTPStatusError,
+            websocket.WebSocketBadStatusException,
+        ) as refused:
             if not _is_full(refused) or time.monotonic() > until:
                 raise
             time.sleep(0.2)
@@ -70,7 +76,7 @@ def _is_full(refused: BaseException | None) -> bool:
 def open_poll(settings: Settings) -> tuple[str, dict[str, Any]]:
     """(where a connection that polls goes on, what it was told at its beginning)."""
     address = f"{settings.address}/socket.io/?EIO=4&transport=polling"
-    opened = when_there_is_room(lambda: httpx.get(address).raise_for_status())
+    opened = when_there_is_room(lambda: httpx.get(address, timeout=ANSWER_S).raise_for_status())
     assert opened.status_code == 200
     assert opened.text.startswith("0{")
     told: dict[str, Any] = json.loads(opened.text[1:])
@@ -86,7 +92,9 @@ class Browser:
         for name in ("job", "queue", "caption", "image", "presence", "dataset", "batch", "left"):
             self.client.on(name, self._keep(name))
         when_there_is_room(
-            lambda: self.client.connect(address, auth={"token": token}, transports=["websocket"])
+            lambda: self.client.connect(
+                address, auth={"token": token}, transports=["websocket"], wait_timeout=ANSWER_S
+            )
         )
 
     def _keep(self, name: str) -> Callable[[Any], None]:
@@ -94,14 +102,14 @@ class Browser:
 
     def subscribe(self, *rooms: str, batched: bool = False) -> Any:
         wanted = {"rooms": list(rooms), **({"batched": True} if batched else {})}
-        return self.client.call("subscribe", wanted, timeout=10)
+        return self.client.call("subscribe", wanted, timeout=ANSWER_S)
 
     @property
     def place(self) -> str:
         """The place of the process that it is connected to."""
         return str(self.client.eio.sid[0])
 
-    def next(self, name: str, timeout_s: float = 10) -> Any:
+    def next(self, name: str, timeout_s: float = ANSWER_S) -> Any:
         """The next event of this name."""
         end = time.monotonic() + timeout_s
         while True:

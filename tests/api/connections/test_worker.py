@@ -14,8 +14,9 @@ import pytest
 import websocket
 
 from api.connections import arrivals, bodies
+from api.live.lines import SIGN_IN_WITHIN_S
 from tests.api.conftest import Caller, Service, wait_until
-from tests.api.serving import websocket_address
+from tests.api.serving import ANSWER_S, websocket_address
 
 MANY = 150  # the server has 2 x 32 threads
 HALF_HEAD = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: "
@@ -28,7 +29,9 @@ def open_line(served: Service) -> Iterator[Callable[[str], socket.socket]]:
     with ExitStack() as opened:
 
         def open_one(text: str) -> socket.socket:
-            line = opened.enter_context(socket.create_connection((url.hostname, url.port), 10))
+            line = opened.enter_context(
+                socket.create_connection((url.hostname, url.port), ANSWER_S)
+            )
             line.sendall(text.encode())
             return line
 
@@ -50,7 +53,9 @@ def median_s(served: Service, times: int = 12) -> float:
     took = []
     for _ in range(times):
         began = time.monotonic()
-        line = http.client.HTTPConnection(urlsplit(served.settings.address).netloc, timeout=10)
+        line = http.client.HTTPConnection(
+            urlsplit(served.settings.address).netloc, timeout=ANSWER_S
+        )
         headers = {"Authorization": f"Bearer {served.admin_token}"}
         line.request("GET", "/api/v1/datasets", headers=headers)
         assert line.getresponse().status == 200
@@ -103,18 +108,20 @@ def test_what_has_no_end_is_closed_or_refused_in_time(
     served: Service, open_line: Callable[[str], socket.socket]
 ) -> None:
     endless = open_line("GET / HTTP/1.1\r\nX-Long: ")
-    with pytest.raises(OSError):
-        for _ in range(200):
+    until = time.monotonic() + ANSWER_S
+    with pytest.raises(ConnectionError):
+        while time.monotonic() < until:
             endless.sendall(b"x" * 1000)
             time.sleep(0.005)
-    began = time.monotonic()
     small, large = open_line(HALF_HEAD), open_line(half_bodies(served)[2])
+    silent = open_line(HALF_HEAD)
     for _ in range(10):  # who sends a little now and then gains nothing
         time.sleep(0.5)
         small.sendall(b"x")
-    small.settimeout(arrivals.REQUEST_S + 10)
+    silent.settimeout(arrivals.REQUEST_S + 10)
+    assert silent.recv(100) == b""
+    small.settimeout(4)  # and not only half a second from now, ten after its last word
     assert small.recv(100) == b""
-    assert time.monotonic() - began < arrivals.REQUEST_S + 5
     large.settimeout(bodies.IDLE_S + 10)
     assert b" 408 " in large.recv(1000)
 
@@ -145,7 +152,6 @@ def test_a_body_that_another_server_may_end_elsewhere_is_a_400(
     line = open_line(
         f"GET /healthz HTTP/1.1\r\nTransfer-Encoding: {codings}\r\n\r\n0\r\n\r\n{hidden}"
     )
-    line.settimeout(5)
     read = line.makefile("rb")
     assert b" 400 " in read.readline()
     assert b" 200 " not in read.read()
@@ -155,16 +161,19 @@ def test_slow_uploads_are_few_and_the_others_are_told_so(
     served: Service, open_line: Callable[[str], socket.socket]
 ) -> None:
     lines = [open_line(half_bodies(served)[2]) for _ in range(MANY)]
-    told = [line for line in lines if answered(line)]
-    assert len(told) >= MANY - 2 * 32 // 4
-    assert all(b" 503 " in said and b"Retry-After: 10" in said for said in map(answered, told))
+    refused = MANY - 2 * 32 // 4
+    told: list[bytes] = wait_until(
+        lambda: len(said := [*filter(None, map(answered, lines))]) >= refused and said
+    )
+    assert all(b" 503 " in said and b"Retry-After: 10" in said for said in told)
 
 
 def answered(line: socket.socket) -> bytes:
-    line.settimeout(0.2)
+    """What has come so far."""
+    line.setblocking(False)
     try:
         return line.recv(1000, socket.MSG_PEEK)
-    except TimeoutError:
+    except BlockingIOError:
         return b""
 
 
@@ -174,64 +183,69 @@ def test_who_does_not_close_after_the_last_answer_keeps_nobody_waiting(
     ask = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     for _ in range(20):
         open_line(ask)
-    assert median_s(served, 3) < 1.0
+    assert median_s(served, 9) < 1.0
 
 
 def test_websockets_that_never_say_who_they_are_leave_places_for_those_who_do(
     served: Service,
 ) -> None:
     address = websocket_address(served.settings)
-    strangers, refused = [], []
+    strangers, refused, began = [], [], time.monotonic()
     for _ in range(60):
         try:
-            strangers.append(websocket.create_connection(address, timeout=10))
+            strangers.append(websocket.create_connection(address, timeout=ANSWER_S))
         except websocket.WebSocketBadStatusException as why:
             refused.append(why)
-    assert len(strangers) <= 4  # two for one address at each process
+    turns = 1 + (time.monotonic() - began) // SIGN_IN_WITHIN_S  # a place is held so long
+    assert len(strangers) <= 4 * turns  # two for one address at each process
     assert {why.status_code for why in refused} == {503}
     assert all(why.resp_headers["retry-after"] == "5" for why in refused if why.resp_headers)
     header = [f"Authorization: Bearer {served.admin_token}"]
-    known = websocket.create_connection(address, timeout=10, header=header)
-    assert median_s(served, 3) < 1.0
+    known = websocket.create_connection(address, timeout=ANSWER_S, header=header)
+    assert median_s(served, 9) < 1.0
     for line in (*strangers, known):
         line.close()
     with pytest.raises(websocket.WebSocketBadStatusException) as raised:
-        websocket.create_connection(address, timeout=10, header=["Authorization: Bearer nonsense"])
+        nobody = ["Authorization: Bearer nonsense"]
+        websocket.create_connection(address, timeout=ANSWER_S, header=nobody)
     assert raised.value.status_code == 401
     assert b'"unauthorized"' in (raised.value.resp_body or b"")
 
 
 def test_one_person_has_a_share_of_the_connections(served: Service) -> None:
     address = websocket_address(served.settings)
-    other = served.person("somebody else").token
+    mine, other = served.person("collector").token, served.person("somebody else").token
     opened, statuses = [], []
 
     def connect(token: str) -> None:
         header = [f"Authorization: Bearer {token}"]
         try:
-            opened.append(websocket.create_connection(address, timeout=10, header=header))
+            line = websocket.create_connection(address, timeout=ANSWER_S, header=header)
         except websocket.WebSocketBadStatusException as why:
             statuses.append(why.status_code)
+        else:
+            line.send("40")  # a line on which nobody signs in ends soon
+            opened.append(line)
 
     try:
         for _ in range(50):
-            connect(served.admin_token)
+            connect(mine)
         assert len(opened) <= 2 * 16
         assert set(statuses) == {429}
         statuses.clear()
         connect(other)
         assert statuses == []
-        assert median_s(served, 3) < 1.0
+        assert median_s(served, 9) < 1.0
     finally:
         for line in opened:
             line.close()
-    wait_until(lambda: can_connect(address, served.admin_token), 10)
+    wait_until(lambda: can_connect(address, mine))
 
 
 def can_connect(address: str, token: str) -> bool:
     try:
         websocket.create_connection(
-            address, timeout=10, header=[f"Authorization: Bearer {token}"]
+            address, timeout=ANSWER_S, header=[f"Authorization: Bearer {token}"]
         ).close()
     except websocket.WebSocketBadStatusException:
         return False

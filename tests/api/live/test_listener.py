@@ -43,7 +43,7 @@ def test_events_of_rooms_in_which_nobody_is_are_not_read(
         '["dataset:here"]\t["caption", {"image_id": 1}]',
     ]
     redis.publish(CHANNEL, "\n".join(lines))
-    while (told_of := heard.get(timeout=5))[1] == ["dataset:begun"]:
+    while (told_of := heard.get(timeout=60))[1] == ["dataset:begun"]:
         pass
     assert told_of == ([["caption", {"image_id": 1}]], ["dataset:here"])
     assert asked == [["dataset:elsewhere"], ["dataset:here"]] * 2
@@ -52,5 +52,5 @@ def test_events_of_rooms_in_which_nobody_is_are_not_read(
     ]
     told = Events(load_settings(redis_url=redis_url))
     told.caption("here", {"image_id": 2, "text": "a tab\t and\nan end of a line"})
-    assert heard.get(timeout=5)[0][0][1]["text"] == "a tab\t and\nan end of a line"
+    assert heard.get(timeout=60)[0][0][1]["text"] == "a tab\t and\nan end of a line"
     told.close()
