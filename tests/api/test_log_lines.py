@@ -14,7 +14,7 @@ import pytest
 from common.logs import configure_logging
 from common.settings import as_environment, load_settings
 from tests.api.conftest import Service, wait_until
-from tests.api.serving import answers
+from tests.api.serving import ANSWER_S, answers
 from tests.kept_logging import kept_logging
 from tests.servers import free_port, redis_server
 
@@ -46,7 +46,7 @@ def test_a_start_a_migration_a_refused_sign_in_and_a_lost_process_leave_a_line_e
             env=as_environment(settings), stdout=subprocess.DEVNULL, stderr=handle,
         )  # fmt: skip
         try:
-            wait_until(lambda: answers(settings) or api.poll() is not None, 60)
+            wait_until(lambda: answers(settings) or api.poll() is not None)
             first, *_ = told("process_started")
             assert f"pid={api.pid}" in first
             assert "store=s3://127.0.0.1:9/clips" in first
@@ -57,14 +57,15 @@ def test_a_start_a_migration_a_refused_sign_in_and_a_lost_process_leave_a_line_e
             for name in ("anna", "eve\n2026-01-01T00:00:00.000Z INFO api signed_in forged"):
                 typed = {"username": name, "password": TYPED}
                 asked = {"X-Request-Id": "edge-7"}
-                assert httpx.post(address, json=typed, headers=asked).status_code in (401, 400)
+                answer = httpx.post(address, json=typed, headers=asked, timeout=ANSWER_S)
+                assert answer.status_code in (401, 400)
             refused = told("sign_in_failed")[0]
             assert "name=anna" in refused
             assert "client=127.0.0.1" in refused
             assert "reason=wrong" in refused
             assert "request=edge-7" in refused
             admin = {"username": "admin", "password": SECRETS["admin_password"]}
-            assert httpx.post(address, json=admin).status_code == 200
+            assert httpx.post(address, json=admin, timeout=ANSWER_S).status_code == 200
             assert len(told("signed_in")) == 1
 
             [process] = psutil.Process(api.pid).children()
@@ -73,7 +74,7 @@ def test_a_start_a_migration_a_refused_sign_in_and_a_lost_process_leave_a_line_e
             wait_until(lambda: answers(settings))
         finally:
             api.terminate()
-            api.wait(20)
+            api.wait(60)
         assert len(told("process_ended")) == 1
         written = log.read_text("utf-8")
     assert [line for line in written.splitlines() if not LINE.match(line)] == []

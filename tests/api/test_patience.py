@@ -23,6 +23,7 @@ from common.store import open_store
 from tests.servers import Server, postgres_server, rclone_server, redis_server, server_folder
 
 LIMIT_S = 5.0
+pytestmark = pytest.mark.timed
 
 
 @contextmanager

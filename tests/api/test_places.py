@@ -40,5 +40,5 @@ def test_those_who_have_a_place_are_worked_for_in_turn() -> None:
         other = threading.Thread(target=wait_for_a_turn)
         other.start()
         assert not begun.wait(0.05)
-    assert begun.wait(5)
+    assert begun.wait(60)
     other.join()
