@@ -157,5 +157,5 @@ def test_a_caption_that_is_being_saved_meanwhile_is_renamed_as_well(
         renaming.start()
         renaming.join(0.5)
         assert renaming.is_alive()  # it waits for who is saving
-    renaming.join(20)
+    renaming.join(60)
     assert call_any("GET", f"/images/{image}")["captioned_by"] == "Grace"

@@ -31,7 +31,7 @@ def hashing(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
     verify = credentials.verify_password
 
     def wait_and_verify(password: str, stored: str | None) -> bool:
-        assert turns.acquire(timeout=20)
+        assert turns.acquire(timeout=60)
         return verify(password, stored)
 
     monkeypatch.setattr(credentials, "verify_password", wait_and_verify)

@@ -110,14 +110,14 @@ def running_provider(here: str) -> Iterator[str]:
 
 def _answers(issuer: str) -> bool:
     try:
-        return httpx.get(f"{issuer}/.well-known/openid-configuration").is_success
+        return httpx.get(f"{issuer}/.well-known/openid-configuration", timeout=10).is_success
     except httpx.HTTPError:
         return False
 
 
 def sign_in_at(provider_address: str, login: str) -> str:
     """Fill in the real provider's pages as a person does; path and query of where they lead back to."""
-    with httpx.Client(timeout=10) as browser:
+    with httpx.Client(timeout=60) as browser:
         response = browser.get(provider_address)
         for _ in range(12):
             if response.is_redirect:

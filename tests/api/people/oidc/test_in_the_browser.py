@@ -41,8 +41,8 @@ def test_by_a_provider_and_by_a_second_factor(settings: Settings, tmp_path: Path
     Service(settings, tmp_path / "none").engine.dispose()
     with running(settings), open_browser() as browser:
         page = browser.new_page()
-        page.set_default_timeout(20_000)
-        expect.set_options(timeout=20_000)
+        page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
         page.goto(f"{settings.address}/settings")
         page.get_by_role("link", name="Sign in with Museum").click()
         sign_in_at_provider(page, "ada")
