@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import event
 
+from api.captions import group_commit
 from tests.api.conftest import Caller, Service, wait_until
 
 
@@ -23,8 +24,12 @@ def _hear_the_worker(service: Service, call: Caller, dataset: str) -> None:
 
 
 def test_claims_renewals_and_releases_take_no_write_lock_of_the_api(
-    service: Service, call: Caller, start_worker: Callable[[str], None]
+    service: Service,
+    call: Caller,
+    start_worker: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(group_commit, "ASK_S", 60.0)  # a worker that stands still is waited for
     start_worker("captions")
     dataset = call.dataset()
     service.add_images(dataset, 30)

@@ -178,11 +178,12 @@ def test_edits_by_a_pattern_wait_in_a_short_line(service: Service, call: Caller)
 
     def hold(who: str) -> None:
         with service.services.patterns.place(who, "edits"):
-            gone.wait(20)
+            gone.wait(60)
 
     with ThreadPoolExecutor(MAX_PATTERNS) as held:
         for number in range(MAX_PATTERNS):
             held.submit(hold, f"person {number // PATTERNS_OF_ONE}")
+        wait_until(lambda: service.services.patterns._taken.total() == MAX_PATTERNS)
         full = call.raw("POST", f"/datasets/{dataset}/edits/preview", json=edit)
         assert (full.status_code, full.headers["Retry-After"]) == (503, "3")
         preview(call, dataset, mode="replace", find="a")  # plain text waits for nobody

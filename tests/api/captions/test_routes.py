@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -121,16 +122,19 @@ def test_a_caption_is_queued_with_its_author(service: Service, call: Caller) -> 
     save = {"text": " a\tcat \n", "base_revision": 0, "client_id": "tab-1"}
     answer = call("PUT", f"/images/{image_id}/caption", 202, json=save)
     assert answer == {"client_id": "tab-1", "state": "queued"}
-    [message] = service.services.queue.redis.lrange("captions\x06\x165", 0, -1)
-    import base64
-
-    [saves, _reply] = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
-    assert saves == [
+    assert queued_saves(service) == [
         {
             "text": "a cat", "base_revision": 0, "client_id": "tab-1", "image_id": image_id,
             "author": "admin", "slot": 0,
         }
     ]  # fmt: skip
+
+
+def queued_saves(service: Service) -> list[dict[str, object]]:
+    """What waits in the queue, of all messages."""
+    messages: Any = service.services.queue.redis.lrange("captions\x06\x165", 0, -1)
+    bodies = [json.loads(base64.b64decode(json.loads(each)["body"])) for each in messages]
+    return [save for [saves, _reply], *_ in bodies for save in saves]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\t\n", "\u200b", "x" * 2001])
@@ -228,8 +232,7 @@ def test_many_captions_at_once_go_in_few_messages_and_each_gets_its_own_answer(
 
     with ThreadPoolExecutor(40) as pool:
         answers = [pool.submit(save, number) for number in range(40)]
-        wait_until(lambda: service.services.queue.depth("captions") > 0)
-        time.sleep(1)
+        wait_until(lambda: len(queued_saves(service)) == 40)
         assert service.services.queue.depth("captions") < 40
         start_worker("captions")
         got = [answer.result() for answer in answers]

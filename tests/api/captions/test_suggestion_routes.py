@@ -270,8 +270,12 @@ def test_a_worker_that_does_not_answer_holds_nobody_up_for_long(
 
 
 def test_captions_of_the_most_similar_images_are_suggested(
-    service: Service, call: Caller, start_worker: Callable[[str], None]
+    service: Service,
+    call: Caller,
+    start_worker: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(nearest, "WAIT_S", 60.0)  # until the model is loaded, on any machine
     services = open_services(service.settings)
     ids = search_data.add_dataset(services, 12)
     search_data.add_index(services, UNTRAINED, UNTRAINED)
