@@ -8,34 +8,56 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from api import response_cache
 from api.response_cache import MAX_ENTRIES, ResponseCache
 
 
-def test_it_is_made_anew_only_when_the_state_has_changed() -> None:
+class Clock:
+    """The cache's, which a test turns."""
+
+    now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(response_cache, "time", made)
+    return made
+
+
+def test_it_is_made_anew_only_when_the_state_has_changed(clock: Clock) -> None:
     cache, made = ResponseCache(), iter(range(10))
     assert [cache.get("a", state, lambda: next(made)) for state in (1, 1, 1)] == [0, 0, 0]
-    time.sleep(0.01)
+    clock.now_s += 0.01
+    assert cache.get("a", 1, lambda: next(made)) == 0
     assert cache.get("a", 2, lambda: next(made)) == 1
     assert cache.get("b", 2, lambda: next(made)) == 2
 
 
-def test_it_is_kept_for_a_while_even_if_the_state_changes() -> None:
+def test_it_is_kept_for_a_while_even_if_the_state_changes(clock: Clock) -> None:
     cache, made = ResponseCache(), iter(range(10))
     for state in range(5):
         assert cache.get("a", state, lambda: next(made), least_s=5) == 0
+        clock.now_s += 0.9
+    clock.now_s += 0.6
+    assert cache.get("a", 5, lambda: next(made), least_s=5) == 1
 
 
-def test_what_costs_much_is_made_seldom() -> None:
+def test_what_costs_much_is_made_seldom(clock: Clock) -> None:
     cache, made = ResponseCache(), iter(range(10))
 
     def slowly() -> int:
-        time.sleep(0.03)
+        clock.now_s += 0.03
         return next(made)
 
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        cache.get("a", object(), slowly)
-    assert next(made) <= 2
+    for _ in range(50):
+        assert cache.get("a", object(), slowly) == 0
+        clock.now_s += 0.01
+    clock.now_s += 0.11
+    assert cache.get("a", object(), slowly) == 1
 
 
 def test_many_threads_that_ask_at_once_get_what_one_made() -> None:

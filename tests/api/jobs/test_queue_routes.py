@@ -248,6 +248,7 @@ def test_the_list_of_jobs_plays_its_queues_through_once(
 def test_queues_and_forecast_are_made_once_for_all_who_look_while_nothing_changes(
     any_service: Service, call_any: Caller, played: list[Any]
 ) -> None:
+    any_service.remember()
     dataset = call_any.dataset()
     with any_service.services.sessions() as session:
         session.execute(

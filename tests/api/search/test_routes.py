@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from common.db.tables import SearchIndex
-from tests.api.conftest import Caller, Service
+from tests.api.conftest import Caller, Service, wait_until
 
 INDEX = {
     "model_id": "ViT-B-32/openai", "images": 3, "dim": 512, "job_id": None,
@@ -53,7 +53,9 @@ def answer_once(service: Service, answer: dict[str, Any]) -> list[dict[str, Any]
     got: list[dict[str, Any]] = []
 
     def serve() -> None:
-        popped: Any = service.services.queue.redis.blpop(["search\x06\x165"], timeout=4)
+        popped: Any = wait_until(
+            lambda: service.services.queue.redis.blpop(["search\x06\x165"], timeout=1)
+        )
         got.extend(json.loads(base64.b64decode(json.loads(popped[1])["body"]))[0])
         service.services.replies.give(got[0]["reply"], answer)
 
