@@ -77,15 +77,14 @@ def register(session: Session, facts: Facts) -> Wish:
 def see(
     session: Session, facts: Facts, state: str, concurrency: int, runs: list[dict[str, Any]]
 ) -> bool:
-    """A worker is there; False when its row is another's or was forgotten: it registers again."""
+    """A worker is there; False when its row is another's or was forgotten: it registers again.
+
+    False, too, when it has left: this was under way when it ended.
+    """
     seen = _of_life(facts).values(
-        last_seen=from_now(session, 0.0),
-        state=state,
-        concurrency=concurrency,
-        runs=runs,
-        left_at=None,
+        last_seen=from_now(session, 0.0), state=state, concurrency=concurrency, runs=runs
     )
-    return changed(session, seen)
+    return changed(session, seen.where(Worker.left_at.is_(None)))
 
 
 def leave(session: Session, facts: Facts) -> None:

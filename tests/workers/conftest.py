@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +21,29 @@ from common.jobs import states as jobs
 from common.settings import Settings, as_environment, load_settings
 from tests.migrated import migrate_new
 from tests.servers import Server, redis_server
-from tests.workers import probe_kinds  # noqa: F401 - enters their kinds
+from tests.workers.probe_kinds import HOLDS  # and with it their kinds are known
 from workers.runtime.services import Services, open_services
 from workers.runtime.start import QUIET
 
 Worker = subprocess.Popen[bytes]
 
 
+# What is waited for comes at once as a rule; on a busy machine the start of a worker alone takes half a minute.
+PATIENCE_S = 120.0
+
+
 def wait_until(
-    true: Callable[[], Any], timeout_s: float = 30.0, what: str = "it", every_s: float = 0.05
+    true: Callable[[], Any], timeout_s: float = PATIENCE_S, what: str = "it", every_s: float = 0.05
 ) -> Any:
     """The first true value of `true()`; fails the test after `timeout_s` seconds."""
     end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
+    while True:
+        is_last = time.monotonic() >= end
         value = true()
         if value:
             return value
+        assert not is_last, f"{what} did not happen within {timeout_s} s"
         time.sleep(every_s)
-    raise AssertionError(f"{what} did not happen within {timeout_s} s")
 
 
 class Backstage:
@@ -50,6 +56,7 @@ class Backstage:
         self.services: Services = open_services(settings)
         self.marks = folder / "marks"
         self.pids = folder / "pids"
+        self.gate = folder / "gate"
         self._workers: list[Worker] = []
 
     def start_worker(
@@ -75,8 +82,7 @@ class Backstage:
         key = f"clip-browser:worker:{name}@test"
         wait_until(
             lambda: worker.poll() is not None or self.services.queue.redis.exists(key),
-            60,
-            "the worker's start",
+            what="the worker's start",
         )
         assert worker.poll() is None, (self.folder / f"{name}.log").read_text()[-3000:]
         return worker
@@ -93,9 +99,10 @@ class Backstage:
     def stop_workers(self) -> None:
         """End all that were started."""
         for worker in self._workers:
-            for process in _family(worker.pid):
-                process.kill()
-            worker.wait(10)
+            for process in _family(worker.pid) if worker.poll() is None else []:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()  # one may have died with its parent by now
+            worker.wait(PATIENCE_S)
 
     def make(
         self,
@@ -105,11 +112,12 @@ class Backstage:
         priority: int = 5,
         **params: Any,
     ) -> str:
-        """A queued job; its id."""
+        """A queued job; its id. waits: a probe job does not end before `open_gate`."""
+        places = {name: str(getattr(self, name)) for name in ("marks", "pids", "gate")}
         with self.services.sessions() as session:
             job = jobs.create_job(
                 session, kind, dataset_id=None, created_by=person, priority=priority,
-                params={"marks": str(self.marks), "pids": str(self.pids), **params},
+                params={**places, **params},
                 after_job_id=params.pop("after", None),
             )  # fmt: skip
         if send:
@@ -121,12 +129,38 @@ class Backstage:
         with self.services.readers() as session:
             return jobs.get_job(session, job_id)
 
-    def wait_for(self, job_id: str, *states: str, timeout_s: float = 30.0) -> Job:
+    def open_gate(self) -> None:
+        """Let the probe jobs that wait come to their end."""
+        self.gate.touch()
+
+    def hold_jobs(self, unit: str, done: int) -> None:
+        """No job comes further than its report of so much done, before `let_go` or a request to stop."""
+        (self.settings.data_dir / HOLDS).write_text(f"{unit} {done}")
+
+    def let_go(self) -> None:
+        """After `hold_jobs`."""
+        (self.settings.data_dir / HOLDS).unlink(missing_ok=True)
+
+    def wait_for(self, job_id: str, *states: str, timeout_s: float = PATIENCE_S) -> Job:
         """The job, once it is in one of these states."""
         wait_until(
             lambda: self.job(job_id).state in states, timeout_s, f"{job_id} becoming {states}"
         )
         return self.job(job_id)
+
+    def lose(self, worker: Worker, job_id: str, left_out_s: float | None = None) -> None:
+        """Kill a worker, and let the time go by in which its job is nobody else's; fails if it leaves a process.
+
+        As if: the end of the lease is moved, once nobody is there who could write a new one.
+        left_out_s: only so much of it.
+        """
+        family = _family(worker.pid)
+        kill_hard(worker.pid)
+        wait_until(lambda: not any(is_alive(each.pid) for each in family), what="the family's end")
+        with self.services.sessions() as session:
+            job = jobs.get_job(session, job_id)
+            assert job.lease_until is not None
+            job.lease_until -= timedelta(seconds=left_out_s or self.settings.lease_s)
 
     def executions(self) -> list[str]:
         """One line for each time a probe job's body began."""
@@ -149,6 +183,14 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def is_alive(pid: int) -> bool:
+    """A process that nobody has buried yet is dead all the same."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def kill_hard(pid: int) -> None:
     """SIGKILL, as the out-of-memory killer would."""
     os.kill(pid, signal.SIGKILL)
@@ -158,13 +200,16 @@ def kill_hard(pid: int) -> None:
 def open_backstage(
     folder: Path, database_url: str, prepare: Callable[[str], None] = migrate_new, **more: Any
 ) -> Iterator[Backstage]:
-    """A backstage with a Redis of its own. prepare: `migrate` for a database that is not new."""
+    """A backstage with a Redis of its own. prepare: `migrate` for a database that is not new.
+
+    A lease outlasts what a busy machine lets a worker wait; `Backstage.lose` ends one. Looks for lost ones are frequent.
+    """
     data_dir = folder / "data"
     data_dir.mkdir()
     with redis_server(folder) as redis:
         settings = load_settings(
             data_dir=data_dir, redis_url=redis.url, database_url=database_url,
-            secret_key="k" * 32, **{"lease_s": 2.0, "reap_every_s": 0.5, **more},
+            secret_key="k" * 32, **{"lease_s": 30.0, "reap_every_s": 0.5, **more},
         )  # fmt: skip
         prepare(settings.database)
         stage = Backstage(settings, folder, redis)

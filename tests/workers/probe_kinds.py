@@ -7,6 +7,10 @@ from pydantic import BaseModel, ConfigDict
 from common.jobs.kinds import CPU, KINDS, JobKind
 
 PROBES = ("practice", "probe_child")
+# While this file is in the data directory, a model that is being loaded is not ready.
+LOADS = "loads"
+# `UNIT DONE` in this file of the data directory: a job that reports so much waits, see `Backstage.hold_jobs`.
+HOLDS = "holds"
 
 
 class AnyParams(BaseModel):

@@ -11,6 +11,7 @@ the first. They start again what ends by itself, and end all on SIGTERM.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import logging
 import os
@@ -34,6 +35,7 @@ log = logging.getLogger("workers.runtime.start")
 # What Celery's workers tell each other, and nobody here reads: see `workers/runtime/presence.py`.
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 MAINTENANCE_NICE = 5  # a large index.csv takes seconds of a core: people who save go before it
+ENDING = {signal.SIGTERM}
 RESTART_AFTER_S = 1.0  # pause before the next try, for what ended within that time
 
 
@@ -185,13 +187,17 @@ class _Fleet:
     def _stop(self, *_: object) -> None:
         self._stopping = True
         for pid in self._alive:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                os.kill(pid, signal.SIGTERM)
 
     def _fork(self, name: str) -> None:
         parent = os.getpid()
+        # What comes before the member can be ended by it waits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         pid = os.fork()
         if pid:
             self._alive[pid], self._forked[name] = name, time.monotonic()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             if self._stopping:  # the signal came between the look and the fork
                 os.kill(pid, signal.SIGTERM)
             return
@@ -201,6 +207,7 @@ class _Fleet:
             die_with_parent(parent)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             if self._logs:
                 _write_to(self._logs / f"{name}.log")
             self._runs[name]()
