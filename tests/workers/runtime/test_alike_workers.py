@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from cli.main import main
 from common.messaging.live_workers import PREFIX
 from common.settings import as_environment
-from tests.workers.conftest import Backstage, kill_hard, wait_until
+from tests.workers.conftest import PATIENCE_S, Backstage, kill_hard, wait_until
 
 
 @contextmanager
@@ -34,8 +34,9 @@ def two_workers(stage: Backstage) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         for process in psutil.Process(os.getpid()).children(recursive=True):
             if parent.pid in {each.pid for each in [process, *process.parents()]}:
-                process.kill()
-        parent.wait(10)
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        parent.wait(PATIENCE_S)
 
 
 def present(stage: Backstage) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def test_each_has_a_gpu_of_its_own_a_killed_one_comes_back_and_all_end_with_thei
     stage: Backstage,
 ) -> None:
     with two_workers(stage) as parent:
-        wait_until(lambda: len(present(stage)) == 2, 60, "two workers")
+        wait_until(lambda: len(present(stage)) == 2, what="two workers")
         before = present(stage)
         assert {name: one["queues"] for name, one in before.items()} == {
             "gpu1": ["gpu"],
@@ -64,14 +65,13 @@ def test_each_has_a_gpu_of_its_own_a_killed_one_comes_back_and_all_end_with_thei
                 and found["pid"] != before["gpu2"]["pid"]
                 and found
             ),
-            30,
-            "the second worker's return",
+            what="the second worker's return",
         )
         assert again["gpu"] == before["gpu2"]["gpu"]
         assert present(stage)["gpu1"]["pid"] == before["gpu1"]["pid"]
 
         parent.send_signal(signal.SIGTERM)
-        assert parent.wait(30) == 0
+        assert parent.wait(PATIENCE_S) == 0
         assert present(stage) == {}
         assert not any(psutil.pid_exists(pid) for pid in (before["gpu1"]["pid"], again["pid"]))
 

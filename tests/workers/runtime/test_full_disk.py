@@ -37,19 +37,19 @@ def refuses(stage: Backstage) -> bool:
 def test_a_worker_outlives_a_redis_that_cannot_write_and_works_on_when_there_is_room(
     tmp_path: Path,
 ) -> None:
-    with mounted(tmp_path / "disk", "16m") as disk, open_backstage(disk, "", lease_s=10) as stage:
+    with mounted(tmp_path / "disk", "16m") as disk, open_backstage(disk, "") as stage:
         stage.services.queue.redis.config_set("appendonly", "yes")
         stage.folder = tmp_path  # for its log, which is read here
         worker = stage.start_worker("cpu", "-P", "solo")
         filled = fill(disk)
-        wait_until(lambda: refuses(stage), 30, "Redis' refusal")
+        wait_until(lambda: refuses(stage), what="Redis' refusal")
         log = (stage.folder / "w0.log").read_text
-        wait_until(lambda: "MISCONF" in log(), 30, "the worker's hearing of it")
+        wait_until(lambda: "MISCONF" in log(), what="the worker's hearing of it")
         assert worker.poll() is None
         filled.unlink()
-        wait_until(lambda: not refuses(stage), 30, "Redis' return")
-        job_id = stage.make("practice", seconds=0)
-        assert stage.wait_for(job_id, "succeeded", "failed", timeout_s=60).state == "succeeded"
+        wait_until(lambda: not refuses(stage), what="Redis' return")
+        job_id = stage.make("practice")
+        assert stage.wait_for(job_id, "succeeded", "failed").state == "succeeded"
         assert worker.poll() is None
 
 

@@ -95,7 +95,7 @@ class Worker:
             lines = [line for line in self.said if line.startswith(beginning)]
             return lines[count - 1 : count]
 
-        return str(wait_until(found, 20, f"{beginning!r} (said: {self.said})")[0])
+        return str(wait_until(found, what=f"{beginning!r} (said: {self.said})")[0])
 
     def end(self) -> None:
         """Kill it, as the out-of-memory killer would."""
@@ -143,7 +143,7 @@ def test_two_runs_that_want_all_gpus_have_them_one_after_the_other(tmp_path: Pat
         first.finish()
         second.finish()  # each has its own GPU now and needs the other's
         both = wait_until(
-            lambda: [w for w in (first, second) if "has 0,1" in w.said], 20, "one of them"
+            lambda: [w for w in (first, second) if "has 0,1" in w.said], what="one of them"
         )
         assert len(both) == 1
         both[0].finish()

@@ -12,7 +12,7 @@ import sys, time
 from common.settings import load_settings
 from workers.runtime.gpu_lease import hold_gpu
 print(hold_gpu(load_settings(data_dir=sys.argv[1], device=sys.argv[2])), flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -41,7 +41,7 @@ def test_each_worker_takes_another_gpu_and_one_too_many_waits_for_a_free_one(
         assert waiting.stderr is not None
         assert "waits for one" in waiting.stderr.readline()
         holders[0].kill()
-        wait_until(lambda: said(waiting) in ("3", "5"), 20, "the freed GPU")
+        wait_until(lambda: said(waiting) in ("3", "5"), what="the freed GPU")
     finally:
         for holder in holders:
             holder.kill()

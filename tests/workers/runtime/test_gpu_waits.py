@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from common.messaging.live_workers import count_places, read_workers
 from common.settings import as_environment
-from tests.workers.conftest import Backstage, wait_until
+from tests.workers.conftest import PATIENCE_S, Backstage, wait_until
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def gpu_worker(stage: Backstage) -> Iterator[subprocess.Popen[bytes]]:
         yield worker
     finally:
         worker.terminate()
-        worker.wait(20)
+        worker.wait(PATIENCE_S)
 
 
 def take(opened: ExitStack, stage: Backstage, name: str) -> IO[str]:
@@ -49,18 +49,18 @@ def test_a_worker_is_shown_as_waiting_while_others_have_its_gpu_and_counts_as_no
     with ExitStack() as opened:
         held, used = (take(opened, stage, f"GPU-a.{kind}") for kind in ("lock", "use"))
         worker = opened.enter_context(gpu_worker(stage))
-        waits = wait_until(lambda: becomes("waiting"), 40, "waiting for a GPU")
+        waits = wait_until(lambda: becomes("waiting"), what="waiting for a GPU")
         assert (waits[0]["pid"], waits[0]["queues"]) == (worker.pid, ["gpu"])
         assert waits[0]["name"].endswith(f"@{os.uname().nodename}")
         assert count_places(waits, "gpu") == 0
         held.close()
-        ready = wait_until(lambda: becomes("ready"), 20, "having a GPU")
+        ready = wait_until(lambda: becomes("ready"), what="having a GPU")
         assert (ready[0]["name"], ready[0]["gpu"]) == (waits[0]["name"], "GPU-a")
         job = stage.make("train")
-        waits = wait_until(lambda: becomes("waiting"), 20, "waiting to begin a job")
+        waits = wait_until(lambda: becomes("waiting"), what="waiting to begin a job")
         assert waits[0]["messages"]
         assert count_places(waits, "gpu") == 0
         assert stage.job(job).state == "queued"
         used.close()
         stage.wait_for(job, "failed")  # it has no dataset
-        wait_until(lambda: becomes("ready"), 20, "being free again")
+        wait_until(lambda: becomes("ready"), what="being free again")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from common.jobs import leases, states
 from tests.workers.conftest import Backstage, open_backstage
+from workers.runtime import job_context
 from workers.runtime.job_context import JobContext, JobFacts
+from workers.runtime.services import Services
 
 
 @pytest.fixture
@@ -22,13 +25,13 @@ def usual(tmp_path: Path) -> Iterator[Backstage]:
         yield opened
 
 
-def begin(stage: Backstage) -> JobContext:
-    """A job that this process runs."""
+def begin(stage: Backstage, services: Services | None = None) -> JobContext:
+    """A job that this process runs. services: if not the stage's own."""
     job_id = stage.make(send=False)
     with stage.services.sessions() as session:
         held = leases.take(session, job_id, "here", stage.settings.lease_s)
     assert held is not None
-    return JobContext(stage.services, JobFacts.of(stage.job(job_id)), held)
+    return JobContext(services or stage.services, JobFacts.of(stage.job(job_id)), held)
 
 
 def test_what_writes_reports_keeps_the_lease_and_reads_the_stop_flag(any_stage: Backstage) -> None:
@@ -36,7 +39,6 @@ def test_what_writes_reports_keeps_the_lease_and_reads_the_stop_flag(any_stage: 
     before = any_stage.job(context.job.id).lease_until
     with any_stage.services.sessions() as session:
         states.request_stop(session, context.job.id, "save")
-    time.sleep(0.05)
     context.report(done=1, total=2)
     context.flush()
     job = any_stage.job(context.job.id)
@@ -59,29 +61,42 @@ def test_reports_of_a_job_that_another_has_are_not_written_and_its_runner_knows(
     assert any_stage.job(context.job.id).progress == {}
 
 
-def test_a_database_that_answers_slowly_gets_reports_more_rarely(usual: Backstage) -> None:
-    context = begin(usual)
-    held = threading.Event()
+class Clock:
+    """The time as a test wants it."""
 
-    def hold_up() -> None:
-        with usual.services.sessions() as session:
-            session.execute(select(1))
-            held.set()
-            time.sleep(0.3)
+    def __init__(self) -> None:
+        self.moment = time.monotonic()
 
-    other = threading.Thread(target=hold_up)
-    other.start()
-    held.wait(10)
-    context.report(done=1, total=3)
-    context.flush()
-    other.join()
-    assert usual.job(context.job.id).progress["done"] == 1
-    context.report(done=2, total=3)
-    context.flush()
-    assert usual.job(context.job.id).progress["done"] == 1
-    time.sleep(1.6)
-    context.flush()
-    assert usual.job(context.job.id).progress["done"] == 2
+    def monotonic(self) -> float:
+        """In place of `time.monotonic`."""
+        return self.moment
+
+
+def test_a_database_that_answers_slowly_gets_reports_more_rarely(
+    usual: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+
+    @contextmanager
+    def slow_heartbeats() -> Iterator[Session]:
+        clock.moment += 0.3
+        with usual.services.heartbeats() as session:
+            yield session
+
+    context = begin(usual, replace(usual.services, heartbeats=slow_heartbeats))
+    monkeypatch.setattr(job_context, "time", clock)
+
+    def report(done: int) -> int:
+        context.report(done=done, total=3)
+        context.flush()
+        return int(usual.job(context.job.id).progress["done"])
+
+    assert report(1) == 1
+    assert report(2) == 1
+    clock.moment += 1.4
+    assert report(2) == 1
+    clock.moment += 0.2
+    assert report(2) == 2
 
 
 @pytest.mark.timed

@@ -10,7 +10,7 @@ from common.captions.csv_files import read_rows
 from common.db.tables import Dataset, Image
 from common.errors import NotFound
 from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS
-from tests.workers.conftest import Backstage, wait_until
+from tests.workers.conftest import PATIENCE_S, Backstage, wait_until
 
 KEY = "datasets/cats/index.csv"
 BURST_S = 4.0
@@ -48,7 +48,7 @@ def save(stage: Backstage, image_id: int, text: str | None, base: int, slot: int
         "client_id": client_id, "author": "ada",
     }  # fmt: skip
     stage.services.queue.send(SAVE_CAPTIONS, [[message], client_id], CAPTIONS)
-    answer = stage.services.replies.wait(client_id, 20)
+    answer = stage.services.replies.wait(client_id, PATIENCE_S)
     assert answer is not None
     assert "error" not in answer[client_id], answer
 
@@ -58,7 +58,7 @@ def test_a_burst_of_captions_is_written_once_and_within_two_seconds_of_the_last(
     cats: Backstage,
 ) -> None:
     save(cats, 1, "first", 0)
-    wait_until(lambda: rows(cats), 10)
+    wait_until(lambda: rows(cats))
     written: set[object] = set()
     base, end = 0, time.monotonic() + BURST_S
     while time.monotonic() < end:
@@ -69,7 +69,7 @@ def test_a_burst_of_captions_is_written_once_and_within_two_seconds_of_the_last(
     last = time.monotonic()
     assert len(written) == 1  # it waited for the burst to end
     newest = (f"images/{2:064x}.png", f"text {base - 1}")
-    wait_until(lambda: newest in rows(cats), 10, "index.csv", every_s=0.02)
+    wait_until(lambda: newest in rows(cats), what="index.csv", every_s=0.02)
     assert time.monotonic() - last < 2.0
     after = cats.services.store.stat(KEY).modified_at
     time.sleep(2.5)
@@ -87,4 +87,4 @@ def test_it_has_one_row_a_caption_and_none_for_what_was_taken_away(cats: Backsta
         (f"images/{1:064x}.png", "a tabby"),
         (f"images/{3:064x}.png", "third"),
     ]
-    wait_until(lambda: rows(cats) == wanted, 10, "index.csv")
+    wait_until(lambda: rows(cats) == wanted, what="index.csv")

@@ -45,7 +45,7 @@ def test_workers_with_too_many_messages_do_each_job_once(any_stage: Backstage) -
         any_stage.services.queue.wake(CPU)
     any_stage.start_worker("cpu")
     any_stage.start_worker("cpu")
-    wait_until(lambda: ended(any_stage, ids), 60, what="all jobs' end")
+    wait_until(lambda: ended(any_stage, ids), what="all jobs' end")
     wait_until(lambda: any_stage.services.queue.depth(CPU) == 0, what="the messages' end")
     assert sorted(any_stage.begun()) == sorted(ids)
 
@@ -55,11 +55,12 @@ def test_of_a_paused_queue_nothing_begins_what_runs_goes_on_and_resuming_is_quic
     any_stage: Backstage,
 ) -> None:
     any_stage.start_worker("cpu")
-    first = any_stage.make(steps=30, step_s=0.05)
+    first = any_stage.make(waits=True)
     any_stage.wait_for(first, "running")
     with any_stage.services.sessions() as session:
         pause_queue(session, CPU, "anna", "moving the rack")
     second = any_stage.make()
+    any_stage.open_gate()
     any_stage.wait_for(first, "succeeded", "failed")
     time.sleep(1.0)
     assert any_stage.job(second).state == "queued"
@@ -78,11 +79,13 @@ def test_lost_messages_are_sent_again_for_idle_workers_alone(stage: Backstage) -
     stage.start_worker("cpu")
     assert wake_idle(stage.services) == 1
     wait_until(lambda: ended(stage, waiting), what="all jobs' end")
-    long = stage.make(steps=1000, step_s=0.05)
+    long = stage.make(waits=True)
     stage.wait_for(long, "running")
     stage.make(send=False)
+    # One message where the worker found the long job as it looked for the next one by itself.
+    before = stage.services.queue.depth(CPU)
     assert [wake_idle(stage.services) for _ in range(3)] == [0, 0, 0]
-    assert stage.services.queue.depth(CPU) == 0
+    assert stage.services.queue.depth(CPU) == before <= 1
 
 
 def test_a_queued_job_of_a_deleted_dataset_vanishes_and_the_next_one_runs(

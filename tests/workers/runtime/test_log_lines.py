@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from common.settings import as_environment
-from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
+from tests.workers.conftest import PATIENCE_S, Backstage, kill_hard, open_backstage, wait_until
 
 Line = dict[str, Any]
 ALWAYS = {"time", "level", "part", "event", "message"}
 
 
 def lines_of(path: Path) -> list[Line]:
-    """All lines of a process's standard output and error; fails where one is not of JSON."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    """All whole lines of a process's standard output and error; fails where one is not of JSON."""
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
 
 
 def told(path: Path, event: str, **facts: Any) -> Line | None:
@@ -64,27 +64,28 @@ def test_workers_children_and_beat_say_what_happens_in_lines_of_json(tmp_path: P
             wait_until(lambda: told(first_log, "job_ended", job=failing, code="no_captions"))
 
             job_id = stage.make("probe_child", steps=100_000)
-            wait_until(lambda: len(stage.children()) == 1, 180, "its child")
+            wait_until(lambda: len(stage.children()) == 1, what="its child")
             kill_hard(stage.children()[0])
             killed = wait_until(lambda: told(first_log, "child_killed", job=job_id))
             assert (killed["exit_code"], killed["level"]) == (-9, "error")
             wait_until(lambda: told(first_log, "job_retried", job=job_id))
 
-            wait_until(lambda: len(stage.children()) == 2, 180, "its child")
-            kill_hard(first.pid)
-            wait_until(lambda: told(beat_log, "job_lost", job=job_id, attempt=2), 60)
-            wait_until(lambda: told(beat_log, "worker_left", worker="w0@test"), 60)
+            wait_until(lambda: len(stage.children()) == 2, what="its child")
+            stage.lose(first, job_id)
+            wait_until(lambda: told(beat_log, "job_lost", job=job_id, attempt=2))
+            wait_until(lambda: told(beat_log, "worker_left", worker="w0@test"))
 
             second = stage.start_worker("cpu")
-            wait_until(lambda: told(second_log, "job_begun", job=job_id, attempt=3), 60)
+            wait_until(lambda: told(second_log, "job_begun", job=job_id, attempt=3))
             second.terminate()
             wait_until(lambda: told(second_log, "job_requeued", job=job_id))
-            second.wait(30)
+            second.wait(PATIENCE_S)
             assert told(second_log, "process_ended", worker="w1@test")
         finally:
             beat.terminate()
-            beat.wait(10)
+            beat.wait(PATIENCE_S)
         for log in (beat_log, first_log, second_log):
+            assert log.read_text("utf-8").endswith("\n")
             lines = lines_of(log)
             assert all(line.keys() >= ALWAYS for line in lines)
             assert stage.settings.secret_key not in log.read_text("utf-8")

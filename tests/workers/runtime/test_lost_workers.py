@@ -22,17 +22,32 @@ from common.jobs import leases
 from common.jobs.counts import tallies
 from common.settings import Settings, load_settings
 from tests.servers import free_port
-from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
+from tests.workers.conftest import Backstage, is_alive, open_backstage, wait_until
 from workers.runtime import start
-from workers.runtime.reaper import reap_once
+from workers.runtime.reaper import reap_once, wake_idle
 
 HOUR = timedelta(hours=1)
 FOUND_WITHIN_S = 45
+LEFT_OUT_S = 20.0
 
 
-def look(stage: Backstage, shift: timedelta) -> None:
-    """A look of the reaper on a machine whose clock is wrong by `shift`."""
-    reap_once(stage.services, now() + shift)
+def look_until(stage: Backstage, shift: timedelta, job_id: str, suspected: bool) -> None:
+    """Looks of the reaper on a machine whose clock is wrong by `shift`.
+
+    One of them is left out where the worker writes a new lease in its middle: the next one counts.
+    """
+
+    def look() -> bool:
+        reap_once(stage.services, now() + shift)
+        return (stage.job(job_id).suspect_lease is not None) == suspected
+
+    wait_until(look, what=f"a lease that is {'' if suspected else 'not '}suspect")
+
+
+def wait_for_done(stage: Backstage, job_id: str, count: int) -> None:
+    wait_until(
+        lambda: stage.job(job_id).progress.get("done", 0) >= count, what=f"{count} steps done"
+    )
 
 
 def wait_for_new_lease(stage: Backstage, known: Job) -> None:
@@ -40,27 +55,28 @@ def wait_for_new_lease(stage: Backstage, known: Job) -> None:
     wait_until(lambda: stage.job(known.id).lease_until != known.lease_until, what="a new lease")
 
 
+@pytest.mark.timed
 def test_a_killed_worker_is_found_within_45_seconds_with_the_default_settings(
     tmp_path: Path,
 ) -> None:
+    """All but the last ten seconds of its lease are left out, and counted: nothing happens in them."""
     usual = {name: Settings.model_fields[name].default for name in ("lease_s", "reap_every_s")}
     with open_backstage(tmp_path, "", **usual) as stage:
         stage.start_beat()
         stage.start_worker("maintenance")
         first = stage.start_worker("cpu")
         job_id = stage.make("probe_child", steps=100_000)
-        wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
+        wait_for_done(stage, job_id, 5)
         stage.start_worker("cpu")
-        time.sleep(3.0)
-        kill_hard(first.pid)
         killed = time.monotonic()
-        wait_until(lambda: len(stage.children()) == 2, 60, "the second execution")
-        found_s = time.monotonic() - killed
+        stage.lose(first, job_id, left_out_s=LEFT_OUT_S)
+        wait_until(lambda: len(stage.children()) == 2, what="the second execution")
+        found_s = time.monotonic() - killed + LEFT_OUT_S
         print(f"a killed worker's job ran again after {found_s:.1f} s")
         assert found_s < FOUND_WITHIN_S
         before, after = stage.children()
-        assert not psutil.pid_exists(before)
-        assert psutil.pid_exists(after)
+        assert not is_alive(before)
+        assert is_alive(after)
         assert stage.job(job_id).attempt == 2
 
 
@@ -87,33 +103,47 @@ def freeze(stage: Backstage, worker: int) -> list[psutil.Process]:
     raise AssertionError("it is always in a transaction")
 
 
-def is_alive(pid: int) -> bool:
-    """A process that its frozen parent has not buried yet is dead all the same."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def last_step_at(stage: Backstage, job_id: str) -> float:
+    """When a process of its child wrote a step last, by the clock (seconds since 1970)."""
+    return max(each.stat().st_mtime for each in (stage.settings.work_dir / job_id).glob("counter*"))
+
+
+def let_another_begin(stage: Backstage, job_id: str, executions: int) -> None:
+    """Looks of the reaper when the job's lease has run out, until so many processes have begun."""
+    until = stage.job(job_id).lease_until
+    assert until is not None
+    for after_s in (1.0, 1.0 + stage.settings.reap_every_s):
+        reap_once(stage.services, until + timedelta(seconds=after_s))
+
+    def has_begun() -> bool:
+        wake_idle(stage.services)
+        return len(stage.children()) == executions
+
+    wait_until(has_begun, what="the second execution", every_s=0.5)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_the_child_of_a_frozen_worker_ends_before_another_execution_begins(
     tmp_path: Path, processes: int
 ) -> None:
-    with open_backstage(tmp_path, "", lease_s=12.0, reap_every_s=2.0) as stage:
-        stage.start_beat()
-        stage.start_worker("maintenance")
+    with open_backstage(tmp_path, "", lease_s=20.0, reap_every_s=2.0) as stage:
         first = stage.start_worker("cpu")
         job_id = stage.make("probe_child", steps=100_000, silent=True, processes=processes)
-        wait_until(lambda: len(stage.children()) == processes, 60, "the first execution")
+        wait_until(lambda: len(stage.children()) == processes, what="the first execution")
         stage.start_worker("cpu")
         children = stage.children()
         frozen = freeze(stage, first.pid)
-        wait_until(lambda: not any(map(is_alive, children)), 30, "the children's end")
-        assert stage.job(job_id).attempt == 1
-        wait_until(lambda: len(stage.children()) == 2 * processes, 60, "the second execution")
+        wait_until(lambda: not any(map(is_alive, children)), what="the children's end")
+        job = stage.job(job_id)
+        assert job.attempt == 1
+        assert job.lease_until is not None
+        # No look of the reaper takes a job away before that.
+        assert last_step_at(stage, job_id) < job.lease_until.timestamp()
+        let_another_begin(stage, job_id, 2 * processes)
         for process in frozen:
             process.resume()
-        time.sleep(3.0)
+        log = (stage.folder / "w0.log").read_text
+        wait_until(lambda: "it is another worker's by now" in log(), what="its hearing of it")
         job = stage.job(job_id)
         assert (job.state, job.attempt) == ("running", 2)
         assert len(stage.children()) == 2 * processes
@@ -126,16 +156,17 @@ def test_a_clock_that_jumps_an_hour_takes_nothing_from_a_living_worker(
 ) -> None:
     any_stage.start_worker("cpu")
     job_id = any_stage.make("probe_child", steps=100_000)
-    wait_until(lambda: any_stage.job(job_id).progress.get("done", 0) >= 2, what="two steps")
-    for _ in range(6):
-        look(any_stage, shift)
+    wait_for_done(any_stage, job_id, 2)
+    for turn in range(6):
+        # As far apart as looks are; what was suspect before is another lease by now.
+        late = shift + turn * timedelta(seconds=any_stage.settings.reap_every_s)
+        look_until(any_stage, late, job_id, suspected=True)
         job = any_stage.job(job_id)
-        assert (job.state, job.suspect_lease is None) == ("running", False)
-        time.sleep(any_stage.settings.reap_every_s)
+        assert job.state == "running"
         wait_for_new_lease(any_stage, job)
-    look(any_stage, timedelta(0))
+    look_until(any_stage, timedelta(0), job_id, suspected=False)
     job = any_stage.job(job_id)
-    assert (job.state, job.attempt, job.suspect_lease) == ("running", 1, None)
+    assert (job.state, job.attempt) == ("running", 1)
     assert len(any_stage.children()) == 1
 
 
@@ -161,9 +192,12 @@ def test_a_lease_that_is_extended_is_never_suspect(stage: Backstage) -> None:
         held = leases.take(session, job_id, "here", stage.settings.lease_s)
     assert held is not None
     for _ in range(3):
-        look(stage, timedelta(0))
+        # The look that comes last before the runner writes a new one.
+        until = stage.job(job_id).lease_until
+        assert until is not None
+        age_s = stage.settings.reap_every_s
+        reap_once(stage.services, until - timedelta(seconds=stage.settings.lease_s - age_s))
         assert stage.job(job_id).suspect_lease is None
-        time.sleep(stage.settings.reap_every_s)
         with stage.services.sessions() as session:
             assert leases.extend_lease(session, held, stage.settings.lease_s)[0]
 
@@ -183,26 +217,25 @@ def test_a_worker_that_cannot_keep_its_lease_ends_its_child_before_another_may_b
 ) -> None:
     address, _, name = postgres_url.rpartition("/")
     with (
-        open_backstage(tmp_path, postgres_url, lease_s=3.0, reap_every_s=2.0) as stage,
+        open_backstage(tmp_path, postgres_url, lease_s=15.0, reap_every_s=2.0) as stage,
         psycopg.connect(f"{address}/postgres", autocommit=True) as elsewhere,
     ):
         stage.start_worker("cpu")
         job_id = stage.make("probe_child", steps=100_000)
-        wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 2, what="two steps")
+        wait_for_done(stage, job_id, 2)
         [child] = stage.children()
         elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         elsewhere.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
         )
         cut = time.monotonic()
-        wait_until(lambda: not psutil.pid_exists(child), 15, "the child's end")
-        assert 1.0 < time.monotonic() - cut < 8.0
+        wait_until(lambda: not is_alive(child), what="the child's end")
+        assert time.monotonic() - cut > 1.0
         elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        for _ in range(2):
-            reap_once(stage.services)
-            time.sleep(stage.settings.reap_every_s)
-        stage.services.queue.wake("cpu")
-        wait_until(lambda: len(stage.children()) == 2, 20, "the second execution")
+        until = stage.job(job_id).lease_until
+        assert until is not None
+        assert last_step_at(stage, job_id) < until.timestamp()
+        let_another_begin(stage, job_id, 2)
         assert stage.job(job_id).attempt == 2
 
 
@@ -264,12 +297,13 @@ def test_lease_times_are_those_of_the_database_whatever_this_machines_clock_says
     with any_stage.services.sessions() as session:
         held = leases.take(session, job_id, "here", lease_s)
     assert held is not None
+    before = now()
     with any_stage.services.sessions() as session:
         assert leases.extend_lease(session, held, lease_s)[0]
         leases.reap(session, any_stage.settings)
     until = any_stage.job(job_id).lease_until
     assert until is not None
-    assert lease_s - 2 < (until - now()).total_seconds() <= lease_s
+    assert before <= until - timedelta(seconds=lease_s) <= now()
     assert any_stage.job(job_id).suspect_lease is None
 
 
@@ -277,15 +311,18 @@ def test_a_run_whose_checkpoint_moves_on_outlives_more_lost_workers_than_attempt
     stage: Backstage,
 ) -> None:
     stage.start_beat()
-    job_id = stage.make("probe_child", steps=200, keeps=True)
-    for turn in range(1, 5):
+    job_id = stage.make("probe_child", steps=100_000, keeps=True)
+    for _ in range(1, 5):
         worker = stage.start_worker("cpu")
         reached = stage.job(job_id).reached
-        wait_until(partial(_is_further, stage, job_id, reached), 120, "a checkpoint further on")
-        kill_hard(worker.pid)
-        wait_until(partial(_has_state, stage, job_id, "queued"), 120, f"loss {turn}")
+        wait_until(partial(_is_further, stage, job_id, reached), what="a checkpoint further on")
+        stage.lose(worker, job_id)
+        stage.wait_for(job_id, "queued")
+    with stage.services.sessions() as session:
+        job = session.get_one(Job, job_id)
+        job.params = {**job.params, "steps": job.reached + 50}
     stage.start_worker("cpu")
-    ended = stage.wait_for(job_id, "succeeded", "failed", timeout_s=120)
+    ended = stage.wait_for(job_id, "succeeded", "failed")
     assert (ended.state, ended.attempt) == ("succeeded", 5)
     assert ended.result is not None
     assert ended.result["began_at"] >= 4
@@ -293,7 +330,3 @@ def test_a_run_whose_checkpoint_moves_on_outlives_more_lost_workers_than_attempt
 
 def _is_further(stage: Backstage, job_id: str, than: int) -> bool:
     return stage.job(job_id).reached > than
-
-
-def _has_state(stage: Backstage, job_id: str, state: str) -> bool:
-    return stage.job(job_id).state == state

@@ -10,7 +10,7 @@ from common.db.tables import Worker
 from common.jobs import workers
 from common.jobs.limits import WHOLE, set_limit
 from common.messaging.live_workers import read_workers
-from tests.workers.conftest import Backstage, kill_hard, wait_until
+from tests.workers.conftest import PATIENCE_S, Backstage, kill_hard, wait_until
 
 NAME = "w0@test"
 
@@ -33,28 +33,29 @@ def state_of(stage: Backstage) -> str:
 def test_a_drained_worker_ends_its_job_and_takes_no_other_until_it_may(stage: Backstage) -> None:
     stage.start_worker("cpu")
     stage.start_beat()
-    first = stage.make(steps=40, step_s=0.1)
+    first = stage.make(waits=True)
     stage.wait_for(first, "running")
-    wait_until(lambda: (row := row_of(stage)) and row.runs, 20, "its row")
+    wait_until(lambda: (row := row_of(stage)) and row.runs, what="its row")
     assert row_of(stage).runs[0]["job_id"] == first  # type: ignore[union-attr]
     ask(stage, workers.DRAIN)
     second = stage.make(steps=1)
-    wait_until(lambda: state_of(stage) in ("draining", "drained"), 60)
-    stage.wait_for(first, "succeeded", timeout_s=60)
-    wait_until(lambda: state_of(stage) == "drained", 60)
+    wait_until(lambda: state_of(stage) in ("draining", "drained"))
+    stage.open_gate()
+    stage.wait_for(first, "succeeded")
+    wait_until(lambda: state_of(stage) == "drained")
     assert stage.job(second).state == "queued"
     ask(stage, workers.RUN)
-    stage.wait_for(second, "succeeded", timeout_s=60)
+    stage.wait_for(second, "succeeded")
 
 
 def test_a_worker_that_is_stopped_gives_its_job_back_and_has_left(stage: Backstage) -> None:
     worker = stage.start_worker("cpu")
     job_id = stage.make("probe_child", steps=2000)
     stage.wait_for(job_id, "running")
-    wait_until(lambda: row_of(stage) is not None, 60)
-    wait_until(stage.children, 60)
+    wait_until(lambda: row_of(stage) is not None)
+    wait_until(stage.children)
     ask(stage, workers.STOP)
-    worker.wait(60)
+    worker.wait(PATIENCE_S)
     job = stage.job(job_id)
     assert (job.state, job.attempt) == ("queued", 0)
     row = row_of(stage)
@@ -67,29 +68,30 @@ def test_a_worker_runs_as_many_jobs_at_once_as_it_is_asked_and_its_queue_allows(
 ) -> None:
     stage.start_worker("cpu")
     stage.start_beat()
-    wait_until(lambda: row_of(stage) is not None, 60)
+    wait_until(lambda: row_of(stage) is not None)
     with stage.services.sessions() as session:
         workers.ask_size(session, NAME, 3)
         set_limit(session, "cpu", WHOLE, 2, "ada")
-    jobs = [stage.make(steps=60, step_s=0.2, person=f"p{n}") for n in range(3)]
+    jobs = [stage.make(waits=True, person=f"p{n}") for n in range(3)]
     running = lambda: [each for each in jobs if stage.job(each).state == "running"]  # noqa: E731
-    wait_until(lambda: len(running()) == 2, 60)
+    wait_until(lambda: len(running()) == 2)
     with stage.services.sessions() as session:
         set_limit(session, "cpu", WHOLE, None, "ada")
     stage.services.queue.wake("cpu")  # as the route of limits does
-    wait_until(lambda: len(running()) == 3, 60)
+    wait_until(lambda: len(running()) == 3)
     with stage.services.sessions() as session:
         workers.ask_size(session, NAME, 1)
+    stage.open_gate()
     for each in jobs:
-        stage.wait_for(each, "succeeded", timeout_s=90)
-    wait_until(lambda: row_of(stage).concurrency == 1, 60)  # type: ignore[union-attr]
+        stage.wait_for(each, "succeeded")
+    wait_until(lambda: row_of(stage).concurrency == 1)  # type: ignore[union-attr]
 
 
 def test_what_a_killed_worker_ran_stands_in_its_row(stage: Backstage) -> None:
     worker = stage.start_worker("cpu")
-    job_id = stage.make(steps=400, step_s=0.1)
+    job_id = stage.make(waits=True)
     stage.wait_for(job_id, "running")
-    wait_until(lambda: (row := row_of(stage)) and row.runs, 60)
+    wait_until(lambda: (row := row_of(stage)) and row.runs)
     os.killpg(worker.pid, signal.SIGSTOP)  # so that no child goes on to report
     kill_hard(worker.pid)
     row = row_of(stage)

