@@ -291,6 +291,7 @@ def test_synonyms_become_variants_with_the_words_of_the_map(any_stage: Backstage
     assert {(row.method, row.seed, row.score) for row in found} == {("synonyms", 7, None)}
 
 
+@pytest.mark.timed
 def test_train_csv_follows_a_decision_within_two_seconds(any_stage: Backstage) -> None:
     make_birds(any_stage, 5)
     split(any_stage)
@@ -299,10 +300,12 @@ def test_train_csv_follows_a_decision_within_two_seconds(any_stage: Backstage) -
     any_stage.start_worker("maintenance")
     first, second, *_ = variants_of(any_stage)
     decide(any_stage, first, "rejected")
-    wait_until(lambda: len(train_rows(any_stage)) == 11, 20, "train.csv")  # all processes are there
+    wait_until(
+        lambda: len(train_rows(any_stage)) == 11, what="train.csv"
+    )  # all processes are there
     decide(any_stage, second, "rejected")
     began = time.monotonic()
-    wait_until(lambda: len(train_rows(any_stage)) == 10, 10, "train.csv", every_s=0.02)
+    wait_until(lambda: len(train_rows(any_stage)) == 10, what="train.csv", every_s=0.02)
     assert time.monotonic() - began < 2
 
 

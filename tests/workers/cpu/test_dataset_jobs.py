@@ -19,7 +19,7 @@ from common.db.tables import Caption, CaptionRevision, Dataset, Image, Job
 from common.jobs import states
 from common.messaging.broker import CAPTIONS, SAVE_CAPTIONS
 from tests.captions import head_of
-from tests.workers.conftest import Backstage, open_backstage, wait_until
+from tests.workers.conftest import PATIENCE_S, Backstage, open_backstage, wait_until
 from workers.cpu.images.sample import draw_sample
 
 
@@ -49,7 +49,7 @@ def run(stage: Backstage, kind: str, dataset: str, **params: Any) -> Job:
     with stage.services.sessions() as session:
         job = states.create_job(session, kind, dataset_id=dataset, params=params, created_by="anna")
     stage.services.queue.send_job(job, stage.services.sessions)
-    return stage.wait_for(job.id, "succeeded", "failed", timeout_s=60)
+    return stage.wait_for(job.id, "succeeded", "failed")
 
 
 def upload(stage: Backstage, dataset: str, **files: bytes) -> Job:
@@ -156,7 +156,7 @@ def send_caption(stage: Backstage, image: Image, text: str, base: int, client_id
         "author": "bert",
     }  # fmt: skip
     stage.services.queue.send(SAVE_CAPTIONS, [[message], f"test:{client_id}"], CAPTIONS)
-    answer = stage.services.replies.wait(f"test:{client_id}", 20)
+    answer = stage.services.replies.wait(f"test:{client_id}", PATIENCE_S)
     assert answer is not None
     return answer[client_id]
 
@@ -190,7 +190,7 @@ def test_index_csv_follows_the_captions_within_seconds(worked: Backstage) -> Non
     key = f"datasets/{dataset}/index.csv"
     rows = wait_until(
         lambda: worked.services.store.exists(key) and read_rows(worked.services.store.get_bytes(key)),
-        timeout_s=10, what="index.csv",
+        what="index.csv",
     )  # fmt: skip
     assert rows == [(f"images/{image.sha256}.png", "null")]
 

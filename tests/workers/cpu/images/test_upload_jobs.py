@@ -19,7 +19,7 @@ from common.captions.rows import index_rows
 from common.captions.text import MAX_CAPTIONS
 from common.db.tables import Caption, CaptionRevision, Dataset, Image, ImageSource, Job
 from common.jobs import states
-from tests.workers.conftest import Backstage, kill_hard, open_backstage, wait_until
+from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.cpu.captions.saving import Save, save_captions
 
 Files = Sequence[tuple[str, bytes]]
@@ -54,7 +54,7 @@ def start(stage: Backstage, kind: str, dataset: str, **params: Any) -> str:
 
 
 def ended(stage: Backstage, job_id: str) -> Job:
-    job = stage.wait_for(job_id, "succeeded", "failed", timeout_s=120)
+    job = stage.wait_for(job_id, "succeeded", "failed")
     assert job.state == "succeeded", job.error
     return job
 
@@ -123,7 +123,7 @@ def test_a_worker_killed_in_the_middle_of_an_upload_is_followed_by_one_that_goes
     any_stage: Backstage,
 ) -> None:
     stage = any_stage
-    number = 600
+    number = 300
     files: list[tuple[str, bytes]] = [("bad.png", b"no image")]
     for each in range(number):
         files += [
@@ -134,9 +134,11 @@ def test_a_worker_killed_in_the_middle_of_an_upload_is_followed_by_one_that_goes
     stage.start_beat()
     stage.start_worker("maintenance")
     worker = stage.start_worker("cpu")
+    stage.hold_jobs("files", 500)  # of 601
     job_id = start(stage, "ingest", dataset, uploads=stored(stage, [("set.zip", zipped(files))]))
-    wait_until(lambda: (stage.job(job_id).checkpoint or {}).get("done", 0) >= 96, 60)
-    kill_hard(worker.pid)
+    wait_until(lambda: (stage.job(job_id).checkpoint or {}).get("done", 0) >= 96)
+    stage.lose(worker, job_id)
+    stage.let_go()
     with stage.services.readers() as session:
         first = session.scalars(select(Image).order_by(Image.id)).first()
     assert first is not None
@@ -159,7 +161,7 @@ def test_a_worker_killed_in_the_middle_of_an_upload_is_followed_by_one_that_goes
 def test_a_worker_killed_while_it_saves_captions_leaves_none_out_and_none_twice(
     stage: Backstage,
 ) -> None:
-    number = 1500
+    number = 800
     dataset = make_dataset(stage, "captions")
     with stage.services.sessions() as session:
         session.add_all(
@@ -174,11 +176,14 @@ def test_a_worker_killed_while_it_saves_captions_leaves_none_out_and_none_twice(
     stage.start_worker("maintenance")
     worker = stage.start_worker("cpu")
     (upload,) = stored(stage, [("index.csv", write_rows(rows))])
+    stage.hold_jobs("captions", 1400)  # of 1600
     job_id = start(stage, "import_captions", dataset, upload=upload)
-    wait_until(lambda: revisions_of(stage, dataset) > 0, 60, every_s=0.005)
-    kill_hard(worker.pid)
+    wait_until(lambda: revisions_of(stage, dataset) > 0, every_s=0.005)
+    stage.lose(worker, job_id)
+    stage.let_go()
     stage.start_worker("cpu")
     job = ended(stage, job_id)
+    assert job.attempt == 2
     assert job.result is not None
     assert (job.result["written"], job.result["unchanged"]) == (2 * number, 0)
     assert revisions_of(stage, dataset) == 2 * number

@@ -53,7 +53,7 @@ def test_a_map_of_sixty_images_has_their_three_kinds_as_named_groups(stage: Back
         session.delete(session.get_one(Image, ids[0]))
     stage.start_worker("cpu")
     job_id = make_map(stage)
-    job = stage.wait_for(job_id, "succeeded", "failed", timeout_s=120)
+    job = stage.wait_for(job_id, "succeeded", "failed")
     assert job.error is None
     assert job.result == {"points": 59, "clusters": 3, "model": MODEL}
     key = f"maps/{search_data.DATASET}/clip-browser-small_untrained.json"
