@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
+PATIENCE_S = 240.0  # of which a busy machine takes a minute to import torch
 
 
 class Child:
     """A running `python -m workers.gpu.<module>`, of several processes by torchrun; its events.
 
-    slow: the training child that pauses after each step (`training/slow_child.py`).
+    slow: the training child that makes a few steps and waits for its stop (`training/slow_child.py`).
     """
 
     def __init__(
@@ -50,15 +51,16 @@ class Child:
         for line in self.process.stdout:
             self.events.append(json.loads(line))
 
-    def wait_for(self, fits: Callable[[Event], bool], timeout_s: float = 90.0) -> Event:
+    def wait_for(self, fits: Callable[[Event], bool], timeout_s: float = PATIENCE_S) -> Event:
         """The first event that fits."""
         end, looked = time.monotonic() + timeout_s, 0
         while time.monotonic() < end:
+            has_said_all = not self._reader.is_alive()
             for event in self.events[looked:]:
                 looked += 1
                 if fits(event):
                     return event
-            assert self.process.poll() is None or looked < len(self.events), self.events[-3:]
+            assert not has_said_all, self.events[-3:]
             time.sleep(0.01)
         raise AssertionError(f"no such event within {timeout_s} s: {self.events[-3:]}")
 
@@ -69,12 +71,12 @@ class Child:
     def kill(self) -> None:
         """End it without a word."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
-    def finish(self, timeout_s: float = 120.0) -> Child:
+    def finish(self, timeout_s: float = PATIENCE_S) -> Child:
         """Wait for its end."""
         self.process.wait(timeout_s)
-        self._reader.join(10)
+        self._reader.join(PATIENCE_S)
         self._errors.close()
         return self
 

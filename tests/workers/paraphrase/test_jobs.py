@@ -42,7 +42,7 @@ def run(stage: Backstage, kind: str, **params: object) -> Job:
             session, kind, dataset_id="shapes", params=dict(params), created_by="anna"
         )
     stage.services.queue.send_job(job, stage.services.sessions)
-    return stage.wait_for(job.id, "succeeded", "failed", "stopped", timeout_s=60)
+    return stage.wait_for(job.id, "succeeded", "failed", "stopped")
 
 
 def test_train_csv_gets_each_caption_and_its_fit_paraphrases(stage: Backstage) -> None:

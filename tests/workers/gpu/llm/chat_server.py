@@ -39,6 +39,9 @@ class ChatServer(ThreadingHTTPServer):
         self.about: dict[str, Reply] = {}  # to questions about a caption
         self.texts: list[str] | None = None  # in place of the usual paraphrases
         self.under_way = self.most_under_way = 0
+        self.most_answers: int | None = None  # whoever asks after so many answers waits
+        self.answers = 0
+        self.least_at_once = 0  # nobody is answered before so many have asked at the same time
         self.lock = threading.Lock()
 
     @property
@@ -60,12 +63,23 @@ class _Chat(BaseHTTPRequestHandler):
             self.server.under_way += 1
             self.server.most_under_way = max(self.server.most_under_way, self.server.under_way)
             first = self.server.first.popleft() if self.server.first else None
+        while self.server.most_under_way < self.server.least_at_once:
+            time.sleep(0.01)
         time.sleep(self.server.delay_s)
+        while not self._may_answer():
+            time.sleep(0.01)
         with self.server.lock:
             self.server.under_way -= 1
         self._send(
             first or self.server.about.get(caption) or self.server.always or self._usual(caption)
         )
+
+    def _may_answer(self) -> bool:
+        with self.server.lock:
+            most = self.server.most_answers
+            may_answer = most is None or self.server.answers < most
+            self.server.answers += may_answer
+            return may_answer
 
     def _usual(self, caption: str) -> Reply:
         texts = self.server.texts
@@ -75,11 +89,11 @@ class _Chat(BaseHTTPRequestHandler):
         return Reply(body=json.dumps(answer).encode())
 
     def _send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
         try:
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
             if not reply.drip_s:
                 self.wfile.write(reply.body)
                 return

@@ -189,7 +189,7 @@ def lost_at_the_end(stage: Backstage, kind: str, body: JobBody, **params: Any) -
         held = leases.take(session, job.id, "here", 30.0)
     assert held is not None
     run_leased(stage.services, held, dies)
-    return stage.wait_for(job.id, *OVER, timeout_s=60)
+    return stage.wait_for(job.id, *OVER)
 
 
 def test_a_worker_lost_between_registering_and_closing_registers_nothing_twice(

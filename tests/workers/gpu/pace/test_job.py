@@ -25,7 +25,7 @@ def empty(stage: Backstage) -> Backstage:
 def test_a_probe_measures_without_a_dataset_and_the_next_estimate_goes_by_it(
     empty: Backstage,
 ) -> None:
-    job = empty.wait_for(start(empty, "probe", **TEN_EPOCHS), *OVER, timeout_s=150)
+    job = empty.wait_for(start(empty, "probe", **TEN_EPOCHS), *OVER)
     assert job.state == "succeeded", job.error
     assert job.result is not None
     assert job.result["batch_size"] == 16
@@ -52,16 +52,16 @@ def test_a_probe_measures_without_a_dataset_and_the_next_estimate_goes_by_it(
 
 def test_a_probe_can_be_stopped(empty: Backstage) -> None:
     job_id = start(empty, "probe", **{**TEN_EPOCHS, "model": "ViT-B-32"})
-    wait_until(lambda: empty.job(job_id).progress.get("message"), 60)
+    wait_until(lambda: empty.job(job_id).progress.get("message"))
     stop(empty, job_id)
-    assert empty.wait_for(job_id, *OVER, timeout_s=60).state == "stopped"
-    wait_until(lambda: not empty.children(), 20)
+    assert empty.wait_for(job_id, *OVER).state == "stopped"
+    wait_until(lambda: not empty.children())
 
 
 def test_a_probe_of_a_model_that_is_gone_fails_to_start(empty: Backstage) -> None:
     job = empty.wait_for(
         start(empty, "probe", **{**TEN_EPOCHS, "model": "ViT-X-9", "pretrained": "20250101-000000_gone"}),
-        *OVER, timeout_s=60,
+        *OVER,
     )  # fmt: skip
     assert job.state == "failed"
     assert job.error is not None

@@ -4,11 +4,13 @@ import io
 import json
 import os
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 
 from tests.workers.conftest import wait_until
+from workers.gpu.report import progress
 from workers.gpu.report.progress import StepReports
 from workers.gpu.report.system_load import SystemLoad, gpu_figures
 from workers.runtime.child_io import Emitter
@@ -45,16 +47,19 @@ def test_a_cpu_has_no_gpu_figures() -> None:
 
 
 def test_a_long_step_shows_that_it_is_under_way(monkeypatch: Any) -> None:
-    monkeypatch.setattr("workers.gpu.report.progress.LONG_STEP_S", 0.1)
+    clock = SimpleNamespace(monotonic=lambda: clock.moment, moment=50.0)
+    monkeypatch.setattr(progress, "time", clock)
     stream = io.StringIO()
     reports = StepReports(Emitter(stream), 10)
+    clock.moment += progress.LONG_STEP_S
     reports.pulse()
     assert sent(stream) == []
     reports.progress(4, "epoch 1 of 2", {"loss": 1.0})
+    clock.moment += progress.LONG_STEP_S - 0.1
     reports.pulse()
-    time.sleep(0.15)
+    clock.moment += 0.1
     reports.pulse()
     said = [each for each in sent(stream) if each["event"] == "progress"]
     assert len(said) == 2
-    assert said[1]["message"] == "epoch 1 of 2, 0 s in this step"
+    assert said[1]["message"] == "epoch 1 of 2, 2 s in this step"
     assert (said[1]["done"], said[1]["total"]) == (4, 10)

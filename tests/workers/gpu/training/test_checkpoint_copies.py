@@ -61,7 +61,7 @@ def test_another_machine_gets_the_newest_checkpoint_with_the_best_weights(
     first, second = machine(), machine()
     first.copies.begin()
     first.write(10, best=0)
-    wait_until(lambda: "newest.json" in keys(store, first), 10, "the first copy")
+    wait_until(lambda: "newest.json" in keys(store, first), what="the first copy")
     first.write(20, b"later state", best=1)
     first.copies.close(wait=True)
     assert sorted(set(keys(store, first))) == [

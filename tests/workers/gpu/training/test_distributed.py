@@ -163,10 +163,10 @@ def test_a_killed_process_takes_the_others_along_and_the_run_goes_on_from_its_ch
     killed = time.monotonic()
     of_rank = {int(process.environ()["RANK"]): process for process in ranks}
     os.kill(of_rank[rank].pid, signal.SIGKILL)
-    child.finish(30)
+    child.finish()
     assert time.monotonic() - killed < 15
     assert child.process.returncode == -signal.SIGKILL
-    wait_until(lambda: not any(process.is_running() for process in ranks), 5, "their end")
+    wait_until(lambda: not any(process.is_running() for process in ranks), what="their end")
     assert not child.named("error")
     again = succeeded(run_child("training.child", config, tmp_path, processes=2), tmp_path)
     assert any("Going on after step" in each["text"] for each in again.named("log"))

@@ -68,10 +68,8 @@ def test_a_run_killed_in_an_epoch_has_the_loss_curve_of_one_that_was_not(
     whole = train(settings(tmp_path / "a", base, items, **changed), tmp_path)
     assert whole.closing["event"] == "result", whole.closing
     config = settings(tmp_path / "b", base, items, **changed)
-    child = Child("training.child", config, tmp_path, ONE_THREAD)
-    child.wait_for(
-        lambda event: str(event.get("text")).startswith("Checkpoint at step 6"), timeout_s=200
-    )
+    child = Child("training.child", config, tmp_path, ONE_THREAD, slow=True)
+    child.wait_for(lambda event: str(event.get("text")).startswith("Checkpoint at step 6"))
     child.kill()
     again = train(config, tmp_path)
     assert "Going on after step" in texts(again)
