@@ -38,6 +38,7 @@ def test_a_worker_sends_no_events_of_celery_and_names_job_and_request_in_its_log
 def test_a_worker_signs_while_it_takes_messages_and_not_after_its_end(stage: Backstage) -> None:
     worker = stage.start_worker("cpu")
     signed = sign_file(stage.settings.work_dir, "w0@test")
+    wait_until(signed.exists, what="the first sign")
     began = signed.stat().st_mtime_ns
     wait_until(lambda: signed.stat().st_mtime_ns > began, what="the next sign")
     worker.terminate()
