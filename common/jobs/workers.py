@@ -77,9 +77,8 @@ def register(session: Session, facts: Facts) -> Wish:
 def see(
     session: Session, facts: Facts, state: str, concurrency: int, runs: list[dict[str, Any]]
 ) -> bool:
-    """A worker is there; False when its row is another's or was forgotten: it registers again.
-
-    False, too, when it has left: this was under way when it ended.
+    """A worker is there; False when its row is another's or was forgotten: it registers again; or when it has left,
+    and this was under way meanwhile.
     """
     seen = _of_life(facts).values(
         last_seen=from_now(session, 0.0), state=state, concurrency=concurrency, runs=runs

@@ -10,15 +10,7 @@ import pytest
 
 from api import response_cache
 from api.response_cache import MAX_ENTRIES, ResponseCache
-
-
-class Clock:
-    """The cache's, which a test turns."""
-
-    now_s = 100.0
-
-    def monotonic(self) -> float:
-        return self.now_s
+from tests.workers.clock import Clock
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from common.jobs import leases, states
+from tests.workers.clock import Clock
 from tests.workers.conftest import Backstage, open_backstage
 from workers.runtime import job_context
 from workers.runtime.job_context import JobContext, JobFacts
@@ -61,30 +62,19 @@ def test_reports_of_a_job_that_another_has_are_not_written_and_its_runner_knows(
     assert any_stage.job(context.job.id).progress == {}
 
 
-class Clock:
-    """The time as a test wants it."""
-
-    def __init__(self) -> None:
-        self.moment = time.monotonic()
-
-    def monotonic(self) -> float:
-        """In place of `time.monotonic`."""
-        return self.moment
-
-
 def test_a_database_that_answers_slowly_gets_reports_more_rarely(
     usual: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock()
+    clock = Clock(time.monotonic())
 
     @contextmanager
     def slow_heartbeats() -> Iterator[Session]:
-        clock.moment += 0.3
+        clock.now_s += 0.3
         with usual.services.heartbeats() as session:
             yield session
 
-    context = begin(usual, replace(usual.services, heartbeats=slow_heartbeats))
     monkeypatch.setattr(job_context, "time", clock)
+    context = begin(usual, replace(usual.services, heartbeats=slow_heartbeats))
 
     def report(done: int) -> int:
         context.report(done=done, total=3)
@@ -93,9 +83,9 @@ def test_a_database_that_answers_slowly_gets_reports_more_rarely(
 
     assert report(1) == 1
     assert report(2) == 1
-    clock.moment += 1.4
+    clock.now_s += 1.4
     assert report(2) == 1
-    clock.moment += 0.2
+    clock.now_s += 0.2
     assert report(2) == 2
 
 

@@ -230,7 +230,7 @@ def test_a_worker_that_cannot_keep_its_lease_ends_its_child_before_another_may_b
         )
         cut = time.monotonic()
         wait_until(lambda: not is_alive(child), what="the child's end")
-        assert time.monotonic() - cut > 1.0
+        assert 1.0 < time.monotonic() - cut < stage.settings.lease_s + 5.0
         elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         until = stage.job(job_id).lease_until
         assert until is not None

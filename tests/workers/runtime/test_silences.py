@@ -24,6 +24,7 @@ from common.jobs.queues import read_queue
 from common.logs import AddIds, of_job
 from common.store import open_store
 from tests.servers import free_port
+from tests.workers.clock import Clock
 from tests.workers.conftest import Backstage, open_backstage, wait_until
 from workers.runtime import job_context
 from workers.runtime.job_context import JobContext
@@ -240,28 +241,19 @@ def test_a_job_that_meets_a_database_that_is_away_is_tried_again(
         assert "database did not answer" in job.notes[0]
 
 
-class Clock:
-    """The time, so many seconds later."""
-
-    ahead_s = 0.0
-
-    def monotonic(self) -> float:
-        """In place of `time.monotonic`."""
-        return time.monotonic() + self.ahead_s
-
-
 def test_a_body_knows_that_its_lease_is_lost_while_its_heartbeat_waits_for_the_database(
     stage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody holds SQLite's lock for longer than a lease."""
-    clock, told = Clock(), []
+    clock, told = Clock(time.monotonic()), []
     monkeypatch.setattr(job_context, "time", clock)
 
     def works_on(ctx: JobContext) -> dict[str, Any]:
         with closing(sqlite3.connect(stage.settings.database.removeprefix("sqlite:///"))) as db:
             db.execute("BEGIN IMMEDIATE")
+            began_s = clock.now_s
             for share in (0.5, leases.GIVE_UP_SHARE + 0.01):
-                clock.ahead_s = share * stage.settings.lease_s
+                clock.now_s = began_s + share * stage.settings.lease_s
                 told.append(ctx.lost)
             db.rollback()
         ctx.check_stop()

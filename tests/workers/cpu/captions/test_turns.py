@@ -137,6 +137,7 @@ def test_who_writes_beside_an_import_does_not_wait_for_its_end(worked: Backstage
     assert max(waits_s) < portions_s(worked, "shared") / 2
 
 
+@pytest.mark.timed
 def test_an_import_that_is_to_stop_begins_no_further_portion(worked: Backstage) -> None:
     worked.hold_jobs("captions", 1)
     job_id = send_table(worked, "stopped")
@@ -146,5 +147,7 @@ def test_an_import_that_is_to_stop_begins_no_further_portion(worked: Backstage) 
     assert 0 < before < IMAGES["stopped"] * EACH
     with worked.services.sessions() as session:
         states.request_stop(session, job_id, "save")
+    asked = time.monotonic()
     assert worked.wait_for(job_id, "stopped", "succeeded").state == "stopped"
+    assert time.monotonic() - asked < 5  # a second of an idle machine
     assert written(worked, "stopped") == before

@@ -4,11 +4,11 @@ import io
 import json
 import os
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
 
+from tests.workers.clock import Clock
 from tests.workers.conftest import wait_until
 from workers.gpu.report import progress
 from workers.gpu.report.progress import StepReports
@@ -47,17 +47,17 @@ def test_a_cpu_has_no_gpu_figures() -> None:
 
 
 def test_a_long_step_shows_that_it_is_under_way(monkeypatch: Any) -> None:
-    clock = SimpleNamespace(monotonic=lambda: clock.moment, moment=50.0)
+    clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
     stream = io.StringIO()
     reports = StepReports(Emitter(stream), 10)
-    clock.moment += progress.LONG_STEP_S
+    clock.now_s += progress.LONG_STEP_S
     reports.pulse()
     assert sent(stream) == []
     reports.progress(4, "epoch 1 of 2", {"loss": 1.0})
-    clock.moment += progress.LONG_STEP_S - 0.1
+    clock.now_s += progress.LONG_STEP_S - 0.1
     reports.pulse()
-    clock.moment += 0.1
+    clock.now_s += 0.1
     reports.pulse()
     said = [each for each in sent(stream) if each["event"] == "progress"]
     assert len(said) == 2
