@@ -14,7 +14,6 @@ import gc
 import logging
 import os
 import resource
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from gunicorn.glogging import Logger
 
 from common.file_modes import keep_private
 from common.logs import Event, configure_logging, tell, tell_start
-from common.processes import die_with_parent, ending_with_a_sentence
+from common.processes import die_with_parent, ending_with_a_sentence, shared_folder
 from common.settings import Settings, load_settings, require_secret_key
 
 log = logging.getLogger("api.serve")
@@ -43,11 +42,11 @@ def serve(settings: Settings) -> None:
     keep_private(settings.data_dir, settings.database)
     if settings.stack == "external":  # `clip-browser up` has done it before it starts the parts
         prepare_database(settings)
-    with tempfile.TemporaryDirectory(prefix="clip-browser-metrics-") as folder:
-        os.environ[METRICS_FOLDER] = folder
+    with shared_folder(prefix="clip-browser-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = str(folder)
         _load_modules()
         _allow_files(FILES + settings.api_sockets)
-        Server(settings, Path(folder)).run()
+        Server(settings, folder).run()
 
 
 class ServerLog(Logger):  # type: ignore[misc]

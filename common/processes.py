@@ -6,11 +6,14 @@ import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
@@ -35,6 +38,21 @@ def ending_with_a_sentence() -> Iterator[None]:
         yield
     except ClipBrowserError as problem:
         sys.exit(f"{problem.message} {problem.remedy}".strip())
+
+
+@contextlib.contextmanager
+def shared_folder(prefix: str) -> Iterator[Path]:
+    """A temporary folder for this process and its forks.
+
+    Removed when this process leaves the block. A fork that ends by an exception, as `sys.exit` is one, comes
+    through the same block, and would take the folder from all others.
+    """
+    owner, folder = os.getpid(), Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def die_with_parent(parent_pid: int | None = None, signum: int = signal.SIGKILL) -> None:

@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,8 +28,9 @@ def call(served: Service) -> Caller:
     return Caller(served.app.test_client(), served.admin_token)
 
 
-def test_a_process_that_was_killed_is_started_again_in_its_place_and_what_it_counted_stays(
-    service: Service,
+@pytest.mark.parametrize("end", [psutil.Process.kill, psutil.Process.terminate])
+def test_a_process_that_ended_is_started_again_in_its_place_and_what_it_counted_stays(
+    service: Service, end: Callable[[psutil.Process], None]
 ) -> None:
     settings = service.settings.model_copy(update={"port": free_port(), "api_processes": 2})
     with running(settings) as master:
@@ -36,7 +38,7 @@ def test_a_process_that_was_killed_is_started_again_in_its_place_and_what_it_cou
         wait_until(lambda: len(family.children()) == 2)
         ask_for_merges(service, settings, 20)
         for lost in family.children():
-            lost.kill()
+            end(lost)
             lost.wait(60)
             assert counted_merges(service, settings) == {20.0}
             wait_until(lambda: len(family.children()) == 2 and answers(settings))
