@@ -9,7 +9,6 @@ message is worked off later is one more image of the same holder, until it runs 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TypeVar, cast
 
 from sqlalchemy.orm import Session
@@ -26,12 +25,11 @@ from common.captions.claims import (
     claim_these,
     give_back,
     held_claim,
+    latest_end,
 )
-from common.db.tables import now
 from common.errors import ClipBrowserError
 
 T = TypeVar("T", Claimed, list[Claimed])
-CLOCKS_S = 1.0  # how far the worker's clock may be ahead of ours
 
 
 def serve_next(services: Services, wish: NextImages) -> list[Claimed]:
@@ -51,7 +49,8 @@ def serve_this(services: Services, wish: ThisImage) -> Claimed:
 
 def release(services: Services, image_id: int, claimer: Claimer) -> None:
     """Give a claim back; one that this tab or token does not hold stays."""
-    until = now() + timedelta(minutes=claimer.minutes, seconds=CLOCKS_S)
+    with services.rows() as connection:
+        until = latest_end(connection, claimer.minutes)
     given = GiveBack(image_id, claimer.name, claimer.holder, until)
     if services.group_commit.ask(given) is None:
         with services.sessions() as session:

@@ -17,8 +17,9 @@ from sqlalchemy import Connection, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from common.captions.heads import Head, group_by_image, heads_by_image
+from common.db.clock import read_clock
 from common.db.rows import run, update_rows
-from common.db.tables import Caption, Dataset, Image, now
+from common.db.tables import Caption, Dataset, Image
 from common.errors import ClipBrowserError, Conflict, NotFound
 from common.people.roles import no_dataset
 
@@ -124,7 +125,7 @@ def claim_next(session: Session, wishes: Sequence[NextImages]) -> list[list[Clai
     come first, then the free ones before it: what the claimer holds there may be on its way to be
     saved, and is not served twice. NotFound stands where there is no such dataset.
     """
-    moment = now()
+    moment = read_clock(session)
     by_dataset: dict[str, list[int]] = defaultdict(list)
     for at, wish in enumerate(wishes):
         by_dataset[wish.dataset_id].append(at)
@@ -151,7 +152,7 @@ def claim_these(session: Session, wishes: Sequence[ThisImage]) -> list[Claimed |
 
     NotFound or Conflict (says who holds it) stands where it could not be given.
     """
-    moment = now()
+    moment = read_clock(session)
     ids = sorted({wish.image_id for wish in wishes})
     rows = _rows(run(session, _THESE, {"ids": ids}))
     answers: list[ClaimedRow | ClipBrowserError] = []
@@ -181,7 +182,7 @@ def held_claim(connection: Connection, wish: ThisImage) -> Claimed | None:
             "id": wish.image_id,
             "name": wish.claimer.name,
             "holder": wish.claimer.holder,
-            "moment": now() + timedelta(minutes=wish.claimer.minutes / 2),
+            "moment": read_clock(connection) + timedelta(minutes=wish.claimer.minutes / 2),
         },
     ).all()
     if not found:
@@ -190,6 +191,11 @@ def held_claim(connection: Connection, wish: ThisImage) -> Claimed | None:
     heads = (Head(*row[width:]) for row in found if row[width] is not None)
     own = group_by_image([wish.image_id], heads)[wish.image_id]
     return Claimed(ClaimedRow(*found[0][:width]), own)
+
+
+def latest_end(connection: Connection, minutes: float) -> datetime:
+    """When a claim of so many minutes that has been made before now ends at the latest."""
+    return read_clock(connection) + timedelta(minutes=minutes)
 
 
 def give_back(session: Session, claims: Sequence[GiveBack]) -> None:

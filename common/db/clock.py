@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, func, select, type_coerce
+from sqlalchemy import Connection, DateTime, func, select, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -30,9 +30,10 @@ def _on_sqlite(_element: ClockTime, _compiler: Any, **_: Any) -> str:
     return "strftime('%Y-%m-%d %H:%M:%f', 'now')"  # as text sorts, it is stored
 
 
-def read_clock(session: Session) -> datetime:
+def read_clock(session: Session | Connection) -> datetime:
     """What the database's clock says."""
-    if session.get_bind().dialect.name == "postgresql":
+    bind = session.get_bind() if isinstance(session, Session) else session
+    if bind.dialect.name == "postgresql":
         return session.execute(select(func.clock_timestamp(type_=UtcDateTime()))).scalar_one()
     return now()
 
