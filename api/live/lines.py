@@ -27,6 +27,8 @@ from api.live.wires.wire import Wire
 log = logging.getLogger(__name__)
 TICK_S = 1.0
 SIGN_IN_WITHIN_S = 5.0  # a connection that has not signed in by then is held for nothing
+# One whose request has said who it is: its packet may wait behind a thousand others after a restart.
+KNOWN_SIGN_IN_WITHIN_S = 60.0
 MAX_UNREAD_BYTES = 4 * 2**20  # of who polls
 PACKET_BYTES = 300  # a packet's own, about
 
@@ -103,7 +105,7 @@ class Lines:
         self._ping_every_s, self._pong_within_s = ping_every_s, engine.ping_timeout + TICK_S
         self._lines: dict[str, _Line] = {}
         # By id, in the order of their times.
-        self._unknown_since: dict[str, float] = {}
+        self._unknown_until: dict[str, float] = {}
         self._pings: deque[tuple[float, str]] = deque()
         self._pongs: deque[tuple[float, str]] = deque()
         self._over: deque[Any] = deque()
@@ -121,7 +123,7 @@ class Lines:
     def note_unknown(self, line_id: str) -> None:
         """Nobody is signed in there any longer: somebody may, for some seconds."""
         if line_id in self._lines:
-            self._unknown_since[line_id] = time.monotonic()
+            self._unknown_until[line_id] = time.monotonic() + SIGN_IN_WITHIN_S
 
     def _begin(self, take_in: Callable[..., Any], line_id: str, environ: dict[str, Any]) -> Any:
         line = self._engine.sockets[line_id]
@@ -132,7 +134,9 @@ class Lines:
         if place is not None and not place.is_socket:
             place.line_id = line_id
         self._lines[line_id] = _Line(line, place if place and place.line_id else None)
-        self._unknown_since[line_id] = time.monotonic()
+        is_known = place is not None and place.who is not None
+        within_s = KNOWN_SIGN_IN_WITHIN_S if is_known else SIGN_IN_WITHIN_S
+        self._unknown_until[line_id] = time.monotonic() + within_s
         if self._begun.acquire(blocking=False):
             threading.Thread(target=self._tick_on, name="lines", daemon=True).start()
         return take_in(line_id, environ)
@@ -150,7 +154,7 @@ class Lines:
     def _end(self, leave: Callable[..., Any], line_id: str, *why: Any) -> None:
         self._engine.sockets.pop(line_id, None)
         found = self._lines.pop(line_id, None)
-        self._unknown_since.pop(line_id, None)
+        self._unknown_until.pop(line_id, None)
         try:
             leave(line_id, *why)
         finally:
@@ -178,10 +182,10 @@ class Lines:
             self._over.popleft().close(wait=False, abort=True)
 
     def _end_unknown(self, moment: float) -> None:
-        for line_id, since in list(self._unknown_since.items()):
+        for line_id, until in list(self._unknown_until.items()):
             if self._is_known(line_id):
-                self._unknown_since.pop(line_id, None)
-            elif moment - since > SIGN_IN_WITHIN_S and (found := self._lines.get(line_id)):
+                self._unknown_until.pop(line_id, None)
+            elif moment > until and (found := self._lines.get(line_id)):
                 found.line.close(wait=False)
 
     def _send_pings(self, moment: float) -> None:

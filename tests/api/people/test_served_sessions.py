@@ -206,8 +206,12 @@ class Tab:
         )
 
 
-def test_a_line_on_which_nobody_signs_in_is_closed(served: Service) -> None:
+def test_a_line_on_which_nobody_signs_in_is_closed_but_not_one_whose_request_said_who_it_is(
+    served: Service,
+) -> None:
     address = websocket_address(served.settings)
+    header = [f"Authorization: Bearer {served.admin_token}"]
+    known = websocket.create_connection(address, timeout=ANSWER_S, header=header)
     began = time.monotonic()
     lines = [
         when_there_is_room(lambda: websocket.create_connection(address, timeout=ANSWER_S))
@@ -221,3 +225,7 @@ def test_a_line_on_which_nobody_signs_in_is_closed(served: Service) -> None:
         while line.recv():  # an empty text: the other end has closed
             pass
     assert time.monotonic() - began > SIGN_IN_WITHIN_S - 1
+    assert str(known.recv()).startswith("0{")
+    known.send("40")  # a busy process would have come to it only now
+    assert str(known.recv()).startswith("40{")
+    known.close()
