@@ -3,7 +3,7 @@
 # Needs Docker with compose, curl and git; takes about half an hour and leaves nothing running.
 #
 #   bash .ci/compose.sh             all of it
-#   bash .ci/compose.sh STEP ...    these of: way restart upgrade scale killed faults flower backup hosts
+#   bash .ci/compose.sh STEP ...    these of: way restart upgrade scale killed faults flower backup hosts external
 #                                   (the stack is started before them, and the way comes first)
 #
 # TRIAL_PORT (18000): where it listens. TRIAL_BUILD=0: the images clip-browser:trial and clip-browser-ml:trial are there.
@@ -25,7 +25,7 @@ failed=0
 main() {
     trap finish EXIT
     local steps=("$@")
-    [ $# -gt 0 ] || steps=(way restart upgrade scale killed faults flower hosts backup)
+    [ $# -gt 0 ] || steps=(way restart upgrade scale killed faults flower hosts backup external)
     start
     for step in "${steps[@]}"; do "step_$step"; done
     say "Containers"
@@ -372,21 +372,11 @@ shows_workers() {
 # A second host, as compose sees it: a project of its own, which reaches the first by an address alone
 step_hosts() {
     say "Workers of another host"
-    local address began urls=() name id
-    address="$(docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}')"
-    echo "SHARE_ADDRESS=$address" >>"$checkout/.env"
-    sed -i "s/^COMPOSE_FILE=.*/&:docker-compose.share.yml/" "$checkout/.env"
+    local began name id
+    share_services
     compose up -d --no-build --scale worker-cpu=0 --scale worker-gpu=0
-    git clone --quiet . "$work/other"
-    for name in database_url redis_url store_url; do
-        urls+=("$(sed -E "s/@(postgres|redis|store):/@$address:/" "$checkout/secrets/$name")")
-    done
-    (cd "$work/other" && bash deploy/env.sh --worker "${urls[@]}")
-    cat >>"$work/other/.env" <<SETTINGS
-COMPOSE_PROJECT_NAME=clip-browser-trial-other
-COMPOSE_FILE=docker-compose.yml:docker-compose.worker.yml
-IMAGE_TAG=trial
-SETTINGS
+    make_other --worker
+    echo "COMPOSE_FILE=docker-compose.yml:docker-compose.worker.yml" >>"$work/other/.env"
     began="$(now_s)"
     other up -d --no-build
     wait_healthy 300 other
@@ -397,8 +387,58 @@ SETTINGS
         check "$name on the other host" [ "$(wait_job "$id" 600)" = succeeded ]
     done
     other down --volumes --timeout 60
+    rm -rf "$work/other"
     compose up -d --no-build
     wait_healthy 300
+}
+
+# The bundled services stand for those of somebody else: a second stack knows of them what stands in three addresses.
+step_external() {
+    say "With a database, a Redis and a store of one's own"
+    local began
+    share_services
+    compose --profile '*' down --volumes --timeout 60
+    compose up -d --no-build --wait postgres redis store
+    make_other --external
+    echo "CLIP_BROWSER_PORT=$((PORT + 1))" >>"$work/other/.env"
+    began="$(now_s)"
+    other up -d --no-build
+    wait_healthy 300 other
+    note "with services of one's own, until all healthy" "$(since "$began") s"
+    check "no bundled service runs" [ "$(other ps --services | grep -cxE 'postgres|redis|store')" = 0 ]
+    (
+        URL="http://127.0.0.1:$((PORT + 1))"
+        checkout="$work/other"
+        sign_in
+        step_way
+        exit "$failed"
+    ) || failed=1
+    other down --volumes --timeout 60
+    rm -rf "$work/other"
+    compose down --volumes --timeout 60
+    compose up -d --no-build
+    wait_healthy 300
+    sign_in
+}
+
+# The bundled services listen for other hosts, on the engine's own bridge
+share_services() {
+    grep -q '^SHARE_ADDRESS=' "$checkout/.env" && return
+    echo "SHARE_ADDRESS=$(gateway)" >>"$checkout/.env"
+    sed -i "s/^COMPOSE_FILE=.*/&:docker-compose.share.yml/" "$checkout/.env"
+}
+
+gateway() { docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}'; }
+
+# make_other --worker|--external: a second checkout, which knows the services of the first one by their addresses
+make_other() {
+    local name urls=()
+    git clone --quiet . "$work/other"
+    for name in database_url redis_url store_url; do
+        urls+=("$(sed -E "s/@(postgres|redis|store):/@$(gateway):/" "$checkout/secrets/$name")")
+    done
+    (cd "$work/other" && bash deploy/env.sh "$1" "${urls[@]}")
+    printf '%s\n' COMPOSE_PROJECT_NAME=clip-browser-trial-other IMAGE_TAG=trial >>"$work/other/.env"
 }
 
 # As docs/backup.md gives it; what is restored into has nothing of the first stack but its secrets
