@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.live.machines import training_machine
+from api.jobs.machine import training_machine
 from api.services import Services
 from common.db.tables import Image, Job
 from common.jobs.kinds import KINDS

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from flask import Flask, request
@@ -43,6 +44,7 @@ from api.live.rooms import (
     shown_name,
 )
 from api.live.session_watch import SessionWatch
+from api.live.shared_reads import SharedReads
 from api.live.siblings import ALONE, Siblings
 from api.live.web_socket import web_sockets
 from api.live.whereabouts import PresenceNews, Whereabouts
@@ -62,7 +64,6 @@ from common.errors import (
     Unavailable,
 )
 from common.jobs import states
-from common.people.credentials import user_of_token
 from common.people.rights import METRICS, Role
 
 LIVE = "clip_browser_live"  # where the app keeps its sockets
@@ -78,6 +79,7 @@ class Sockets:
     def __init__(self, app: Flask, services: Services, siblings: Siblings = ALONE) -> None:
         self._services = services
         self._open = Connections()
+        self._snapshots = SharedReads[dict[str, Any]]()
         self._lock = threading.Lock()
         self._news = PresenceNews(services.presence, services.events, self._here)
         self.socketio = SocketIO(
@@ -171,8 +173,7 @@ class Sockets:
         secret = given or secret_of(self._services.settings)[0]
         place = place_of(request.environ)
         try:
-            with self._services.readers() as session:
-                found = user_of_token(session, str(secret)) if secret else None
+            found = self._services.token_cache.find(str(secret)) if secret else None
             if found is None:
                 raise Unauthorized("This needs a sign-in.")
             self._services.second_factor_demand.require_met(*found)
@@ -185,11 +186,9 @@ class Sockets:
                 self._require_share(found[0].name)
                 self._open.add(_sid(), mine)
         except (ClipBrowserError, SQLAlchemyError) as refused:
-            why = (
-                refused
-                if isinstance(refused, ClipBrowserError)
-                else Unavailable("The database does not answer.")
-            )
+            why: ClipBrowserError = Unavailable("The database does not answer.")
+            if isinstance(refused, ClipBrowserError):
+                why = refused
             raise Refused(why.message, why.to_dict()) from None
 
     def _require_share(self, name: str) -> None:
@@ -316,24 +315,27 @@ class Sockets:
         self.socketio.emit("left", {"room": name}, to=sid)
 
     def _snapshot(self, room: Room, who: Access) -> dict[str, Any]:
+        if room.kind == "dataset":
+            role = who.role_in(room.key)
+            read = partial(self._dataset_snapshot, room.key, role)
+            return self._snapshots.read((room.key, role), read)
         with self._services.readers() as session:
-            if room.kind == "jobs":
-                active = (
-                    select(Job)
-                    .where(Job.state.in_(states.ACTIVE), who.sees_job())
-                    .order_by(Job.created_at.desc())
-                )
-                positions = QueuePositions(self._services, session)
-                found_jobs = session.scalars(active.limit(200))
-                return {
-                    "items": [answer_job(job, positions, who).model_dump() for job in found_jobs]
-                }
+            positions = QueuePositions(self._services, session)
             if room.kind == "job":
-                job = states.get_job(session, room.key)
-                shown = answer_job(job, QueuePositions(self._services, session), who)
+                shown = answer_job(states.get_job(session, room.key), positions, who)
                 return shown.model_dump() | {"job_id": room.key}
-            answer = self._answer_dataset(session, room.key, who.role_in(room.key))
-        return {"dataset": answer.model_dump(), "users": self._services.presence.users(room.key)}
+            active = (
+                select(Job)
+                .where(Job.state.in_(states.ACTIVE), who.sees_job())
+                .order_by(Job.created_at.desc())
+            )
+            found = session.scalars(active.limit(200))
+            return {"items": [answer_job(job, positions, who).model_dump() for job in found]}
+
+    def _dataset_snapshot(self, dataset_id: str, role: Role | None) -> dict[str, Any]:
+        with self._services.readers() as session:
+            answer = self._answer_dataset(session, dataset_id, role)
+        return {"dataset": answer.model_dump(), "users": self._services.presence.users(dataset_id)}
 
     def _unsubscribe(self, wanted: Any = None) -> None:
         try:

@@ -38,6 +38,7 @@ class TokenCache:
         self._aside = ThreadPoolExecutor(1, "token-use")  # nobody waits for the one who writes
         self._lock = threading.Lock()
         self._known: TTLCache[str, tuple[User, Token]] = TTLCache(MAX_KEPT, kept_s)
+        self._used: set[int] = set()  # ids of tokens whose use is not yet noted
 
     def find(self, secret: str) -> tuple[User, Token] | None:
         """Like `common.people.credentials.user_of_token`. Raises Unauthorized as that does."""
@@ -54,14 +55,24 @@ class TokenCache:
             with self._lock:
                 self._known[key] = found
             if found[1].used_at is None or now() - found[1].used_at > NOTED_EVERY:
-                self._aside.submit(self._note_use, found[1].id)
+                self._note_use(found[1].id)
         return found
 
     def _note_use(self, token_id: int) -> None:
+        with self._lock:
+            self._used.add(token_id)
+            is_awaited = len(self._used) > 1
+        if not is_awaited:
+            self._aside.submit(self._write_use)
+
+    def _write_use(self) -> None:
+        """Of all that came while the writer was at the ones before: one statement, however many come at once."""
+        with self._lock:
+            used, self._used = self._used, set()
         with contextlib.suppress(SQLAlchemyError), self._sessions() as session:
             session.execute(
                 update(Token)
-                .where(Token.id == token_id)
+                .where(Token.id.in_(used))
                 .where(Token.used_at.is_(None) | (Token.used_at < now() - NOTED_EVERY))
                 .values(used_at=now()),
                 execution_options={"synchronize_session": False},

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from api.datasets.facts import find_dataset, read_facts
 from api.datasets.steps import counts_of
+from api.jobs.machine import training_machine
 from api.jobs.params import check_training, complete_training
-from api.live.machines import training_machine
 from api.services import Services
 from api.training.schemas import (
     EstimatedFrom,

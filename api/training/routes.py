@@ -11,10 +11,10 @@ from api.answer import Problem
 from api.capability import make_blueprint
 from api.datasets.facts import find_dataset
 from api.datasets.schemas import DatasetPath
+from api.jobs.machine import training_machine
 from api.jobs.params import check_training, fill_epochs
 from api.jobs.schemas import JobAnswer
 from api.jobs.submission import shown, submit
-from api.live.machines import training_machine
 from api.people.identity import user
 from api.services import Services, app_services
 from api.training.plan import plan_for
