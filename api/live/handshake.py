@@ -37,6 +37,10 @@ PATH = "/socket.io"
 PLACE = "clip_browser.place"  # in the environment of a connection's first request
 RETRY_AFTER_S = 5
 POLLS_OF_A_STRANGER = 3  # at once, on one connection
+# At once, of those that have yet to sign in. All that come beyond are refused before anything is done for them: of
+# thousands that come back after a restart, else, each would be given up by its browser before its turn comes.
+ARRIVING = 128
+ARRIVING_OF_ONE = 32  # of one person, or a few would keep all others out
 
 
 @dataclass(eq=False)
@@ -90,6 +94,10 @@ class SocketPlaces:
             self._kind(is_socket).add(place)
             self._note(place, 1)
         return place
+
+    def count(self, who: str) -> int:
+        """How many a person has."""
+        return self._of[who]
 
     def give_back(self, place: Place) -> None:
         """The connection has ended."""
@@ -173,7 +181,8 @@ class Handshake:
     """WSGI middleware: gives each connection and each poll a place, or refuses it.
 
     who_of: the name of a connection's owner, by the connection's id; None before it has said so.
-    open_lines: how many connections there are, those that poll now and then among them.
+    open_lines: how many connections there are, those that poll now and then among them. arriving: how many of
+    them have yet to sign in. signed_in: on how many a person has.
     """
 
     def __init__(
@@ -182,10 +191,13 @@ class Handshake:
         services: Services,
         who_of: Callable[[str], str | None],
         open_lines: Callable[[], int],
+        arriving: Callable[[], int],
+        signed_in: Callable[[str], int],
     ) -> None:
         self._app, self._inner, self._services = app, app.wsgi_app, services
         self.places = SocketPlaces(services.settings.api_threads, _allowed_sockets(services))
         self._who_of, self._open_lines = who_of, open_lines
+        self._arriving, self._signed_in = arriving, signed_in
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
         """Serve one request."""
@@ -216,6 +228,8 @@ class Handshake:
         if "sid" in asked:  # a poll, what it sends, or the WebSocket that takes its place
             line_id = asked["sid"][0]
             return self.places.take(address, self._who_of(line_id), line_id, is_socket)
+        if (arriving := self._arriving()) >= ARRIVING:
+            raise _full("connections are about to open", arriving)
         if not is_socket and self._open_lines() >= self.places.sockets + 2 * self.places.polls:
             raise _full("connections are open to this process", self._open_lines())
         with self._app.request_context(environ):
@@ -224,7 +238,14 @@ class Handshake:
         if secret and found is None and not by_cookie:
             raise Unauthorized("The token or session is unknown or has ended.")
         # An old cookie's owner is told in a packet that he has to sign in: pages cannot read a refusal.
-        return self.places.take(address, found[0].name if found else None, is_socket=is_socket)
+        who = found[0].name if found else None
+        if who and self.places.count(who) - self._signed_in(who) >= ARRIVING_OF_ONE:
+            raise TooManyRequests(
+                f"{ARRIVING_OF_ONE} connections of yours are about to open, as many as there may be.",
+                remedy="Wait until they are open, then try again.",
+                details={"retry_after_s": RETRY_AFTER_S},
+            )
+        return self.places.take(address, who, is_socket=is_socket)
 
 
 def _allowed_sockets(services: Services) -> int:

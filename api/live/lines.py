@@ -27,8 +27,8 @@ from api.live.wires.wire import Wire
 log = logging.getLogger(__name__)
 TICK_S = 1.0
 SIGN_IN_WITHIN_S = 5.0  # a connection that has not signed in by then is held for nothing
-# One whose request has said who it is: its packet may wait behind a thousand others after a restart.
-KNOWN_SIGN_IN_WITHIN_S = 60.0
+# One whose request has said who it is: its packet may wait behind a hundred others after a restart. Browsers wait as long.
+KNOWN_SIGN_IN_WITHIN_S = 20.0
 MAX_UNREAD_BYTES = 4 * 2**20  # of who polls
 PACKET_BYTES = 300  # a packet's own, about
 
@@ -119,6 +119,15 @@ class Lines:
             ("disconnect", self._end),
         ):
             engine.on(event, partial(step, engine.handlers[event]))
+
+    @property
+    def arriving(self) -> int:
+        """How many have begun and have yet to sign in."""
+        return len(self._unknown_until)
+
+    def note_known(self, line_id: str) -> None:
+        """Somebody has signed in there."""
+        self._unknown_until.pop(line_id, None)
 
     def note_unknown(self, line_id: str) -> None:
         """Nobody is signed in there any longer: somebody may, for some seconds."""

@@ -10,21 +10,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any, cast
 
 from flask import Flask, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO, join_room
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
-from api.datasets.facts import answer_dataset, find_dataset
-from api.datasets.schemas import DatasetOut
-from api.jobs.answers import answer_job
-from api.jobs.queue_position import QueuePositions
-from api.live.batches import Told
 from api.live.delivery import Delivery, twin_of
 from api.live.handshake import Handshake, place_of
 from api.live.lines import Lines
@@ -34,7 +26,6 @@ from api.live.rooms import (
     Audience,
     Connection,
     Connections,
-    Room,
     may_be_in,
     may_join,
     nothing_at,
@@ -44,8 +35,8 @@ from api.live.rooms import (
     shown_name,
 )
 from api.live.session_watch import SessionWatch
-from api.live.shared_reads import SharedReads
 from api.live.siblings import ALONE, Siblings
+from api.live.snapshots import Snapshots
 from api.live.web_socket import web_sockets
 from api.live.whereabouts import PresenceNews, Whereabouts
 from api.live.wires.memberships import Memberships
@@ -53,18 +44,15 @@ from api.live.wires.wire import MAX_MESSAGE_BYTES
 from api.people.access import Access
 from api.people.identity import same_origin, secret_of
 from api.services import Services
-from common.db.tables import Job
 from common.errors import (
     ClipBrowserError,
     Forbidden,
     InvalidInput,
-    NotFound,
     TooManyRequests,
     Unauthorized,
     Unavailable,
 )
-from common.jobs import states
-from common.people.rights import METRICS, Role
+from common.people.rights import METRICS
 
 LIVE = "clip_browser_live"  # where the app keeps its sockets
 NAMESPACE = "/"
@@ -79,7 +67,7 @@ class Sockets:
     def __init__(self, app: Flask, services: Services, siblings: Siblings = ALONE) -> None:
         self._services = services
         self._open = Connections()
-        self._snapshots = SharedReads[dict[str, Any]]()
+        self._snapshots = Snapshots(services)
         self._lock = threading.Lock()
         self._news = PresenceNews(services.presence, services.events, self._here)
         self.socketio = SocketIO(
@@ -96,7 +84,10 @@ class Sockets:
             allow_upgrades=not siblings.are_several,
         )
         engine = self.socketio.server.eio
-        handshake = Handshake(app, services, self._who_of, lambda: len(engine.sockets))
+        handshake = Handshake(
+            app, services, self._who_of, lambda: len(engine.sockets), lambda: self._lines.arriving,
+            self._open.count,
+        )  # fmt: skip
         self._places = handshake.places
         app.wsgi_app = handshake  # type: ignore[assignment,method-assign]
         if siblings.are_several:
@@ -104,7 +95,7 @@ class Sockets:
             engine.generate_id = lambda: siblings.name(make_id())
         audience = Audience(services.roles)
         self.delivery = Delivery(
-            audience.rooms_for, self._emit, self._tabs_in, self._enrich, siblings.count
+            audience.rooms_for, self._emit, self._tabs_in, self._snapshots.enrich, siblings.count
         )
         self.delivery.on_notice("people", self._people_changed)
         self._listener = EventListener(
@@ -135,24 +126,6 @@ class Sockets:
     def _tabs_in(self, room: str) -> int:
         """How many of this process's connections are in a room."""
         return len(self.socketio.server.manager.rooms.get(NAMESPACE, {}).get(room, ()))
-
-    def _enrich(self, told: Told) -> Told:
-        """With a dataset that has changed come its counts and steps, so that no tab has to ask."""
-        if told.event != "dataset":
-            return told
-        dataset_id = told.data["dataset_id"]
-        with self._services.readers() as session:
-            try:
-                shown = self._answer_dataset(session, dataset_id).model_dump()
-            except NotFound:
-                shown = None  # it was deleted
-        return Told("dataset", {"dataset_id": dataset_id, "dataset": shown})
-
-    def _answer_dataset(
-        self, session: Session, dataset_id: str, role: Role | None = None
-    ) -> DatasetOut:
-        dataset = find_dataset(session, dataset_id)
-        return answer_dataset(session, dataset, self._services.image_counts, role)
 
     def _missed(self) -> None:
         """Redis was away, and what was told meanwhile was not heard: let the tabs look."""
@@ -185,6 +158,7 @@ class Sockets:
             with self._lock:
                 self._require_share(found[0].name)
                 self._open.add(_sid(), mine)
+            self._lines.note_known(self._line_id())
         except (ClipBrowserError, SQLAlchemyError) as refused:
             why: ClipBrowserError = Unavailable("The database does not answer.")
             if isinstance(refused, ClipBrowserError):
@@ -201,6 +175,9 @@ class Sockets:
             self.socketio.server.manager.sid_from_eio_sid(line_id, NAMESPACE) or ""
         )
 
+    def _line_id(self) -> str:
+        return str(self.socketio.server.manager.eio_sid_from_sid(_sid(), NAMESPACE))
+
     def _is_known(self, line_id: str) -> bool:
         return self._of_line(line_id) is not None
 
@@ -210,8 +187,7 @@ class Sockets:
     def _disconnect(self, *_: object) -> None:
         with self._lock:
             left = self._open.take_out(_sid())
-        line_id = self.socketio.server.manager.eio_sid_from_sid(_sid(), NAMESPACE)
-        self._lines.note_unknown(str(line_id))
+        self._lines.note_unknown(self._line_id())
         if left is not None and left.dataset_id is not None:
             self._news.leave(left.dataset_id, _sid())
 
@@ -260,7 +236,7 @@ class Sockets:
             mine.joined[name] = batched
             for each in rooms_within(mine.access, name):
                 join_room(twin_of(each) if batched else each)
-            return self._snapshot(room, mine.access)
+            return self._snapshots.read(room, mine.access)
         except ClipBrowserError as problem:
             mine.joined.pop(name, None)
             self._leave(_sid(), self._rooms_of(_sid(), name))
@@ -313,29 +289,6 @@ class Sockets:
             told = {"room": name, "events": [["dataset", gone]]}
             self.socketio.emit(*(("batch", told) if batched else ("dataset", gone)), to=sid)
         self.socketio.emit("left", {"room": name}, to=sid)
-
-    def _snapshot(self, room: Room, who: Access) -> dict[str, Any]:
-        if room.kind == "dataset":
-            role = who.role_in(room.key)
-            read = partial(self._dataset_snapshot, room.key, role)
-            return self._snapshots.read((room.key, role), read)
-        with self._services.readers() as session:
-            positions = QueuePositions(self._services, session)
-            if room.kind == "job":
-                shown = answer_job(states.get_job(session, room.key), positions, who)
-                return shown.model_dump() | {"job_id": room.key}
-            active = (
-                select(Job)
-                .where(Job.state.in_(states.ACTIVE), who.sees_job())
-                .order_by(Job.created_at.desc())
-            )
-            found = session.scalars(active.limit(200))
-            return {"items": [answer_job(job, positions, who).model_dump() for job in found]}
-
-    def _dataset_snapshot(self, dataset_id: str, role: Role | None) -> dict[str, Any]:
-        with self._services.readers() as session:
-            answer = self._answer_dataset(session, dataset_id, role)
-        return {"dataset": answer.model_dump(), "users": self._services.presence.users(dataset_id)}
 
     def _unsubscribe(self, wanted: Any = None) -> None:
         try:

@@ -17,7 +17,7 @@ import socketio
 import websocket
 from werkzeug.test import Client
 
-from api.live.handshake import SocketPlaces
+from api.live.handshake import ARRIVING, ARRIVING_OF_ONE, Handshake, SocketPlaces
 from api.live.lines import SIGN_IN_WITHIN_S, Lines
 from common.errors import Unavailable
 from tests.api.conftest import Caller, Service, wait_until
@@ -245,3 +245,49 @@ def test_a_line_that_has_ended_leaves_no_thread(polled: tuple[Client, Lines]) ->
         sid = client.get(POLL).get_data(as_text=True).split('"sid":"')[1].partition('"')[0]
         assert client.post(f"{POLL}&sid={sid}", data="1").status_code == 200
     assert threading.active_count() <= before
+
+
+def test_who_comes_while_as_many_arrive_as_there_may_be_is_asked_to_come_again(
+    service: Service,
+) -> None:
+    arriving = [ARRIVING]
+    handshake = Handshake(
+        service.app, service.services, lambda _: None, lambda: 0, lambda: arriving[0], lambda _: 0
+    )
+    client = Client(handshake)
+    token = {"Authorization": f"Bearer {service.admin_token}"}
+    refused = client.get(POLL, headers=token)
+    assert refused.status_code == 503
+    assert "about to open" in refused.get_json()["message"]
+    arriving[0] -= 1
+    assert client.get(POLL, headers=token).status_code == 200
+
+
+def test_who_has_signed_in_is_no_longer_one_of_those_who_arrive() -> None:
+    server = socketio.Server(async_mode="threading")
+    lines = Lines(server, SocketPlaces(32, 32), lambda _: False, ping_every_s=0.5)
+    client = Client(socketio.WSGIApp(server))
+    first, _ = [sid_of(client.get(POLL).get_data(as_text=True)) for _ in range(2)]
+    assert lines.arriving == 2
+    lines.note_known(first)
+    assert lines.arriving == 1
+
+
+def test_one_person_cannot_fill_the_places_of_those_who_arrive(service: Service) -> None:
+    signed_in_on = [0]
+    handshake = Handshake(
+        service.app,
+        service.services,
+        lambda _: None,
+        lambda: 0,
+        lambda: 0,
+        lambda _: signed_in_on[0],
+    )
+    client, token = Client(handshake), {"Authorization": f"Bearer {service.admin_token}"}
+    handshake.places.of_one = 2 * ARRIVING_OF_ONE
+    for _ in range(ARRIVING_OF_ONE):
+        handshake.places.take("192.0.2.1", "admin", is_socket=True)
+    refused = client.get(POLL, headers=token)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+    signed_in_on[0] = 1
+    assert client.get(POLL, headers=token).status_code == 200

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from api.live.shared_reads import SharedReads
+from api.live.snapshots import SharedReads
 from common.errors import NotFound
 from tests.api.conftest import wait_until
 
