@@ -37,8 +37,9 @@ PATH = "/socket.io"
 PLACE = "clip_browser.place"  # in the environment of a connection's first request
 RETRY_AFTER_S = 5
 POLLS_OF_A_STRANGER = 3  # at once, on one connection
-# At once, of those that have yet to sign in. All that come beyond are refused before anything is done for them: of
-# thousands that come back after a restart, else, each would be given up by its browser before its turn comes.
+# Connections whose request has said who they are and that have yet to sign in, at once. All that come beyond are refused
+# before anything is done for them: of thousands that come back after a restart, else, each would be given up by its
+# browser before its turn comes.
 ARRIVING = 128
 ARRIVING_OF_ONE = 32  # of one person, or a few would keep all others out
 
@@ -75,6 +76,7 @@ class SocketPlaces:
         self._of_polls: set[Place] = set()
         self._of: Counter[str] = Counter()
         self._unknown: set[Place] = set()
+        self._arriving: set[Place] = set()  # known, and not signed in
         self._lock = threading.Lock()
 
     def take(
@@ -89,15 +91,14 @@ class SocketPlaces:
                 self._require_few_polls(place.within)
             elif who is not None:
                 self._require_share(who)
+                if line_id is None:
+                    self._require_few_arriving_of(who)
+                    self._arriving.add(place)
             else:
                 self._require_few_strangers(address)
             self._kind(is_socket).add(place)
             self._note(place, 1)
         return place
-
-    def count(self, who: str) -> int:
-        """How many a person has."""
-        return self._of[who]
 
     def give_back(self, place: Place) -> None:
         """The connection has ended."""
@@ -107,6 +108,7 @@ class SocketPlaces:
     def sign_in(self, place: Place, who: str) -> None:
         """A connection says who it is. Raises TooManyRequests."""
         with self._lock:
+            self._arriving.discard(place)
             if place.who != who:
                 self._require_share(who)
                 is_held = place in self._kind(place.is_socket)
@@ -119,6 +121,7 @@ class SocketPlaces:
                 self._drop(place)
 
     def _drop(self, place: Place) -> None:
+        self._arriving.discard(place)
         held = self._kind(place.is_socket)
         if place in held:
             held.discard(place)
@@ -140,6 +143,20 @@ class SocketPlaces:
         count = len(self._kind(is_socket))
         if count >= (self.sockets if is_socket else self.polls):
             raise _full("connections are open to this process", count)
+
+    def require_few_arriving(self) -> None:
+        """Before anything else is done for one more connection. Raises Unavailable."""
+        if (count := len(self._arriving)) >= ARRIVING:
+            raise _full("connections are about to open", count)
+
+    def _require_few_arriving_of(self, who: str) -> None:
+        mine = sum(place.who == who for place in self._arriving)
+        if mine >= ARRIVING_OF_ONE:
+            raise TooManyRequests(
+                f"{mine} connections of yours are about to open, as many as there may be.",
+                remedy="Wait until they are open, then try again.",
+                details={"retry_after_s": RETRY_AFTER_S},
+            )
 
     def _require_share(self, who: str) -> None:
         mine = self._of[who]
@@ -181,8 +198,7 @@ class Handshake:
     """WSGI middleware: gives each connection and each poll a place, or refuses it.
 
     who_of: the name of a connection's owner, by the connection's id; None before it has said so.
-    open_lines: how many connections there are, those that poll now and then among them. arriving: how many of
-    them have yet to sign in. signed_in: on how many a person has.
+    open_lines: how many connections there are, those that poll now and then among them.
     """
 
     def __init__(
@@ -191,13 +207,10 @@ class Handshake:
         services: Services,
         who_of: Callable[[str], str | None],
         open_lines: Callable[[], int],
-        arriving: Callable[[], int],
-        signed_in: Callable[[str], int],
     ) -> None:
         self._app, self._inner, self._services = app, app.wsgi_app, services
         self.places = SocketPlaces(services.settings.api_threads, _allowed_sockets(services))
         self._who_of, self._open_lines = who_of, open_lines
-        self._arriving, self._signed_in = arriving, signed_in
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
         """Serve one request."""
@@ -228,8 +241,7 @@ class Handshake:
         if "sid" in asked:  # a poll, what it sends, or the WebSocket that takes its place
             line_id = asked["sid"][0]
             return self.places.take(address, self._who_of(line_id), line_id, is_socket)
-        if (arriving := self._arriving()) >= ARRIVING:
-            raise _full("connections are about to open", arriving)
+        self.places.require_few_arriving()
         if not is_socket and self._open_lines() >= self.places.sockets + 2 * self.places.polls:
             raise _full("connections are open to this process", self._open_lines())
         with self._app.request_context(environ):
@@ -238,14 +250,7 @@ class Handshake:
         if secret and found is None and not by_cookie:
             raise Unauthorized("The token or session is unknown or has ended.")
         # An old cookie's owner is told in a packet that he has to sign in: pages cannot read a refusal.
-        who = found[0].name if found else None
-        if who and self.places.count(who) - self._signed_in(who) >= ARRIVING_OF_ONE:
-            raise TooManyRequests(
-                f"{ARRIVING_OF_ONE} connections of yours are about to open, as many as there may be.",
-                remedy="Wait until they are open, then try again.",
-                details={"retry_after_s": RETRY_AFTER_S},
-            )
-        return self.places.take(address, who, is_socket=is_socket)
+        return self.places.take(address, found[0].name if found else None, is_socket=is_socket)
 
 
 def _allowed_sockets(services: Services) -> int:

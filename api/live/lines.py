@@ -120,15 +120,6 @@ class Lines:
         ):
             engine.on(event, partial(step, engine.handlers[event]))
 
-    @property
-    def arriving(self) -> int:
-        """How many have begun and have yet to sign in."""
-        return len(self._unknown_until)
-
-    def note_known(self, line_id: str) -> None:
-        """Somebody has signed in there."""
-        self._unknown_until.pop(line_id, None)
-
     def note_unknown(self, line_id: str) -> None:
         """Nobody is signed in there any longer: somebody may, for some seconds."""
         if line_id in self._lines:

@@ -84,10 +84,7 @@ class Sockets:
             allow_upgrades=not siblings.are_several,
         )
         engine = self.socketio.server.eio
-        handshake = Handshake(
-            app, services, self._who_of, lambda: len(engine.sockets), lambda: self._lines.arriving,
-            self._open.count,
-        )  # fmt: skip
+        handshake = Handshake(app, services, self._who_of, lambda: len(engine.sockets))
         self._places = handshake.places
         app.wsgi_app = handshake  # type: ignore[assignment,method-assign]
         if siblings.are_several:
@@ -158,11 +155,12 @@ class Sockets:
             with self._lock:
                 self._require_share(found[0].name)
                 self._open.add(_sid(), mine)
-            self._lines.note_known(self._line_id())
         except (ClipBrowserError, SQLAlchemyError) as refused:
-            why: ClipBrowserError = Unavailable("The database does not answer.")
-            if isinstance(refused, ClipBrowserError):
-                why = refused
+            why = (
+                refused
+                if isinstance(refused, ClipBrowserError)
+                else Unavailable("The database does not answer.")
+            )
             raise Refused(why.message, why.to_dict()) from None
 
     def _require_share(self, name: str) -> None:
@@ -175,9 +173,6 @@ class Sockets:
             self.socketio.server.manager.sid_from_eio_sid(line_id, NAMESPACE) or ""
         )
 
-    def _line_id(self) -> str:
-        return str(self.socketio.server.manager.eio_sid_from_sid(_sid(), NAMESPACE))
-
     def _is_known(self, line_id: str) -> bool:
         return self._of_line(line_id) is not None
 
@@ -187,7 +182,8 @@ class Sockets:
     def _disconnect(self, *_: object) -> None:
         with self._lock:
             left = self._open.take_out(_sid())
-        self._lines.note_unknown(self._line_id())
+        line_id = self.socketio.server.manager.eio_sid_from_sid(_sid(), NAMESPACE)
+        self._lines.note_unknown(str(line_id))
         if left is not None and left.dataset_id is not None:
             self._news.leave(left.dataset_id, _sid())
 

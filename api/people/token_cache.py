@@ -60,8 +60,8 @@ class TokenCache:
 
     def _note_use(self, token_id: int) -> None:
         with self._lock:
+            is_awaited = bool(self._used)
             self._used.add(token_id)
-            is_awaited = len(self._used) > 1
         if not is_awaited:
             self._aside.submit(self._write_use)
 

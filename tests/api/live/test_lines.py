@@ -247,47 +247,46 @@ def test_a_line_that_has_ended_leaves_no_thread(polled: tuple[Client, Lines]) ->
     assert threading.active_count() <= before
 
 
+@pytest.fixture
+def handshake(service: Service) -> Handshake:
+    """Before an app without connections, with room for the shares that are looked at."""
+    made = Handshake(service.app, service.services, lambda _: None, lambda: 0)
+    made.places.of_one = 2 * ARRIVING_OF_ONE
+    return made
+
+
 def test_who_comes_while_as_many_arrive_as_there_may_be_is_asked_to_come_again(
-    service: Service,
+    service: Service, handshake: Handshake
 ) -> None:
-    arriving = [ARRIVING]
-    handshake = Handshake(
-        service.app, service.services, lambda _: None, lambda: 0, lambda: arriving[0], lambda _: 0
-    )
-    client = Client(handshake)
-    token = {"Authorization": f"Bearer {service.admin_token}"}
+    people = [f"person {n}" for n in range(ARRIVING)]
+    arriving = [handshake.places.take("192.0.2.1", each, is_socket=True) for each in people]
+    client, token = Client(handshake), {"Authorization": f"Bearer {service.admin_token}"}
     refused = client.get(POLL, headers=token)
     assert refused.status_code == 503
     assert "about to open" in refused.get_json()["message"]
-    arriving[0] -= 1
+    handshake.places.sign_in(arriving[0], people[0])
     assert client.get(POLL, headers=token).status_code == 200
 
 
-def test_who_has_signed_in_is_no_longer_one_of_those_who_arrive() -> None:
-    server = socketio.Server(async_mode="threading")
-    lines = Lines(server, SocketPlaces(32, 32), lambda _: False, ping_every_s=0.5)
-    client = Client(socketio.WSGIApp(server))
-    first, _ = [sid_of(client.get(POLL).get_data(as_text=True)) for _ in range(2)]
-    assert lines.arriving == 2
-    lines.note_known(first)
-    assert lines.arriving == 1
+def test_who_has_left_before_he_signed_in_is_no_longer_one_of_those_who_arrive(
+    service: Service, handshake: Handshake
+) -> None:
+    people = [f"person {n}" for n in range(ARRIVING)]
+    arriving = [handshake.places.take("192.0.2.1", each, is_socket=True) for each in people]
+    with pytest.raises(Unavailable):
+        handshake.places.require_few_arriving()
+    handshake.places.give_back(arriving[0])
+    handshake.places.require_few_arriving()
 
 
-def test_one_person_cannot_fill_the_places_of_those_who_arrive(service: Service) -> None:
-    signed_in_on = [0]
-    handshake = Handshake(
-        service.app,
-        service.services,
-        lambda _: None,
-        lambda: 0,
-        lambda: 0,
-        lambda _: signed_in_on[0],
-    )
+def test_one_person_cannot_fill_the_places_of_those_who_arrive(
+    service: Service, handshake: Handshake
+) -> None:
     client, token = Client(handshake), {"Authorization": f"Bearer {service.admin_token}"}
-    handshake.places.of_one = 2 * ARRIVING_OF_ONE
-    for _ in range(ARRIVING_OF_ONE):
-        handshake.places.take("192.0.2.1", "admin", is_socket=True)
+    mine = [
+        handshake.places.take("192.0.2.1", "admin", is_socket=True) for _ in range(ARRIVING_OF_ONE)
+    ]
     refused = client.get(POLL, headers=token)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
-    signed_in_on[0] = 1
+    handshake.places.sign_in(mine[0], "admin")
     assert client.get(POLL, headers=token).status_code == 200
