@@ -372,22 +372,18 @@ shows_workers() {
 # A second host, as compose sees it: a project of its own, which reaches the first by an address alone
 step_hosts() {
     say "Workers of another host"
-    local began name id
+    local name id
     share_services
     compose up -d --no-build --scale worker-cpu=0 --scale worker-gpu=0
     make_other --worker
     echo "COMPOSE_FILE=docker-compose.yml:docker-compose.worker.yml" >>"$work/other/.env"
-    began="$(now_s)"
-    other up -d --no-build
-    wait_healthy 300 other
-    note "workers of another host, until all healthy" "$(since "$began") s"
+    start_other "workers of another host"
     check "there are workers alone" [ "$(other ps --services | sort | tr '\n' ' ')" = "worker-cpu worker-gpu worker-search " ]
     for name in index map; do
         id="$(job "$name" "\"model\":\"$model\"")"
         check "$name on the other host" [ "$(wait_job "$id" 600)" = succeeded ]
     done
-    other down --volumes --timeout 60
-    rm -rf "$work/other"
+    end_other
     compose up -d --no-build
     wait_healthy 300
 }
@@ -395,16 +391,12 @@ step_hosts() {
 # The bundled services stand for those of somebody else: a second stack knows of them what stands in three addresses.
 step_external() {
     say "With a database, a Redis and a store of one's own"
-    local began
     share_services
     compose --profile '*' down --volumes --timeout 60
     compose up -d --no-build --wait postgres redis store
     make_other --external
     echo "CLIP_BROWSER_PORT=$((PORT + 1))" >>"$work/other/.env"
-    began="$(now_s)"
-    other up -d --no-build
-    wait_healthy 300 other
-    note "with services of one's own, until all healthy" "$(since "$began") s"
+    start_other "with services of one's own"
     check "no bundled service runs" [ "$(other ps --services | grep -cxE 'postgres|redis|store')" = 0 ]
     (
         URL="http://127.0.0.1:$((PORT + 1))"
@@ -413,8 +405,7 @@ step_external() {
         step_way
         exit "$failed"
     ) || failed=1
-    other down --volumes --timeout 60
-    rm -rf "$work/other"
+    end_other
     compose down --volumes --timeout 60
     compose up -d --no-build
     wait_healthy 300
@@ -439,6 +430,20 @@ make_other() {
     done
     (cd "$work/other" && bash deploy/env.sh "$1" "${urls[@]}")
     printf '%s\n' COMPOSE_PROJECT_NAME=clip-browser-trial-other IMAGE_TAG=trial >>"$work/other/.env"
+}
+
+# start_other WHAT: what it is called in the table
+start_other() {
+    local began
+    began="$(now_s)"
+    other up -d --no-build
+    wait_healthy 300 other
+    note "$1, until all healthy" "$(since "$began") s"
+}
+
+end_other() {
+    other down --volumes --timeout 60
+    rm -rf "$work/other"
 }
 
 # As docs/backup.md gives it; what is restored into has nothing of the first stack but its secrets

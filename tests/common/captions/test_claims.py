@@ -22,11 +22,10 @@ from common.captions.claims import (
     give_back,
     held_claim,
 )
-from common.db.engine import open_engine, session_factory
-from common.db.tables import Dataset, Image, now
+from common.db.engine import session_factory
+from common.db.tables import Image, now
 from common.errors import ClipBrowserError, Conflict, NotFound
-from tests.captions import put_caption
-from tests.migrated import migrate_new
+from tests.common.captions.cats import open_cats
 
 IMAGES = 8
 MINUTES = 5.0
@@ -38,19 +37,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path / 'test.db'}"
     if request.param == "postgresql":
         url = str(request.getfixturevalue("postgres_url"))
-    migrate_new(url)
-    engine = open_engine(url)
-    with session_factory(engine)() as session:
-        session.add(Dataset(id="cats", name="Cats", created_by="ada", defaults={}))
-        session.flush()
-        for number in range(1, IMAGES + 1):
-            image = Image(
-                id=number, dataset_id="cats", sha256=f"{number:064x}", ext="png", width=1,
-                height=1, size_bytes=1, filename=f"{number}.png", phash="0",
-            )  # fmt: skip
-            session.add(image)
-            if number == 1:
-                put_caption(session, image, "a cat")
+    engine = open_cats(url, IMAGES)
     yield engine
     engine.dispose()
 

@@ -20,12 +20,13 @@ from common.captions.claims import (
     give_back,
 )
 from common.db.clock import read_clock
-from common.db.engine import open_engine, session_factory
-from common.db.tables import Dataset, Image
-from tests.migrated import migrate_new
+from common.db.engine import session_factory
+from common.db.tables import Image
+from tests.common.captions.cats import open_cats
 from tests.system.chaos.everything.parts import Clock, make_clock
 
 MINUTES = 5.0
+IMAGE_ID = 2  # the first image is captioned
 ADA, BOB = Claimer("ada", "a", MINUTES), Claimer("bob", "b", MINUTES)
 # What a worker does for a captioner, on a machine of its own
 CLAIM = """
@@ -46,17 +47,8 @@ with open_engine(sys.argv[1]).connect() as connection:
 
 @pytest.fixture
 def engine(postgres_url: str) -> Iterator[Engine]:
-    """The dataset "cats" with one image."""
-    migrate_new(postgres_url)
-    engine = open_engine(postgres_url)
-    with session_factory(engine)() as session:
-        session.add(Dataset(id="cats", name="Cats", created_by="ada", defaults={}))
-        session.flush()
-        image = Image(
-            id=1, dataset_id="cats", sha256="1" * 64, ext="png", width=1,
-            height=1, size_bytes=1, filename="1.png", phash="0",
-        )  # fmt: skip
-        session.add(image)
+    """The dataset "cats", of whose images the second is to be claimed."""
+    engine = open_cats(postgres_url, IMAGE_ID)
     yield engine
     engine.dispose()
 
@@ -86,7 +78,7 @@ def test_a_claim_lasts_as_long_as_it_should_wherever_it_was_made(
 ) -> None:
     run_there(clock, shift_s, CLAIM, postgres_url)
     with session_factory(engine)() as session:
-        until, moment = session.get_one(Image, 1).claim_until, read_clock(session)
+        until, moment = session.get_one(Image, IMAGE_ID).claim_until, read_clock(session)
         assert until is not None
         assert timedelta(minutes=MINUTES - 1) < until - moment <= timedelta(minutes=MINUTES)
         assert claim_next(session, [NextImages("cats", BOB, None)]) == [[]]
@@ -99,5 +91,5 @@ def test_a_claim_ends_when_a_machine_whose_clock_is_behind_gives_it_back(
         claim_next(session, [NextImages("cats", ADA, None)])
     until = datetime.fromisoformat(run_there(clock, -3600, LATEST_END, postgres_url).strip())
     with session_factory(engine)() as session:
-        give_back(session, [GiveBack(1, ADA.name, ADA.holder, until)])
-        assert session.get_one(Image, 1).claimed_by is None
+        give_back(session, [GiveBack(IMAGE_ID, ADA.name, ADA.holder, until)])
+        assert session.get_one(Image, IMAGE_ID).claimed_by is None
