@@ -133,6 +133,11 @@ class Server:
         self.process = None
 
 
+# how docker-compose.yml bounds what SeaweedFS sets aside
+SEAWEEDFS_OPTIONS = ["-volume.max=0", "-master.volumeSizeLimitMB=512", "-master.telemetry=false"]
+SEAWEEDFS_SETTINGS = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+
+
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[Server]:
     """Redis or Valkey with its data in folder. options: further ones, as on its command line."""
@@ -183,7 +188,7 @@ def seaweedfs_server(folder: Path) -> Iterator[Server]:
     data.mkdir(exist_ok=True)
     command = [program, "-logtostderr=true", "server", f"-dir={data}", "-ip=127.0.0.1"]
     command += ["-ip.bind=127.0.0.1", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    command += ["-volume.max=0", "-master.volumeSizeLimitMB=1024", "-master.telemetry=false"]
+    command += SEAWEEDFS_OPTIONS
     command += [f"-filer.localSocket={folder}/filer", f"-s3.localSocket={folder}/s3"]
     command += [f"-{name}={port}" for name, port in ports.items()]
     here = "http://127.0.0.1"
@@ -191,7 +196,11 @@ def seaweedfs_server(folder: Path) -> Iterator[Server]:
         Server(
             url=_s3_url(ports["s3.port"]),
             command=command,
-            environment={"AWS_ACCESS_KEY_ID": S3_KEY, "AWS_SECRET_ACCESS_KEY": S3_SECRET},
+            environment={
+                "AWS_ACCESS_KEY_ID": S3_KEY,
+                "AWS_SECRET_ACCESS_KEY": S3_SECRET,
+                **SEAWEEDFS_SETTINGS,
+            },
             ready=lambda: (
                 _http_status(f"{here}:{ports['s3.port']}/healthz") == 200
                 and _http_status(f"{here}:{ports['master.port']}/dir/assign") == 200

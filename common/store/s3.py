@@ -327,7 +327,7 @@ def _store_error(error: Exception, key: str, where: str) -> ClipBrowserError:
         )
     return StoreUnavailable(
         f"the artifact store ({where}) answers {error.code} for '{key}': {error.message}",
-        remedy="Look at the store's log, then try again.",
+        remedy="Look at the store's log and whether its disk is full, then try again.",
     )
 
 

@@ -20,6 +20,7 @@ from cli.stack.commands import add_parsers
 from common.messaging.broker import QUEUES
 from common.settings import Settings, load_settings
 from tests.deploy.files import OWN, ROOT, SERVICES, example_settings, make_env
+from tests.servers import SEAWEEDFS_OPTIONS, SEAWEEDFS_SETTINGS
 
 
 def seconds(period: str) -> float:
@@ -119,6 +120,12 @@ def test_redis_keeps_what_it_holds(compose: dict[str, Any]) -> None:
     *_, script = compose["services"]["redis"]["command"]
     assert "--appendonly yes" in script
     assert "--maxmemory-policy noeviction" in script
+
+
+def test_the_store_is_started_as_the_tests_start_it(compose: dict[str, Any]) -> None:
+    words = " ".join(compose["services"]["store"]["command"]).replace(";", " ").split()
+    settings = [f"{name}={value}" for name, value in SEAWEEDFS_SETTINGS.items()]
+    assert set(words) >= {*SEAWEEDFS_OPTIONS, *settings}
 
 
 def test_state_lies_in_named_volumes(compose: dict[str, Any]) -> None:

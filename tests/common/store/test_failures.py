@@ -22,8 +22,9 @@ import pytest
 from common.errors import ClipBrowserError, DiskFull, InvalidInput, StoreUnavailable
 from common.store import ArtifactStore, LocalStore, S3Store, open_store
 from common.store.disk import disk_errors
-from tests.server_programs import s3_kinds
-from tests.servers import S3_SERVERS, Server, free_port, server_folder
+from tests.server_programs import s3_kinds, seaweedfs_program
+from tests.servers import S3_SERVERS, Server, free_port, seaweedfs_server, server_folder
+from tests.small_disk import mounted
 
 KIB = 1024
 
@@ -338,3 +339,13 @@ def test_a_store_url_gives_the_store_it_names(tmp_path: Path) -> None:
 def test_an_unknown_disk_error_is_unavailable_and_says_the_reason() -> None:
     with pytest.raises(StoreUnavailable, match="input/output error"), disk_errors(Path("/x")):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.skipif(seaweedfs_program() is None, reason="this is about SeaweedFS")
+def test_the_bundled_store_takes_things_while_its_disk_has_room(tmp_path: Path) -> None:
+    """It sets room aside in whole volumes: what it keeps for itself took all of a disk with 3 GB free."""
+    with mounted(tmp_path / "disk", "3g") as disk, seaweedfs_server(disk) as server:
+        for name in ("one", "another"):
+            store = open_store(server.url.replace("clip-browser-tests", f"bucket-{name}"))
+            store.put_bytes("a", b"x" * KIB)
+            assert store.get_bytes("a") == b"x" * KIB
