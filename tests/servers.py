@@ -51,6 +51,9 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 READY_S = 60.0
 STOP_S = 15.0
 S3_KEY, S3_SECRET = "clip-browser", "a secret/with@signs"
+# How docker-compose.yml starts SeaweedFS, so that it sets little room aside
+SEAWEEDFS_OPTIONS = ["-volume.max=0", "-master.volumeSizeLimitMB=512", "-master.telemetry=false"]
+SEAWEEDFS_SETTINGS = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 
 
 def free_port() -> int:
@@ -131,11 +134,6 @@ class Server:
             self.process.kill()
             self.process.wait(STOP_S)
         self.process = None
-
-
-# how docker-compose.yml bounds what SeaweedFS sets aside
-SEAWEEDFS_OPTIONS = ["-volume.max=0", "-master.volumeSizeLimitMB=512", "-master.telemetry=false"]
-SEAWEEDFS_SETTINGS = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 
 
 @contextmanager

@@ -80,9 +80,10 @@ class SharedReads(Generic[T]):
                 mine.problem = problem
             finally:
                 mine.is_over.set()
-        with self._lock:
-            if key not in self._next:
-                self._turns.pop(key, None)
+            with self._lock:
+                # Still in turn: who waits for it is in `_next`, and whoever comes later may have another one.
+                if key not in self._next:
+                    del self._turns[key]
 
 
 class Snapshots:

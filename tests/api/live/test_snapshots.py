@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -71,3 +72,38 @@ def test_what_a_reading_raises_all_who_wait_for_it_get_and_the_next_is_read_anew
         with pytest.raises(NotFound):
             shared.read("cats", fail)
     assert shared.read("cats", lambda: 1) == 1
+
+
+class LingeringTurn:
+    """A lock whose first holder is held up when it has let go, until the next one reads."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._lock = source, threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        was_first = self._source.begun == 1
+        self._lock.release()
+        if was_first:
+            wait_until(lambda: self._source.begun == 2)
+
+
+def test_of_one_key_there_is_one_reading_at_a_time_whoever_is_slow_to_leave() -> None:
+    shared, source = SharedReads[int](), Source()
+    shared._turns = defaultdict(lambda: LingeringTurn(source))  # type: ignore[assignment, arg-type]
+    with ThreadPoolExecutor(3) as pool:
+        first = ask(pool, shared, source)
+        wait_until(lambda: source.begun == 1)
+        second = ask(pool, shared, source)
+        wait_until(lambda: waiting(shared) == 1)
+        source.may_end.release()
+        assert first.result(60) == 1
+        third = ask(pool, shared, source)
+        wait_until(lambda: waiting(shared) == 1)
+        source.may_end.release()
+        assert second.result(60) == 2
+        source.may_end.release()
+        assert third.result(60) == 3
+    assert not shared._turns
